@@ -1,0 +1,80 @@
+"""Reading ATen nodes: arguments by name, shapes of one window, where a node came from."""
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import torch
+from torch import fx
+
+aten = torch.ops.aten
+
+
+def arguments(node: fx.Node) -> dict[str, Any]:
+    """The node's arguments by the names of its operator's schema, defaults filled in."""
+    schema = cast(Any, node.target)._schema
+    bound: dict[str, Any] = {}
+    for place, argument in enumerate(schema.arguments):
+        if place < len(node.args):
+            bound[argument.name] = node.args[place]
+        elif argument.name in node.kwargs:
+            bound[argument.name] = node.kwargs[argument.name]
+        else:
+            bound[argument.name] = argument.default_value
+    return bound
+
+
+def per_axis(value: int | list[int] | None, rank: int, default: int) -> tuple[int, ...]:
+    """A size per axis from PyTorch's shorthands: one number, a list, or an empty list."""
+    if isinstance(value, int):
+        return (value,) * rank
+    listed = list(value or [default])
+    return tuple(listed * rank if len(listed) == 1 else listed)
+
+
+def is_call(node: object, *targets: Callable[..., Any]) -> bool:
+    """Whether a node calls one of these operators."""
+    return isinstance(node, fx.Node) and node.op == "call_function" and node.target in targets
+
+
+def is_item(node: fx.Node) -> bool:
+    """Whether a node takes one of several results."""
+    return node.op == "call_function" and node.target is operator.getitem
+
+
+def value_of(node: fx.Node) -> Any:
+    """The fake tensor, number or list that export recorded for a node."""
+    return node.meta.get("val")
+
+
+def window_shape(node: fx.Node) -> tuple[int, ...] | None:
+    """The shape of a node's value for one window, without the batch.
+
+    None where the value is no tensor, its first dimension is not the batch, or another one is.
+    """
+    value = value_of(node)
+    if not isinstance(value, torch.Tensor) or value.ndim == 0:
+        return None
+    batch, *rest = value.shape
+    if not is_symbol(batch) or any(not isinstance(size, int) for size in rest):
+        return None
+    return tuple(rest)
+
+
+def is_symbol(size: Any) -> bool:
+    """Whether a size is the batch itself, not a multiple of it."""
+    return isinstance(size, torch.SymInt) and size.node.expr.is_Symbol
+
+
+def layer_name(node: fx.Node) -> str:
+    """The path of the module that a node came from, or the node's own name."""
+    stack = node.meta.get("nn_module_stack") or {}
+    paths = [path for path, _ in stack.values()]
+    return str(paths[-1]).removeprefix("L['self'].") if paths and paths[-1] else node.name
+
+
+def inputs_of(node: fx.Node) -> Iterator[fx.Node]:
+    """The nodes that a node reads, in order, with repetition."""
+    found: list[fx.Node] = []
+    fx.node.map_arg((node.args, node.kwargs), found.append)
+    return iter(found)

@@ -1,0 +1,179 @@
+"""A trained network as a functional ATen graph."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import fx, nn
+from torch.export import Dim, ExportedProgram
+from torch.export.graph_signature import InputKind
+from torch.utils import _pytree as pytree
+
+from onebyone.errors import InputError
+from onebyone.graphs.canonical import canonical
+
+
+class NotCaptured(UserWarning):
+    """torch.export could not read the network, so it runs crop by crop."""
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A network for one window as a graph.
+
+    Attributes:
+        graph: one placeholder, the windows [N, C, *space]; parameters and buffers are `get_attr`
+            nodes whose targets start with `model.` (the live network) or `constants.`.
+        image: the placeholder.
+        model: the live network.
+        constants: a module that holds the graph's constants as buffers.
+        results: one node, or constant, for each leaf of the output.
+        structure: how the leaves form the output.
+    """
+
+    graph: fx.Graph
+    image: fx.Node
+    model: nn.Module
+    constants: nn.Module
+    results: tuple[Any, ...]
+    structure: pytree.TreeSpec
+
+
+def capture(model: nn.Module | ExportedProgram, window: tuple[int, ...]) -> Captured:
+    """Capture a network by torch.export, with a batch of any size.
+
+    Args:
+        model: a module in eval mode that takes [N, C, *space], or an exported program of one.
+        window: (C, *space).
+
+    Returns:
+        The functional graph, without operators that do nothing in eval mode.
+
+    Raises:
+        InputError: the network does not run on the window, keeps a state between calls, or an
+            output's first dimension is not the batch.
+
+    Warns:
+        NotCaptured: torch.export failed; the graph is one call of the network.
+    """
+    live = model.module() if isinstance(model, ExportedProgram) else model
+    example = example_windows(live, window, 2)
+    outputs = _run(live, example, window)
+    _check_outputs(live, window, outputs)
+    try:
+        program = _export(model, example)
+    except Exception as error:  # noqa: BLE001 - torch.export raises errors of many kinds
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        warnings.warn(
+            f"torch.export cannot capture {type(live).__name__}, so every crop is run by itself "
+            f"and nothing is shared: {reason}",
+            NotCaptured,
+            stacklevel=3,
+        )
+        return _uncaptured(live, example, outputs)
+    return _from_program(program, live, outputs)
+
+
+def example_windows(model: nn.Module, window: tuple[int, ...], batch: int) -> torch.Tensor:
+    """Windows of zeros on the network's device, in its floating-point type."""
+    tensors = [*model.parameters(), *model.buffers()]
+    floating = [t for t in tensors if t.is_floating_point()]
+    like = floating[0] if floating else torch.empty(0)
+    return torch.zeros(batch, *window, dtype=like.dtype, device=like.device)
+
+
+def _run(model: nn.Module, example: torch.Tensor, window: Sequence[int]) -> Any:
+    try:
+        with torch.no_grad():
+            return model(example)
+    except Exception as error:
+        message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(f"model does not run on windows of shape {tuple(window)}: {message}") from error
+
+
+def _check_outputs(model: nn.Module, window: tuple[int, ...], outputs: Any) -> None:
+    """Each output's first dimension must follow the batch."""
+    for place, leaf in enumerate(pytree.tree_leaves(outputs)):
+        if isinstance(leaf, torch.Tensor) and (leaf.ndim == 0 or leaf.shape[0] != 2):
+            raise InputError(
+                f"model output {place} has shape {tuple(leaf.shape)} for a batch of 2 windows "
+                f"{window}: its first dimension must be the batch"
+            )
+
+
+def _export(model: nn.Module | ExportedProgram, example: torch.Tensor) -> ExportedProgram:
+    if isinstance(model, ExportedProgram):
+        program = model
+    else:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # export's own notes are about export
+            program = torch.export.export(
+                model, (example,), dynamic_shapes=({0: Dim("batch")},), strict=False
+            )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return program.run_decompositions({})
+
+
+def _from_program(program: ExportedProgram, live: nn.Module, outputs: Any) -> Captured:
+    signature = program.graph_signature
+    if signature.buffers_to_mutate:
+        names = ", ".join(sorted(signature.buffers_to_mutate.values()))
+        raise InputError(f"model changes its buffers {names} when it runs; windows would depend on order")
+    constants = nn.Module()
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    inputs = {spec.arg.name: spec for spec in signature.input_specs}
+    for node in program.graph.nodes:
+        if node.op == "output":
+            break
+        spec = inputs.get(node.name) if node.op == "placeholder" else None
+        if spec is not None and spec.kind is not InputKind.USER_INPUT:
+            target = _attribute(spec, program, constants)
+            copies[node] = graph.create_node("get_attr", target, name=node.name)
+            copies[node].meta = node.meta
+        else:
+            copies[node] = graph.node_copy(node, copies.__getitem__)
+    ends = fx.node.map_arg(program.graph.output_node().args[0], copies.__getitem__)
+    graph.output(ends)
+    canonical(graph)
+    images = [node for node in graph.nodes if node.op == "placeholder"]
+    if len(images) != 1:
+        raise InputError(f"model takes {len(images)} inputs; slide needs exactly one, the windows")
+    results = tuple(graph.output_node().args[0])  # type: ignore[arg-type]  # a tuple by export's contract
+    structure = program.call_spec.out_spec
+    if structure is None:
+        structure = pytree.tree_structure(outputs)
+    return Captured(graph, images[0], live, constants, results, structure)
+
+
+def _attribute(spec: Any, program: ExportedProgram, constants: nn.Module) -> str:
+    """Where the graph finds a parameter, buffer or constant at call time."""
+    if spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
+        return f"model.{spec.target}"
+    value = program.constants[spec.target]
+    name = str(spec.target).replace(".", "_")
+    constants.register_buffer(name, value, persistent=False)
+    return f"constants.{name}"
+
+
+def _uncaptured(live: nn.Module, example: torch.Tensor, outputs: Any) -> Captured:
+    """The network as one opaque call."""
+    graph = fx.Graph()
+    image = graph.placeholder("windows")
+    image.meta["val"] = example
+    call = graph.call_module("model", (image,))
+    leaves, structure = pytree.tree_flatten(outputs)
+    items = []
+    for place, leaf in enumerate(leaves):
+        item = graph.call_function(_leaf, (call, place))
+        item.meta["val"] = leaf
+        items.append(item)
+    graph.output(tuple(items))
+    return Captured(graph, image, live, nn.Module(), tuple(items), structure)
+
+
+def _leaf(outputs: Any, place: int) -> Any:
+    return pytree.tree_leaves(outputs)[place]

@@ -1,0 +1,334 @@
+"""One axis of the windows inside a network, in integers only.
+
+Inside the network the feature map of a window has `n` positions along an axis, and there are `m`
+windows. Position p of window i is *shared* when its receptive field touches no padding: its value
+then depends only on where it lies in the image. The shared positions are one interval [a, b);
+window i holds position p of it at place i·t + (p − a)·u of a common *lattice*. The others, [0, a)
+and [b, n), are *edge* positions, kept for each window.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from math import gcd
+from typing import Protocol
+
+
+class Part(Enum):
+    """A run of positions along one axis that is stored in the same way."""
+
+    BEFORE = "before"
+    SHARED = "shared"
+    AFTER = "after"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Where the values of all windows lie along one axis.
+
+    Attributes:
+        n: positions in one window.
+        m: windows.
+        t: lattice places from one window to the next.
+        u: lattice places from one position to the next.
+        a: first shared position.
+        b: first position after the shared ones.
+        extent: places of the whole map, where padding touches the image's border only
+            (`padding="image"`); None where every window is padded for itself.
+        origin: place of the first window in that map.
+    """
+
+    n: int
+    m: int
+    t: int
+    u: int
+    a: int
+    b: int
+    extent: int | None = None
+    origin: int = 0
+
+    @classmethod
+    def of_image(cls, window: int, stride: int, windows: int) -> "Axis":
+        """The axis of the image itself: every pixel is shared."""
+        return cls(window, windows, stride if windows > 1 else 0, 1, 0, window)
+
+    @property
+    def shared(self) -> bool:
+        """Whether windows hold anything in common."""
+        return self.a < self.b
+
+    @property
+    def length(self) -> int:
+        """Places on the lattice."""
+        if self.extent is not None:
+            return self.extent
+        return (self.m - 1) * self.t + (self.b - self.a - 1) * self.u + 1 if self.shared else 0
+
+    @property
+    def size(self) -> int:
+        """Values kept along this axis, the lattice and all edges together."""
+        return self.length + self.m * (self.n - self.b + self.a)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts that are not empty, in order of position."""
+        kept = {Part.BEFORE: self.a > 0, Part.SHARED: self.shared, Part.AFTER: self.b < self.n}
+        return tuple(part for part, present in kept.items() if present)
+
+    def positions(self, part: Part) -> tuple[int, int]:
+        """First and last-plus-one position of a part."""
+        return {
+            Part.BEFORE: (0, self.a),
+            Part.SHARED: (self.a, self.b),
+            Part.AFTER: (self.b, self.n),
+        }[part]
+
+    def places(self, part: Part) -> int:
+        """Length of the tensor that stores a part."""
+        lo, hi = self.positions(part)
+        return self.length if part is Part.SHARED else hi - lo
+
+    def ended(self, n: int | None = None) -> "Axis":
+        """The same windows with nothing shared: every position is edge."""
+        n = self.n if n is None else n
+        return Axis(n, self.m, 0, 1, n, n)
+
+    def with_shared(self, n: int, t: int, u: int, a: int, b: int) -> "Axis":
+        """The axis with this lattice, thinned to the places in use."""
+        if a >= b:
+            return self.ended(n)
+        # One shared position: u is free, and windows that lie t apart can be next to each other.
+        u = (t or 1) if b - a == 1 else u
+        g = gcd(t, u)
+        return Axis(n, self.m, t // g, u // g, a, b)
+
+    def meet(self, other: "Axis") -> "Axis":
+        """The axis on which both operands of an elementwise operator can be read."""
+        if not (self.shared and other.shared):
+            return self.ended()
+        lattice = (self.t, self.u, self.extent, self.origin)
+        if lattice != (other.t, other.u, other.extent, other.origin):
+            return self.ended()
+        a, b = max(self.a, other.a), min(self.b, other.b)
+        return replace(self, a=a, b=b) if a < b else self.ended()
+
+    def cropped(self) -> "Axis":
+        """The axis of the windows alone, where the map reached beyond them."""
+        return replace(self, extent=None, origin=0)
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """A stretch of the shared lattice, from the first window's first shared position."""
+
+    start: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Positions [lo, hi) of every window; those outside [0, n) are padding."""
+
+    lo: int
+    hi: int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an operator reads along one axis to make one part of its output.
+
+    `crop` is used by transposed convolutions: (start, length) of what is kept of their result.
+    """
+
+    request: Lattice | Strip
+    stride: int = 1
+    dilation: int = 1
+    crop: tuple[int, int] | None = None
+
+
+class Mover(Protocol):
+    """How an operator moves positions along one axis."""
+
+    def after(self, axis: Axis, n: int) -> Axis:
+        """The axis of the output, which has n positions."""
+
+    def reading(self, axis: Axis, out: Axis, part: Part) -> Reading:
+        """What to read of the input to make a part of the output."""
+
+    def computed(self, axis: Axis, out: Axis) -> int:
+        """At how many positions the operator's work is done."""
+
+    def unit(self, n: int, n_out: int) -> int:
+        """The same for one window that shares nothing, of n positions and n_out after it."""
+
+    @property
+    def scale(self) -> tuple[int, int]:
+        """Image pixels per position of the output over those of the input: (times, divided by)."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A local operator: output position p reads p·stride − before + dilation·κ, κ < size."""
+
+    size: int = 1
+    stride: int = 1
+    dilation: int = 1
+    before: int = 0
+    behind: int = 0
+    ceil: bool = False
+
+    @property
+    def reach(self) -> int:
+        """Positions from the first to the last that one output reads."""
+        return self.dilation * (self.size - 1)
+
+    @property
+    def scale(self) -> tuple[int, int]:
+        """Pixels per position grow by the stride."""
+        return self.stride, 1
+
+    def after(self, axis: Axis, n: int) -> Axis:
+        """The axis of the output: the positions whose kernel stays on shared ones are shared."""
+        if axis.extent is not None:
+            r = self.stride
+            return replace(
+                axis, n=n, b=n, t=axis.t // r, extent=self.count(axis.extent), origin=axis.origin // r
+            )
+        if not axis.shared:
+            return axis.ended(n)
+        a = max(0, -(-(axis.a + self.before) // self.stride))
+        b = min(n, (axis.b - 1 - self.reach + self.before) // self.stride + 1)
+        return axis.with_shared(n, axis.t, axis.u * self.stride, a, b)
+
+    def count(self, n: int) -> int:
+        """Output positions of n input positions, by PyTorch's rule."""
+        room = n + self.before + self.behind - self.reach - 1
+        if not self.ceil:
+            return room // self.stride + 1
+        count = -(-room // self.stride) + 1
+        return count - 1 if (count - 1) * self.stride >= n + self.before else count
+
+    def reading(self, axis: Axis, out: Axis, part: Part) -> Reading:
+        """The lattice stretch, or the strip with its halo, that a part of the output reads."""
+        lo, hi = out.positions(part)
+        if axis.extent is not None and out.extent is not None:
+            length = (out.extent - 1) * self.stride + self.reach + 1
+            return Reading(Lattice(-self.before - axis.origin, length), self.stride, self.dilation)
+        if part is Part.SHARED:
+            # The lattice may be thinned; the output's own steps tell by how much.
+            step = axis.t // out.t if out.t else axis.u * self.stride
+            start = (lo * self.stride - self.before - axis.a) * axis.u
+            dilation = self.dilation * axis.u
+            length = (out.length - 1) * step + dilation * (self.size - 1) + 1
+            return Reading(Lattice(start, length), step, dilation)
+        first = lo * self.stride - self.before
+        last = (hi - 1) * self.stride - self.before + self.reach
+        return Reading(Strip(first, last + 1), self.stride, self.dilation)
+
+    def computed(self, axis: Axis, out: Axis) -> int:  # noqa: ARG002 - the work is per output
+        """Every output position that is kept."""
+        return out.size
+
+    def unit(self, n: int, n_out: int) -> int:  # noqa: ARG002 - the work is per output
+        """Every output position."""
+        return n_out
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Nearest-neighbour upsampling: output position p reads p // factor."""
+
+    factor: int
+
+    @property
+    def scale(self) -> tuple[int, int]:
+        """Pixels per position shrink by the factor."""
+        return 1, self.factor
+
+    def after(self, axis: Axis, n: int) -> Axis:
+        """The axis of the output; a lattice with gaps (u > 1) cannot be repeated."""
+        f = self.factor
+        if axis.extent is not None:
+            return replace(
+                axis, n=n, b=n, t=axis.t * f, extent=axis.extent * f, origin=axis.origin * f
+            )
+        if not axis.shared or axis.u != 1:
+            return axis.ended(n)
+        return Axis(n, axis.m, axis.t * f, 1, axis.a * f, axis.b * f)
+
+    def reading(self, axis: Axis, out: Axis, part: Part) -> Reading:
+        """Exactly the input positions that the part repeats."""
+        if part is Part.SHARED:
+            return Reading(Lattice(0, axis.length))
+        lo, hi = out.positions(part)
+        return Reading(Strip(lo // self.factor, hi // self.factor))
+
+    def computed(self, axis: Axis, out: Axis) -> int:  # noqa: ARG002 - the work is per output
+        """Every output position."""
+        return out.size
+
+    def unit(self, n: int, n_out: int) -> int:  # noqa: ARG002 - the work is per output
+        """Every output position."""
+        return n_out
+
+
+@dataclass(frozen=True)
+class Transposed:
+    """A transposed convolution: input j adds to outputs j·stride − before + dilation·κ."""
+
+    size: int
+    stride: int
+    dilation: int
+    before: int
+    behind: int
+    extra: int = 0
+
+    @property
+    def reach(self) -> int:
+        """Output positions from the first to the last that one input adds to."""
+        return self.dilation * (self.size - 1)
+
+    @property
+    def scale(self) -> tuple[int, int]:
+        """Pixels per position shrink by the stride."""
+        return 1, self.stride
+
+    def after(self, axis: Axis, n: int) -> Axis:
+        """The axis of the output: shared where every input that could add to it is shared."""
+        r = self.stride
+        if axis.extent is not None:
+            extent = (axis.extent - 1) * r - self.before - self.behind + self.reach + 1 + self.extra
+            return replace(
+                axis, n=n, b=n, t=axis.t * r, extent=extent, origin=axis.origin * r
+            )
+        if not axis.shared or axis.u != 1:
+            return axis.ended(n)
+        a = max(0, (axis.a - 1) * r + 1 + self.reach - self.before, axis.a * r - self.before)
+        b = min(n, axis.b * r - self.before, (axis.b - 1) * r + self.reach + 1 - self.before)
+        return Axis(n, axis.m, axis.t * r, 1, a, b) if a < b else axis.ended(n)
+
+    def reading(self, axis: Axis, out: Axis, part: Part) -> Reading:
+        """The inputs that add to a part, and which stretch of the result it is."""
+        lo, hi = out.positions(part)
+        if part is Part.SHARED:
+            crop = (lo + self.before - axis.a * self.stride, out.length)
+            return Reading(Lattice(0, axis.length), self.stride, self.dilation, crop)
+        first = -(-(lo + self.before - self.reach) // self.stride)
+        last = (hi - 1 + self.before) // self.stride
+        first, last = min(max(first, 0), axis.n - 1), min(max(last, 0), axis.n - 1)
+        crop = (lo + self.before - first * self.stride, hi - lo)
+        return Reading(Strip(first, max(last, first) + 1), self.stride, self.dilation, crop)
+
+    def computed(self, axis: Axis, out: Axis) -> int:
+        """Every input position that is read: the work of a transposed convolution is per input."""
+        total = 0
+        for part in out.parts:
+            request = self.reading(axis, out, part).request
+            if isinstance(request, Lattice):
+                total += request.length
+            else:
+                total += (request.hi - request.lo) * axis.m
+        return total
+
+    def unit(self, n: int, n_out: int) -> int:  # noqa: ARG002 - the work is per input
+        """Every input position."""
+        return n

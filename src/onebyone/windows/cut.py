@@ -1,0 +1,149 @@
+"""Where sharing ends: the axes of every value for one grid of windows, and the cheapest cut.
+
+Windows share what they hold in common, but a thin lattice can have holes, and narrow shares can
+cost more than they save. Once sharing has ended for a value along an axis, it has ended for all
+that is computed from it. The cheapest set of such values is a minimum cut.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+from torch import fx
+
+from onebyone.windows.axis import Axis
+from onebyone.windows.lowering import Lowered
+from onebyone.windows.steps import Reduction
+
+Axes = tuple[Axis, ...]
+
+# SciPy's flows are 32-bit integers; costs are scaled so that their sum stays below this.
+_CAPACITY = 2**30
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """The axes of every step for one grid of windows, and what that costs.
+
+    Attributes:
+        axes: of the image and of every step.
+        unpaid: the axes along which sharing was ended at a step because it does not pay.
+        multiply_adds: operations of every node that reads windows, over all windows.
+    """
+
+    axes: Mapping[fx.Node, Axes]
+    unpaid: Mapping[fx.Node, frozenset[int]]
+    multiply_adds: Mapping[fx.Node, int]
+
+
+def share(lowered: Lowered, image: Axes, *, cut: bool = True) -> Sharing:
+    """Propagate the image's axes through all steps, and end sharing where that is cheaper.
+
+    Args:
+        lowered: the network.
+        image: the axes of the image.
+        cut: whether sharing may be ended for its cost.
+    """
+    unpaid: dict[fx.Node, frozenset[int]] = {}
+    axes = _propagate(lowered, image, unpaid)
+    for k in range(len(image)) if cut else ():
+        dearer = _dearer(lowered, axes, k)
+        for node in dearer:
+            unpaid[node] = unpaid.get(node, frozenset()) | {k}
+        if dearer:
+            axes = _propagate(lowered, image, unpaid)
+    windows = prod(axis.m for axis in image)
+    counts = {
+        node: work * _computed(lowered, axes, node) // _unit(lowered, node)
+        if node in lowered.steps
+        else work * windows
+        for node, work in lowered.multiply_adds.items()
+    }
+    return Sharing(axes, unpaid, counts)
+
+
+def _propagate(
+    lowered: Lowered, image: Axes, unpaid: Mapping[fx.Node, frozenset[int]]
+) -> dict[fx.Node, Axes]:
+    axes: dict[fx.Node, Axes] = {lowered.captured.image: image}
+    for node, step in lowered.steps.items():
+        out = step.axes([axes[source] for source in step.sources])
+        stop = unpaid.get(node, frozenset())
+        axes[node] = tuple(a.ended() if k in stop else a for k, a in enumerate(out))
+    return axes
+
+
+def _computed(lowered: Lowered, axes: Mapping[fx.Node, Axes], node: fx.Node, skip: int = -1) -> int:
+    """Positions at which a step does its work, over all axes but one."""
+    step = lowered.steps[node]
+    pairs = zip(axes[step.sources[0]], axes[node], strict=True)
+    return prod(step.computed(k, a, b) for k, (a, b) in enumerate(pairs) if k != skip)
+
+
+def _unit(lowered: Lowered, node: fx.Node) -> int:
+    """Positions at which a step does its work for one window by itself."""
+    step = lowered.steps[node]
+    positions = lowered.positions(step.sources[0])
+    return prod(step.unit(k, n) for k, n in enumerate(positions))
+
+
+def _dearer(lowered: Lowered, axes: Mapping[fx.Node, Axes], k: int) -> list[fx.Node]:
+    """The steps for which sharing along axis k costs more than it saves."""
+    nodes = [n for n, step in lowered.steps.items() if not isinstance(step, Reduction)]
+    shared, ended = np.zeros(len(nodes)), np.zeros(len(nodes))
+    for place, node in enumerate(nodes):
+        step = lowered.steps[node]
+        # Writing a number counts as an operation, so that layers without products count too.
+        work = (lowered.multiply_adds[node] + lowered.elements[node]) / _unit(lowered, node)
+        work *= _computed(lowered, axes, node, skip=k)
+        before, after = axes[step.sources[0]][k], axes[node][k]
+        shared[place] = work * step.computed(k, before, after)
+        ended[place] = work * step.computed(k, before.ended(), after.ended())
+    if np.all(shared <= ended):
+        return []
+    places = {node: place for place, node in enumerate(nodes)}
+    reads = [
+        (places[source], place)
+        for node, place in places.items()
+        for source in lowered.steps[node].sources
+        if source in places
+    ]
+    stopped = _minimum_cut(shared, ended, reads)
+    return [node for node, place in places.items() if stopped[place] and axes[node][k].shared]
+
+
+def _minimum_cut(
+    shared: np.ndarray, ended: np.ndarray, reads: list[tuple[int, int]]
+) -> np.ndarray:
+    """Which values to end: an ended value's readers are ended, and the total cost is least.
+
+    Args:
+        shared: cost of each value if it is shared.
+        ended: its cost if it is not.
+        reads: pairs (value, reader).
+    """
+    count = len(shared)
+    source, sink = count, count + 1
+    scale = (_CAPACITY - 4 * count) / (shared.sum() + ended.sum())
+    rows = [source] * count + list(range(count)) + [reader for _, reader in reads]
+    columns = list(range(count)) + [sink] * count + [value for value, _ in reads]
+    costs = np.concatenate([ended, shared]) * scale
+    capacities = np.concatenate([np.rint(costs), np.full(len(reads), _CAPACITY)]).astype(np.int32)
+    # Two values may be read by one reader twice; the larger capacity is as good as their sum.
+    unique = {
+        (row, column): capacity
+        for row, column, capacity in zip(rows, columns, capacities, strict=True)
+    }
+    row, column = np.array(list(unique)).T
+    graph = csr_array((list(unique.values()), (row, column)), shape=(count + 2,) * 2, dtype=np.int32)
+    flow = maximum_flow(graph, source, sink).flow
+    left = (graph - flow).tocsr()
+    left.eliminate_zeros()
+    # Where both choices cost the same, share: end only what still reaches the sink.
+    reaching = breadth_first_order(left.T.tocsr(), sink, return_predecessors=False)
+    stopped = np.zeros(count + 2, dtype=bool)
+    stopped[reaching] = True
+    return stopped[:count]

@@ -1,0 +1,275 @@
+"""What a plan shares and saves, and how far a result is from real crops."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import prod
+from typing import Any
+
+import torch
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from torch import Tensor, fx, nn
+from torch.utils import _pytree as pytree
+
+from onebyone.graphs.aten import layer_name
+from onebyone.windows.axis import Axis
+from onebyone.windows.lowering import Lowered
+from onebyone.windows.plan import Geometry, Plan
+
+
+@dataclass(frozen=True)
+class Row:
+    """One operator.
+
+    Attributes:
+        layer: path of the module it comes from.
+        operator: its ATen name.
+        positions: positions of one window along each axis; empty after the last map.
+        shared: first and last-plus-one shared position along each axis.
+        crops: operations of running every crop.
+        here: operations of the plan's largest piece.
+        ended: why sharing ends here, if it does.
+    """
+
+    layer: str
+    operator: str
+    positions: tuple[int, ...]
+    shared: tuple[tuple[int, int], ...]
+    crops: int
+    here: int
+    ended: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is shared at each layer for one image size, and the operations saved.
+
+    Attributes:
+        window: (C, *space).
+        stride: pixels between windows.
+        size: of the image.
+        grid: windows along each axis.
+        padding: "crop" or "image".
+        pieces: bands, or shifts of the image, that are run one by one.
+        crops: operations of running every crop; a multiplication and an addition are two.
+        here: operations of the plan.
+        rows: one for each operator.
+    """
+
+    window: tuple[int, ...]
+    stride: tuple[int, ...]
+    size: tuple[int, ...]
+    grid: tuple[int, ...]
+    padding: str
+    pieces: int
+    crops: int
+    here: int
+    rows: tuple[Row, ...]
+
+    @property
+    def ratio(self) -> float:
+        """Operations of crops over operations of the plan."""
+        return self.crops / self.here if self.here else 1.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain numbers, strings, lists and dicts."""
+        return {**asdict(self), "ratio": self.ratio}
+
+    def ends(self) -> list[Row]:
+        """The rows where sharing ends."""
+        return [row for row in self.rows if row.ended]
+
+    @property
+    def summary(self) -> str:
+        """The figures in one line."""
+        pieces = f", {self.pieces} pieces" if self.pieces > 1 else ""
+        return (
+            f"{_by(self.grid)} windows of {_by(self.window[1:])} at stride {_by(self.stride)} on "
+            f"{_by(self.size)}: {_count(self.here)} operations instead of {_count(self.crops)}, "
+            f"{self.ratio:.1f}× fewer{pieces}"
+        )
+
+    def table(self) -> Table:
+        """The rows that compute or end sharing, as a rich table."""
+        table = Table(title=self.summary, title_justify="left", title_style="bold")
+        for name in ("layer", "operator", "positions", "shared"):
+            table.add_column(name)
+        for name in ("crops", "here", "saved"):
+            table.add_column(name, justify="right")
+        table.add_column("sharing ends")
+        for row in self.rows:
+            if row.crops or row.ended:
+                table.add_row(*_cells(row))
+        return table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self.table()
+
+    def __str__(self) -> str:
+        console = Console(width=120, color_system=None)
+        with console.capture() as capture:
+            console.print(self.table())
+        return capture.get()
+
+    def _repr_html_(self) -> str:
+        console = Console(width=120, record=True, file=None, force_jupyter=False)
+        with console.capture():
+            console.print(self.table())
+        return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
+
+
+def report(lowered: Lowered, geometry: Geometry, plan: Plan) -> Report:
+    """Tell for each operator what a plan shares; the largest piece stands for all."""
+    sharing = plan.sharing
+    windows = prod(axis.m for axis in sharing.axes[lowered.captured.image])
+    rows = []
+    for node, work in lowered.multiply_adds.items():
+        axes = sharing.axes.get(node, ())
+        rows.append(
+            Row(
+                layer_name(node),
+                _operator(node),
+                tuple(axis.n for axis in axes),
+                tuple((axis.a, axis.b) if axis.shared else (0, 0) for axis in axes),
+                work * windows,
+                sharing.multiply_adds[node],
+                _ending(lowered, plan, node, axes),
+            )
+        )
+    return Report(
+        geometry.window, geometry.stride, plan.size, plan.grid, geometry.padding, plan.pieces,
+        plan.crops, plan.multiply_adds, tuple(rows),
+    )  # fmt: skip
+
+
+def _ending(lowered: Lowered, plan: Plan, node: fx.Node, axes: tuple[Axis, ...]) -> str:
+    """Why sharing ends at a node for the first time."""
+    sharing = plan.sharing
+    before = [sharing.axes[n] for n in node.all_input_nodes if n in sharing.axes]
+    if not any(axis.shared for found in before for axis in found):
+        return ""
+    if node not in lowered.steps:
+        return lowered.reasons.get(node, "")
+    lost = [
+        k for k, axis in enumerate(axes) if not axis.shared and all(b[k].shared for b in before)
+    ]
+    if not lost:
+        return ""
+    unpaid = set(lost) <= sharing.unpaid.get(node, frozenset())
+    why = "costs more than it saves" if unpaid else "padding reaches every position"
+    return why if len(lost) == len(axes) else f"{why}, along axis {', '.join(map(str, lost))}"
+
+
+def _operator(node: fx.Node) -> str:
+    packet = getattr(node.target, "overloadpacket", None)
+    return packet.__name__ if packet is not None else str(node.target)
+
+
+def _cells(row: Row) -> list[str]:
+    shared = " ".join(f"{a}–{b - 1}" if b > a else "none" for a, b in row.shared)
+    saved = f"{row.crops / row.here:.1f}×" if row.here and row.crops else ""
+    return [
+        row.layer, row.operator, _by(row.positions), shared,
+        _count(row.crops) if row.crops else "", _count(row.here) if row.crops else "", saved,
+        row.ended,
+    ]  # fmt: skip
+
+
+def _count(operations: float) -> str:
+    for unit in ("", " k", " M", " G", " T"):
+        if operations < 1000:
+            return f"{operations:.3g}{unit}"
+        operations /= 1000
+    return f"{operations:.4g} P"
+
+
+def _by(sizes: Sequence[int]) -> str:
+    return "×".join(map(str, sizes))
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How far a result is from real crops, over some windows.
+
+    Attributes:
+        windows: how many were compared.
+        absolute: the largest difference.
+        scale: the largest absolute value that the crops gave.
+        agreement: share of the windows whose largest output is the same (first output, first
+            dimension).
+    """
+
+    windows: int
+    absolute: float
+    scale: float
+    agreement: float
+
+    @property
+    def relative(self) -> float:
+        """The largest difference over the output's scale."""
+        return self.absolute / self.scale if self.scale else self.absolute
+
+    def __str__(self) -> str:
+        return (
+            f"{self.absolute:.3g} at most, {self.relative:.2%} of the largest output, over "
+            f"{self.windows} windows; {self.agreement:.1%} have the same top class"
+        )
+
+
+def deviation(
+    model: nn.Module, geometry: Geometry, images: Tensor, leaves: Sequence[Any], windows: int
+) -> Deviation:
+    """Compare a result with the network on real crops of the first image, at random windows.
+
+    Args:
+        model: the network.
+        geometry: of the windows.
+        images: [B, C, *size], as the network takes them.
+        leaves: the outputs, [B, ..., *grid] each.
+        windows: how many.
+    """
+    grid = geometry.grid(images.shape[2:])
+    generator = torch.Generator().manual_seed(prod(grid))
+    places = torch.randperm(prod(grid), generator=generator)[:windows].tolist()
+    absolute = scale = 0.0
+    agreed = 0
+    for place in places:
+        index = _unravel(place, grid)
+        outputs = pytree.tree_leaves(model(_crop(images[:1], geometry, index)))
+        pairs = [
+            (got[(0, ..., *index)], want[0])
+            for got, want in zip(leaves, outputs, strict=True)
+            if isinstance(want, Tensor)
+        ]
+        for got, want in pairs:
+            difference = (got.double() - want.double()).abs()
+            both = got.isfinite() & want.isfinite()
+            same = got.isfinite() == want.isfinite()
+            absolute = max(absolute, _largest(difference[both]))
+            absolute = absolute if bool(same.all()) else float("inf")
+            scale = max(scale, _largest(want[want.isfinite()].double().abs()))
+        agreed += all(_top(got) == _top(want) for got, want in pairs[:1])
+    return Deviation(len(places), absolute, scale, agreed / len(places))
+
+
+def _unravel(place: int, grid: Sequence[int]) -> tuple[int, ...]:
+    index: list[int] = []
+    for m in reversed(grid):
+        place, i = divmod(place, m)
+        index.insert(0, i)
+    return tuple(index)
+
+
+def _crop(images: Tensor, geometry: Geometry, index: Sequence[int]) -> Tensor:
+    for k, (i, s, h) in enumerate(zip(index, geometry.stride, geometry.window[1:], strict=True)):
+        images = images.narrow(2 + k, i * s, h)
+    return images
+
+
+def _largest(values: Tensor) -> float:
+    return float(values.max()) if values.numel() else 0.0
+
+
+def _top(output: Tensor) -> int:
+    """The class with the largest value; of maps, at their first place."""
+    return int(output.flatten(1)[:, 0].argmax()) if output.ndim > 1 else int(output.argmax())

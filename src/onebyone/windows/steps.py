@@ -1,0 +1,233 @@
+"""What a captured node is to the windows: a step that can be shared, and how it is emitted."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from torch import fx
+
+from onebyone.graphs.aten import aten
+from onebyone.windows.axis import Axis, Kernel, Lattice, Mover, Part, Reading, Strip
+from onebyone.windows.blocks import ZERO, Builder, Fill, Layout, Parts, Windowed
+
+
+class NotShared(Exception):  # noqa: N818 - a verdict with its reason, not an error
+    """Why an operator ends sharing."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The part of the output that an operator is being emitted for.
+
+    Attributes:
+        axes: the output's axes.
+        parts: the part of each.
+        readings: what is read of the first input along each axis.
+    """
+
+    axes: tuple[Axis, ...]
+    parts: Parts
+    readings: tuple[Reading, ...]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Length of the emitted tensor along each axis."""
+        return tuple(a.places(p) for a, p in zip(self.axes, self.parts, strict=True))
+
+
+Apply = Callable[[Builder, list[fx.Node], Place], fx.Node]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A local operator: every part of its output is made from a stretch of its inputs.
+
+    Attributes:
+        node: the captured node.
+        sources: the captured nodes that carry windows.
+        movers: how positions move along each axis.
+        layout: of the output.
+        apply: emits the operator on the stretches that were read, one for each source.
+        fill: what lies outside a window.
+        on_map: emits the operator on the whole map where padding touches the image's border only;
+            without it, `apply` does.
+    """
+
+    node: fx.Node
+    sources: tuple[fx.Node, ...]
+    movers: tuple[Mover, ...]
+    layout: Layout
+    apply: Apply
+    fill: Fill = ZERO
+    on_map: Apply | None = None
+
+    def axes(self, inputs: Sequence[tuple[Axis, ...]]) -> tuple[Axis, ...]:
+        """The output's axes from those of every source."""
+        first, *others = inputs
+        met = list(first)
+        for other in others:
+            met = [a.meet(b) for a, b in zip(met, other, strict=True)]
+        return tuple(
+            mover.after(axis, n)
+            for mover, axis, n in zip(self.movers, met, self.layout.positions, strict=True)
+        )
+
+    def computed(self, k: int, axis: Axis, out: Axis) -> int:
+        """Positions along axis k at which the work is done."""
+        return self.movers[k].computed(axis, out)
+
+    def unit(self, k: int, n: int) -> int:
+        """The same for one window by itself, which has n positions before the step."""
+        return self.movers[k].unit(n, self.layout.positions[k])
+
+    def emit(self, build: Builder, inputs: list[Windowed], axes: tuple[Axis, ...]) -> Windowed:
+        """The output's blocks, one for each product of parts."""
+        return Windowed(
+            axes,
+            self.layout,
+            {
+                parts: self._block(build, inputs, axes, parts)
+                for parts in product(*(axis.parts for axis in axes))
+            },
+        )
+
+    def _block(
+        self, build: Builder, inputs: list[Windowed], axes: tuple[Axis, ...], parts: Parts
+    ) -> fx.Node:
+        readings = [
+            tuple(
+                mover.reading(source, out, part)
+                for mover, source, out, part in zip(
+                    self.movers, self._seen(value.axes), axes, parts, strict=True
+                )
+            )
+            for value in inputs
+        ]
+        place = Place(axes, parts, readings[0])
+        if self.on_map is not None and all(axis.extent is not None for axis in axes):
+            return self.on_map(build, [value.blocks[parts] for value in inputs], place)
+        tensors = [
+            build.read(value, [r.request for r in found], self.fill)
+            for value, found in zip(inputs, readings, strict=True)
+        ]
+        return self.apply(build, tensors, place)
+
+    def _seen(self, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
+        return axes
+
+
+@dataclass(frozen=True)
+class WindowLevel(Step):
+    """A step that looks at whole windows, also where the map reaches beyond them."""
+
+    def axes(self, inputs: Sequence[tuple[Axis, ...]]) -> tuple[Axis, ...]:
+        """The output's axes from those of the windows alone."""
+        return super().axes([self._seen(axes) for axes in inputs])
+
+    def _seen(self, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
+        return tuple(axis.cropped() for axis in axes)
+
+
+@dataclass(frozen=True)
+class Reduction(WindowLevel):
+    """A pooling over the whole window: the blocks of a window each add their share.
+
+    The result of window i lies at place i of a lattice of its own, so what follows stays a map.
+
+    Attributes:
+        reduce: an ATen reduction over a list of dimensions.
+        combine: joins two shares.
+        finish: emits what is done to the joined shares.
+    """
+
+    reduce: Any = None
+    combine: Any = None
+    finish: Callable[[Builder, fx.Node], fx.Node] = field(default=lambda _build, x: x)
+
+    def axes(self, inputs: Sequence[tuple[Axis, ...]]) -> tuple[Axis, ...]:
+        """One place for each window."""
+        return tuple(Axis(1, a.m, int(a.m > 1), 1, 0, 1) for a in inputs[0])
+
+    def computed(self, k: int, axis: Axis, out: Axis) -> int:  # noqa: ARG002 - same for every k
+        """One result for each window."""
+        return out.m
+
+    def unit(self, k: int, n: int) -> int:  # noqa: ARG002 - same for every k
+        """One result."""
+        return 1
+
+    def emit(self, build: Builder, inputs: list[Windowed], axes: tuple[Axis, ...]) -> Windowed:
+        """Reduce every block to one value for each window, and join them."""
+        (value,) = inputs
+        total: fx.Node | None = None
+        for parts in value.blocks:
+            share = self._share(build, value, parts)
+            total = share if total is None else build.call(self.combine, total, share)
+        assert total is not None
+        block = self.finish(build, total)
+        return Windowed(axes, self.layout, {(Part.SHARED,) * len(axes): block})
+
+    def _share(self, build: Builder, value: Windowed, parts: Parts) -> fx.Node:
+        axes, layout = value.axes, value.layout
+        requests = [
+            Lattice(0, axis.cropped().length) if part is Part.SHARED else Strip(*axis.positions(part))
+            for axis, part in zip(axes, parts, strict=True)
+        ]
+        x = build.read(value, requests)
+        edges = [k for k, part in enumerate(parts) if part is not Part.SHARED]
+        if edges:
+            x = build.call(self.reduce, x, [layout.dims[k] for k in edges], True)
+        for k, (axis, part) in enumerate(zip(axes, parts, strict=True)):
+            if part is Part.SHARED:
+                x = reduce_windows(
+                    build, x, layout.dims[k], len(layout.shape), self.reduce,
+                    axis.b - axis.a, axis.u, axis.t,
+                )  # fmt: skip
+        return self._unbatch(build, x, value, edges)
+
+    @staticmethod
+    def _unbatch(build: Builder, x: fx.Node, value: Windowed, edges: list[int]) -> fx.Node:
+        """Move the windows of edge axes from the batch to the axes' own dimensions."""
+        layout, axes = value.layout, value.axes
+        moving = [k for k in edges if axes[k].m > 1]
+        if not moving:
+            return x
+        sizes = list(layout.shape)
+        for k, dim in enumerate(layout.dims):
+            sizes[dim - 1] = 1 if k in edges else axes[k].m
+        batch = [axes[k].m for k in moving]
+        x = build.call(aten.reshape.default, x, [-1, *batch, *sizes])
+        # Each window dimension goes where its axis, now of length one, was.
+        order = [0]
+        for dim in range(1, len(sizes) + 1):
+            own = [1 + moving.index(k) for k in moving if layout.dims[k] == dim]
+            order += [*own, dim + len(batch)]
+        x = build.call(aten.permute.default, x, order)
+        for k in moving:
+            sizes[layout.dims[k] - 1] = axes[k].m
+        return build.call(aten.reshape.default, x, [-1, *sizes])
+
+
+def reduce_windows(
+    build: Builder, x: fx.Node, dim: int, ndim: int, reduce: Any, size: int, dilation: int, stride: int
+) -> fx.Node:
+    """Reduce `size` places, `dilation` apart, every `stride` places along one dimension."""
+    span = (size - 1) * dilation + 1
+    x = build.call(aten.unfold.default, x, dim, span, max(stride, 1))
+    if dilation > 1:
+        x = build.cut(x, ndim + 1, 0, span, dilation)
+    return build.call(reduce, x, [ndim + 1])
+
+
+def identity(rank: int) -> tuple[Kernel, ...]:
+    """Movers that leave every position where it is."""
+    return (Kernel(),) * rank
+
+
+def replaced(shape: Sequence[int], dims: Sequence[int], sizes: Sequence[int]) -> list[int]:
+    """The shape of one window with other sizes at the axes' dimensions (1 is the first)."""
+    out = list(shape)
+    for dim, size in zip(dims, sizes, strict=True):
+        out[dim - 1] = size
+    return out
