@@ -1,6 +1,6 @@
 """A captured graph read as steps on windows; nothing here depends on an image's size."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
@@ -13,8 +13,8 @@ from onebyone.graphs.capture import Captured
 from onebyone.graphs.operations import elements, multiply_adds
 from onebyone.windows.axis import Kernel
 from onebyone.windows.blocks import Layout
-from onebyone.windows.operators import OPERATORS, Call, elementwise
-from onebyone.windows.steps import NotShared, Step, WindowLevel
+from onebyone.windows.operators import OPERATORS, Call, elementwise, is_elementwise
+from onebyone.windows.steps import NotShared, Reduction, Step, WindowLevel
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,10 @@ class Lowered:
         dependent: the nodes whose value depends on the windows.
         multiply_adds: operations of each node for one window.
         elements: numbers that each node writes for one window.
-        stride: the network's own total stride along each axis; the window's size where no
-            operator looks at less than the window.
+        shared_stride: the least common multiple of the image pixels per position over all maps
+            that can be shared, along each axis.
+        stride: the same over all maps, the network's own total stride; the window's size where
+            no operator looks at less than the window.
     """
 
     captured: Captured
@@ -40,6 +42,7 @@ class Lowered:
     dependent: frozenset[fx.Node]
     multiply_adds: Mapping[fx.Node, int]
     elements: Mapping[fx.Node, int]
+    shared_stride: tuple[int, ...]
     stride: tuple[int, ...]
 
     def positions(self, node: fx.Node) -> tuple[int, ...]:
@@ -59,7 +62,7 @@ def lower(captured: Captured, window: tuple[int, ...]) -> Lowered:
     layouts = {image: Layout(tuple(range(2, len(window) + 1)), window)}
     steps: dict[fx.Node, Step] = {}
     reasons: dict[fx.Node, str] = {}
-    dependent = {image}
+    dependent, pixels = {image}, _Pixels(image, layouts[image])
     for node in captured.graph.nodes:
         if node.op == "output" or not set(node.all_input_nodes) & dependent or is_size(node):
             continue
@@ -70,17 +73,36 @@ def lower(captured: Captured, window: tuple[int, ...]) -> Lowered:
         except NotShared as verdict:
             if str(verdict):
                 reasons[node] = str(verdict)
+        pixels.follow(node, steps.get(node))
     work = [n for n in captured.graph.nodes if n in dependent and n is not image]
     return Lowered(
         captured, layouts[image], steps, reasons, frozenset(dependent),
         {n: multiply_adds(n) for n in work}, {n: elements(n) for n in work},
-        _total_stride(image, layouts[image], steps),
+        pixels.multiple([image, *steps]),
+        pixels.multiple(pixels.at) if pixels.local else layouts[image].positions,
     )  # fmt: skip
 
 
 def is_size(node: fx.Node) -> bool:
     """Whether a node is a size that follows from the batch."""
     return isinstance(value_of(node), int | torch.SymInt)
+
+
+def read(call: Call) -> Step:
+    """The step that a call is, whatever its sources are.
+
+    Raises:
+        NotShared: it can be none.
+    """
+    target = call.node.target
+    if not isinstance(target, torch._ops.OpOverload):
+        raise NotShared("is not captured")
+    if window_shape(call.node) is None:
+        raise NotShared("moves the batch from the first dimension")
+    found = OPERATORS.get(target)
+    if found is None and not is_elementwise(target):
+        raise NotShared("mixes positions")
+    return (found or elementwise)(call)
 
 
 def _step(node: fx.Node, layouts: dict[fx.Node, Layout], dependent: set[fx.Node]) -> Step:
@@ -92,37 +114,46 @@ def _step(node: fx.Node, layouts: dict[fx.Node, Layout], dependent: set[fx.Node]
         raise NotShared  # no positions are left: nothing is lost
     if any(n in dependent and n not in layouts for n in node.all_input_nodes):
         raise NotShared("joins a map with a value for each window")
-    read = OPERATORS.get(node.target)
-    if read is None:
-        if not isinstance(node.target, torch._ops.OpOverload):
-            raise NotShared("is not captured")
-        if torch.Tag.pointwise not in node.target.tags:
-            raise NotShared("mixes positions")
-        read = elementwise
-    if window_shape(node) is None:
-        raise NotShared("moves the batch from the first dimension")
     return read(call)
 
 
-def _total_stride(
-    image: fx.Node, layout: Layout, steps: Mapping[fx.Node, Step]
-) -> tuple[int, ...]:
-    """The least common multiple of the pixels per position that occur, along each axis."""
-    rank = len(layout.dims)
-    pixels = {image: (Fraction(1),) * rank}
-    local = False
-    for node, step in steps.items():
-        before = pixels[step.sources[0]]
-        if isinstance(step, WindowLevel):
-            pixels[node] = before
-            continue
-        pixels[node] = tuple(
+class _Pixels:
+    """Image pixels per position at every map of the network, also where sharing has ended."""
+
+    def __init__(self, image: fx.Node, layout: Layout) -> None:
+        self.layouts = {image: layout}
+        self.at = {image: (Fraction(1),) * len(layout.dims)}
+        self.local = False
+
+    def follow(self, node: fx.Node, step: Step | None) -> None:
+        """Note a node's pixels per position, by what it would be if its inputs were shared."""
+        sources = [n for n in node.all_input_nodes if n in self.layouts]
+        if not sources:  # behind the last map
+            return
+        try:
+            step = step or read(Call(node, self.layouts))
+        except NotShared:
+            self._like_source(node, sources)
+            return
+        if isinstance(step, Reduction | WindowLevel):
+            return
+        self.layouts[node] = step.layout
+        before = self.at[step.sources[0]]
+        self.at[node] = tuple(
             p * times / by
             for p, (times, by) in zip(before, (m.scale for m in step.movers), strict=True)
         )
-        local = local or any(not isinstance(m, Kernel) or m.size > 1 or m.stride > 1 for m in step.movers)
-    if not local:
-        return layout.positions
-    return tuple(lcm(*(p[k].numerator for p in pixels.values())) for k in range(rank))
+        if any(not isinstance(m, Kernel) or m.size > 1 or m.stride > 1 for m in step.movers):
+            self.local = True
 
+    def _like_source(self, node: fx.Node, sources: list[fx.Node]) -> None:
+        """An operator that mixes positions but keeps the map's shape keeps its pixels."""
+        for source in sources:
+            if window_shape(node) == self.layouts[source].shape and not self.layouts[source].flat:
+                self.layouts[node], self.at[node] = self.layouts[source], self.at[source]
+                return
 
+    def multiple(self, nodes: Iterable[fx.Node]) -> tuple[int, ...]:
+        """The least common multiple of the pixels per position of some maps, along each axis."""
+        found = [self.at[node] for node in nodes if node in self.at]
+        return tuple(lcm(*(pixels.numerator for pixels in axis)) for axis in zip(*found, strict=True))

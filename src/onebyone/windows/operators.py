@@ -413,9 +413,12 @@ def layer_norm(call: Call) -> Step:
     return call.step(call.again())
 
 
-@operator(aten.softmax.int, aten._softmax.default, aten.log_softmax.int, aten._log_softmax.default)
-def softmax(call: Call) -> Step:
-    """Softmax over channels."""
+@operator(
+    aten.softmax.int, aten._softmax.default, aten.log_softmax.int, aten._log_softmax.default,
+    aten.glu.default,
+)  # fmt: skip
+def along_channels(call: Call) -> Step:
+    """Softmax or a gate over channels."""
     if call.layout.flat or call.bound["dim"] % (len(call.layout.shape) + 1) in call.layout.dims:
         raise NotShared("normalises over positions")
     return call.step(call.again())
@@ -514,6 +517,22 @@ def concatenation(call: Call) -> Step:
     if len({other.positions for other in layouts if other}) != 1:
         raise NotShared("joins maps of different sizes")
     return call.step(call.again())
+
+
+def is_elementwise(target: Any) -> bool:
+    """Whether an operator treats every number by itself."""
+    return target in _UNTAGGED or torch.Tag.pointwise in getattr(target, "tags", ())
+
+
+# Elementwise operators that PyTorch does not mark as such.
+_UNTAGGED = {
+    aten.hardswish.default,
+    aten.log_sigmoid.default,
+    aten._to_copy.default,
+    aten.zeros_like.default,
+    aten.ones_like.default,
+    aten.full_like.default,
+}
 
 
 def elementwise(call: Call) -> Step:

@@ -121,7 +121,7 @@ def _shifts(
     """The image shifted by each residue of the stride modulo the network's own."""
     stretches = []
     for total, h, s, n, m in zip(
-        lowered.stride, geometry.window[1:], geometry.stride, size, grid, strict=True
+        lowered.shared_stride, geometry.window[1:], geometry.stride, size, grid, strict=True
     ):
         count = total // gcd(s, total)
         found = []
