@@ -8,7 +8,7 @@ import torch
 from torch import fx
 
 from onebyone.errors import InputError
-from onebyone.graphs.aten import arguments, aten, inputs_of, is_item, per_axis, value_of
+from onebyone.graphs.aten import arguments, aten, inputs_of, per_axis, value_of
 
 Rewrite = Callable[[fx.Graph, fx.Node], fx.Node | None]
 _REWRITES: dict[Any, Rewrite] = {}
@@ -167,9 +167,7 @@ def _adaptive_average(graph: fx.Graph, node: fx.Node) -> fx.Node | None:
     return _adaptive(graph, node, MEAN, AVERAGE_POOLS)
 
 
-def _adaptive(
-    graph: fx.Graph, node: fx.Node, whole: Any, pools: dict[int, Any]
-) -> fx.Node | None:
+def _adaptive(graph: fx.Graph, node: fx.Node, whole: Any, pools: dict[int, Any]) -> fx.Node | None:
     """Adaptive pooling as plain pooling; None where the bins are not all alike."""
     source = _source(node)
     sizes = value_of(source).shape[2:]

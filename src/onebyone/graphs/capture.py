@@ -64,7 +64,7 @@ def capture(model: nn.Module | ExportedProgram, window: tuple[int, ...]) -> Capt
     _check_outputs(live, window, outputs)
     try:
         program = _export(model, example)
-    except Exception as error:  # noqa: BLE001 - torch.export raises errors of many kinds
+    except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         warnings.warn(
             f"torch.export cannot capture {type(live).__name__}, so every crop is run by itself "
@@ -90,7 +90,9 @@ def _run(model: nn.Module, example: torch.Tensor, window: Sequence[int]) -> Any:
             return model(example)
     except Exception as error:
         message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"model does not run on windows of shape {tuple(window)}: {message}") from error
+        raise InputError(
+            f"model does not run on windows of shape {tuple(window)}: {message}"
+        ) from error
 
 
 def _check_outputs(model: nn.Module, window: tuple[int, ...], outputs: Any) -> None:
@@ -121,7 +123,9 @@ def _from_program(program: ExportedProgram, live: nn.Module, outputs: Any) -> Ca
     signature = program.graph_signature
     if signature.buffers_to_mutate:
         names = ", ".join(sorted(signature.buffers_to_mutate.values()))
-        raise InputError(f"model changes its buffers {names} when it runs; windows would depend on order")
+        raise InputError(
+            f"model changes its buffers {names} when it runs; windows would depend on order"
+        )
     constants = nn.Module()
     graph = fx.Graph()
     copies: dict[fx.Node, fx.Node] = {}
@@ -164,7 +168,10 @@ def _uncaptured(live: nn.Module, example: torch.Tensor, outputs: Any) -> Capture
     graph = fx.Graph()
     image = graph.placeholder("windows")
     image.meta["val"] = example
-    call = graph.call_module("model", (image,))
+    # Networks may view their input, so a crop must lie in memory as it does outside.
+    crops = graph.call_function(torch.Tensor.contiguous, (image,))
+    crops.meta["val"] = example
+    call = graph.call_module("model", (crops,))
     leaves, structure = pytree.tree_flatten(outputs)
     items = []
     for place, leaf in enumerate(leaves):

@@ -37,7 +37,9 @@ def _is_elementwise(node: fx.Node) -> bool:
 def _at_batch_one(value: Any) -> Any:
     """A recorded value with the batch replaced by one and without data."""
     if isinstance(value, torch.Tensor):
-        return torch.empty([_at_batch_one(n) for n in value.shape], dtype=value.dtype, device="meta")
+        return torch.empty(
+            [_at_batch_one(n) for n in value.shape], dtype=value.dtype, device="meta"
+        )
     if isinstance(value, torch.SymInt):
         expression = value.node.expr
         return int(expression.subs(dict.fromkeys(expression.free_symbols, 1)))

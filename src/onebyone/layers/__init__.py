@@ -1,1 +1,22 @@
-"""layers."""
+"""What one linear layer is: its matrix, what equals it, and what it can be turned into."""
+
+from onebyone.layers.conversion import NotConvertible, convert
+from onebyone.layers.equality import Connection, Verdict, equal
+from onebyone.layers.kinds import KINDS
+from onebyone.layers.local import LocallyConnected
+from onebyone.layers.matrix import LayerMatrix, matrix
+from onebyone.layers.nearest import Nearest, nearest
+
+__all__ = [
+    "KINDS",
+    "Connection",
+    "LayerMatrix",
+    "LocallyConnected",
+    "Nearest",
+    "NotConvertible",
+    "Verdict",
+    "convert",
+    "equal",
+    "matrix",
+    "nearest",
+]

@@ -7,10 +7,10 @@ window i holds position p of it at place i·t + (p − a)·u of a common *lattic
 and [b, n), are *edge* positions, kept for each window.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from enum import Enum
 from math import gcd
-from typing import Protocol
 
 
 class Part(Enum):
@@ -145,28 +145,33 @@ class Reading:
     crop: tuple[int, int] | None = None
 
 
-class Mover(Protocol):
+class Mover(ABC):
     """How an operator moves positions along one axis."""
 
+    @abstractmethod
     def after(self, axis: Axis, n: int) -> Axis:
         """The axis of the output, which has n positions."""
 
+    @abstractmethod
     def reading(self, axis: Axis, out: Axis, part: Part) -> Reading:
         """What to read of the input to make a part of the output."""
 
-    def computed(self, axis: Axis, out: Axis) -> int:
+    def computed(self, axis: Axis, out: Axis) -> int:  # noqa: ARG002 - by default per output
         """At how many positions the operator's work is done."""
+        return out.size
 
-    def unit(self, n: int, n_out: int) -> int:
+    def unit(self, n: int, n_out: int) -> int:  # noqa: ARG002 - by default per output
         """The same for one window that shares nothing, of n positions and n_out after it."""
+        return n_out
 
     @property
+    @abstractmethod
     def scale(self) -> tuple[int, int]:
         """Image pixels per position of the output over those of the input: (times, divided by)."""
 
 
 @dataclass(frozen=True)
-class Kernel:
+class Kernel(Mover):
     """A local operator: output position p reads p·stride − before + dilation·κ, κ < size."""
 
     size: int = 1
@@ -191,7 +196,12 @@ class Kernel:
         if axis.extent is not None:
             r = self.stride
             return replace(
-                axis, n=n, b=n, t=axis.t // r, extent=self.count(axis.extent), origin=axis.origin // r
+                axis,
+                n=n,
+                b=n,
+                t=axis.t // r,
+                extent=self.count(axis.extent),
+                origin=axis.origin // r,
             )
         if not axis.shared:
             return axis.ended(n)
@@ -224,17 +234,9 @@ class Kernel:
         last = (hi - 1) * self.stride - self.before + self.reach
         return Reading(Strip(first, last + 1), self.stride, self.dilation)
 
-    def computed(self, axis: Axis, out: Axis) -> int:  # noqa: ARG002 - the work is per output
-        """Every output position that is kept."""
-        return out.size
-
-    def unit(self, n: int, n_out: int) -> int:  # noqa: ARG002 - the work is per output
-        """Every output position."""
-        return n_out
-
 
 @dataclass(frozen=True)
-class Repeat:
+class Repeat(Mover):
     """Nearest-neighbour upsampling: output position p reads p // factor."""
 
     factor: int
@@ -262,17 +264,9 @@ class Repeat:
         lo, hi = out.positions(part)
         return Reading(Strip(lo // self.factor, hi // self.factor))
 
-    def computed(self, axis: Axis, out: Axis) -> int:  # noqa: ARG002 - the work is per output
-        """Every output position."""
-        return out.size
-
-    def unit(self, n: int, n_out: int) -> int:  # noqa: ARG002 - the work is per output
-        """Every output position."""
-        return n_out
-
 
 @dataclass(frozen=True)
-class Transposed:
+class Transposed(Mover):
     """A transposed convolution: input j adds to outputs j·stride − before + dilation·κ."""
 
     size: int
@@ -297,9 +291,7 @@ class Transposed:
         r = self.stride
         if axis.extent is not None:
             extent = (axis.extent - 1) * r - self.before - self.behind + self.reach + 1 + self.extra
-            return replace(
-                axis, n=n, b=n, t=axis.t * r, extent=extent, origin=axis.origin * r
-            )
+            return replace(axis, n=n, b=n, t=axis.t * r, extent=extent, origin=axis.origin * r)
         if not axis.shared or axis.u != 1:
             return axis.ended(n)
         a = max(0, (axis.a - 1) * r + 1 + self.reach - self.before, axis.a * r - self.before)
@@ -332,3 +324,21 @@ class Transposed:
     def unit(self, n: int, n_out: int) -> int:  # noqa: ARG002 - the work is per input
         """Every input position."""
         return n
+
+
+@dataclass(frozen=True)
+class Mixing(Mover):
+    """An operator that mixes all positions of a window along this axis: sharing ends on it."""
+
+    @property
+    def scale(self) -> tuple[int, int]:
+        """Pixels per position are taken to stay."""
+        return 1, 1
+
+    def after(self, axis: Axis, n: int) -> Axis:
+        """Every position is edge."""
+        return axis.ended(n)
+
+    def reading(self, axis: Axis, out: Axis, part: Part) -> Reading:  # noqa: ARG002 - all is read
+        """All positions of every window."""
+        return Reading(Strip(0, axis.n))

@@ -116,7 +116,11 @@ class Builder:
         """The windows themselves, [batch · windows, ...], as the captured tensor lies."""
         whole = [Strip(0, axis.n) for axis in value.axes]
         x = self.read(value, whole)
-        return self.call(aten.reshape.default, x, [-1, prod(value.layout.shape)]) if value.layout.flat else x
+        return (
+            self.call(aten.reshape.default, x, [-1, prod(value.layout.shape)])
+            if value.layout.flat
+            else x
+        )
 
 
 class _Reader:

@@ -115,9 +115,7 @@ def _dearer(lowered: Lowered, axes: Mapping[fx.Node, Axes], k: int) -> list[fx.N
     return [node for node, place in places.items() if stopped[place] and axes[node][k].shared]
 
 
-def _minimum_cut(
-    shared: np.ndarray, ended: np.ndarray, reads: list[tuple[int, int]]
-) -> np.ndarray:
+def _minimum_cut(shared: np.ndarray, ended: np.ndarray, reads: list[tuple[int, int]]) -> np.ndarray:
     """Which values to end: an ended value's readers are ended, and the total cost is least.
 
     Args:
@@ -138,7 +136,9 @@ def _minimum_cut(
         for row, column, capacity in zip(rows, columns, capacities, strict=True)
     }
     row, column = np.array(list(unique)).T
-    graph = csr_array((list(unique.values()), (row, column)), shape=(count + 2,) * 2, dtype=np.int32)
+    graph = csr_array(
+        (list(unique.values()), (row, column)), shape=(count + 2,) * 2, dtype=np.int32
+    )
     flow = maximum_flow(graph, source, sink).flow
     left = (graph - flow).tocsr()
     left.eliminate_zeros()

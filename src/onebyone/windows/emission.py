@@ -28,7 +28,8 @@ def emit(lowered: Lowered, sharing: Sharing) -> fx.GraphModule:
     graph = fx.Graph()
     emission = _Emission(graph, lowered, sharing)
     graph.output(tuple(emission.result(leaf) for leaf in lowered.captured.results))
-    graph.eliminate_dead_code()
+    # The parts of the captured graph that only crops need, such as sizes, are dead here.
+    graph.eliminate_dead_code(is_impure_node=lambda node: node.op in ("placeholder", "output"))
     captured = lowered.captured
     return module_of(graph, model=captured.model, constants=captured.constants)
 

@@ -156,4 +156,6 @@ class _Pixels:
     def multiple(self, nodes: Iterable[fx.Node]) -> tuple[int, ...]:
         """The least common multiple of the pixels per position of some maps, along each axis."""
         found = [self.at[node] for node in nodes if node in self.at]
-        return tuple(lcm(*(pixels.numerator for pixels in axis)) for axis in zip(*found, strict=True))
+        return tuple(
+            lcm(*(pixels.numerator for pixels in axis)) for axis in zip(*found, strict=True)
+        )

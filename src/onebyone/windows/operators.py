@@ -24,6 +24,7 @@ from onebyone.windows.steps import (
     Step,
     WindowLevel,
     identity,
+    mixing,
     reduce_windows,
     replaced,
 )
@@ -148,9 +149,7 @@ def convolution(call: Call) -> Step:
     return call.step(apply, movers, on_map=call.again())
 
 
-@operator(
-    aten.conv_transpose1d.default, aten.conv_transpose2d.input, aten.conv_transpose3d.input
-)
+@operator(aten.conv_transpose1d.default, aten.conv_transpose2d.input, aten.conv_transpose3d.input)
 def transposed_convolution(call: Call) -> Step:
     """Transposed convolution: run without padding, then cropped to what the part holds."""
     layout, bound, rank = call.spatial(), call.bound, call.rank
@@ -266,7 +265,12 @@ def _counts(kernel: Kernel, n: int, lo: int, hi: int, include_pad: bool) -> list
 
 
 def _rescaled(
-    build: Builder, x: fx.Node, layout: Layout, size: list[int], counts: list[list[int]], fixed: int | None
+    build: Builder,
+    x: fx.Node,
+    layout: Layout,
+    size: list[int],
+    counts: list[list[int]],
+    fixed: int | None,
 ) -> fx.Node:
     """An average over all of the kernel, made one over what is counted."""
     if fixed is not None:
@@ -289,8 +293,8 @@ def reduction(call: Call) -> Step:
         raise NotShared("mixes positions")
     ndim = len(layout.shape) + 1
     dims = tuple(sorted(d % ndim for d in (bound["dim"] or range(ndim))))
-    if not set(dims) & {0, *layout.dims} and bound["keepdim"]:
-        return call.step(call.again())
+    if 0 not in dims and bound["keepdim"] and not set(dims) >= set(layout.dims):
+        return call.step(call.again(), mixing(layout, dims))
     if set(dims) != set(layout.dims) or bound.get("dtype") is not None:
         raise NotShared("reduces over some of the positions and over more than positions")
     reduce, combine = _REDUCTIONS[call.node.target]
@@ -369,9 +373,7 @@ def _from_end(index: int, n: int) -> int:
     return index + n if index < 0 else index
 
 
-@operator(
-    aten.upsample_nearest1d.vec, aten.upsample_nearest2d.vec, aten.upsample_nearest3d.vec
-)
+@operator(aten.upsample_nearest1d.vec, aten.upsample_nearest2d.vec, aten.upsample_nearest3d.vec)
 def nearest_upsampling(call: Call) -> Step:
     """Nearest-neighbour interpolation by whole factors."""
     layout, rank = call.spatial(), call.rank
@@ -405,23 +407,26 @@ def prelu(call: Call) -> Step:
 
 @operator(aten.layer_norm.default)
 def layer_norm(call: Call) -> Step:
-    """LayerNorm over channels alone."""
-    count = len(call.bound["normalized_shape"])
-    ndim = len(call.layout.shape) + 1
-    if call.layout.flat or set(range(ndim - count, ndim)) & set(call.layout.dims):
+    """LayerNorm over the last dimensions; over channels alone it is shared."""
+    if call.layout.flat:
         raise NotShared("normalises over positions")
-    return call.step(call.again())
+    ndim, count = len(call.layout.shape) + 1, len(call.bound["normalized_shape"])
+    return call.step(call.again(), mixing(call.layout, range(ndim - count, ndim)))
 
 
 @operator(
     aten.softmax.int, aten._softmax.default, aten.log_softmax.int, aten._log_softmax.default,
-    aten.glu.default,
+    aten.glu.default, aten.cumsum.default, aten.flip.default, aten.roll.default,
 )  # fmt: skip
-def along_channels(call: Call) -> Step:
-    """Softmax or a gate over channels."""
-    if call.layout.flat or call.bound["dim"] % (len(call.layout.shape) + 1) in call.layout.dims:
-        raise NotShared("normalises over positions")
-    return call.step(call.again())
+def along_dimensions(call: Call) -> Step:
+    """Softmax, gates, sums and reorderings along dimensions: channels stay shared, axes do not."""
+    layout, bound = call.layout, call.bound
+    named = bound.get("dims", bound.get("dim"))
+    ndim = len(layout.shape) + 1
+    dims = [d % ndim for d in ([named] if isinstance(named, int) else named)]
+    if layout.flat or not dims or 0 in dims:
+        raise NotShared("mixes positions")
+    return call.step(call.again(), mixing(layout, dims))
 
 
 @operator(aten.linear.default)
@@ -431,9 +436,7 @@ def linear(call: Call) -> Step:
     if bound["weight"] in call.layouts:
         raise NotShared("its weights depend on the window")
     if not layout.flat:
-        if len(layout.shape) in layout.dims:
-            raise NotShared("mixes positions")
-        return call.step(call.again())
+        return call.step(call.again(), mixing(layout, [len(layout.shape)]))
     outputs, rank = call.shape[0], call.rank
     channels = prod(layout.shape[d - 1] for d in layout.others)
     order = [*layout.others, *layout.dims]
@@ -484,7 +487,9 @@ def reshape(call: Call) -> Step:
     dims = _kept(layout, shape)
 
     def apply(build: Builder, tensors: list[fx.Node], place: Place) -> fx.Node:
-        return build.call(aten.reshape.default, tensors[0], [-1, *replaced(shape, dims, place.sizes)])
+        return build.call(
+            aten.reshape.default, tensors[0], [-1, *replaced(shape, dims, place.sizes)]
+        )
 
     return call.step(apply, layout=Layout(dims, shape))
 
@@ -539,7 +544,9 @@ def elementwise(call: Call) -> Step:
     """An elementwise operator on maps of one size; constants must be alike at all positions."""
     layouts = [call.layouts[n] for n in call.sources]
     first, ndim = layouts[0], value_of(call.node).ndim
-    if any((o.dims, o.positions, o.flat) != (first.dims, first.positions, first.flat) for o in layouts):
+    if any(
+        (o.dims, o.positions, o.flat) != (first.dims, first.positions, first.flat) for o in layouts
+    ):
         raise NotShared("joins a map with a value for each window")
     if first.flat and {o.shape for o in layouts} != {first.shape}:
         raise NotShared("joins flattened maps of different kinds")

@@ -82,7 +82,9 @@ class _Stretch:
     windows: range
 
 
-def make_plan(lowered: Lowered, geometry: Geometry, size: tuple[int, ...], memory: int | None) -> Plan:
+def make_plan(
+    lowered: Lowered, geometry: Geometry, size: tuple[int, ...], memory: int | None
+) -> Plan:
     """Plan an image size.
 
     Args:

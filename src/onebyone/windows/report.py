@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 import torch
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console
 from rich.table import Table
 from torch import Tensor, fx, nn
 from torch.utils import _pytree as pytree
@@ -102,8 +102,8 @@ class Report:
                 table.add_row(*_cells(row))
         return table
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield self.table()
+    def __rich__(self) -> Table:
+        return self.table()
 
     def __str__(self) -> str:
         console = Console(width=120, color_system=None)
@@ -263,7 +263,7 @@ def _unravel(place: int, grid: Sequence[int]) -> tuple[int, ...]:
 def _crop(images: Tensor, geometry: Geometry, index: Sequence[int]) -> Tensor:
     for k, (i, s, h) in enumerate(zip(index, geometry.stride, geometry.window[1:], strict=True)):
         images = images.narrow(2 + k, i * s, h)
-    return images
+    return images.contiguous()
 
 
 def _largest(values: Tensor) -> float:

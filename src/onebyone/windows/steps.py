@@ -8,7 +8,7 @@ from typing import Any
 from torch import fx
 
 from onebyone.graphs.aten import aten
-from onebyone.windows.axis import Axis, Kernel, Lattice, Mover, Part, Reading, Strip
+from onebyone.windows.axis import Axis, Kernel, Lattice, Mixing, Mover, Part, Reading, Strip
 from onebyone.windows.blocks import ZERO, Builder, Fill, Layout, Parts, Windowed
 
 
@@ -68,10 +68,14 @@ class Step:
         met = list(first)
         for other in others:
             met = [a.meet(b) for a, b in zip(met, other, strict=True)]
-        return tuple(
+        after = tuple(
             mover.after(axis, n)
             for mover, axis, n in zip(self.movers, met, self.layout.positions, strict=True)
         )
+        whole_map = any(axis.extent is not None for axis in after)
+        if whole_map and not all(axis.shared for axis in after):
+            return tuple(axis.ended() for axis in after)  # a map has a border on every axis or none
+        return after
 
     def computed(self, k: int, axis: Axis, out: Axis) -> int:
         """Positions along axis k at which the work is done."""
@@ -171,7 +175,9 @@ class Reduction(WindowLevel):
     def _share(self, build: Builder, value: Windowed, parts: Parts) -> fx.Node:
         axes, layout = value.axes, value.layout
         requests = [
-            Lattice(0, axis.cropped().length) if part is Part.SHARED else Strip(*axis.positions(part))
+            Lattice(0, axis.cropped().length)
+            if part is Part.SHARED
+            else Strip(*axis.positions(part))
             for axis, part in zip(axes, parts, strict=True)
         ]
         x = build.read(value, requests)
@@ -210,7 +216,14 @@ class Reduction(WindowLevel):
 
 
 def reduce_windows(
-    build: Builder, x: fx.Node, dim: int, ndim: int, reduce: Any, size: int, dilation: int, stride: int
+    build: Builder,
+    x: fx.Node,
+    dim: int,
+    ndim: int,
+    reduce: Any,
+    size: int,
+    dilation: int,
+    stride: int,
 ) -> fx.Node:
     """Reduce `size` places, `dilation` apart, every `stride` places along one dimension."""
     span = (size - 1) * dilation + 1
@@ -223,6 +236,11 @@ def reduce_windows(
 def identity(rank: int) -> tuple[Kernel, ...]:
     """Movers that leave every position where it is."""
     return (Kernel(),) * rank
+
+
+def mixing(layout: Layout, dims: Sequence[int]) -> tuple[Mover, ...]:
+    """Movers that mix the axes at these dimensions and leave the others."""
+    return tuple(Mixing() if dim in dims else Kernel() for dim in layout.dims)
 
 
 def replaced(shape: Sequence[int], dims: Sequence[int], sizes: Sequence[int]) -> list[int]:

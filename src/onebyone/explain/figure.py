@@ -1,0 +1,190 @@
+"""The picture of a layer: every form that equals it, side by side, with its matrix."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from onebyone.errors import InputError
+from onebyone.explain.canvas import CARD, FAINT, INK, LINE, MUTED, Canvas
+from onebyone.explain.panel import Panel, base_colors, draw_panel, panel_height, panel_width
+from onebyone.layers import LayerMatrix, convert, equal, matrix
+
+MARGIN, BETWEEN, FOOTER = 28.0, 54.0, 84.0
+LARGEST = 64
+"""The most inputs and outputs that are drawn."""
+
+TITLES = {
+    "dense": "One fully connected layer",
+    "linear": "One linear layer at every position",
+}
+
+NUMBERS = dict(
+    enumerate(["One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"], start=1)
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture; a notebook shows it by itself."""
+
+    svg: str
+
+    def save(self, path: str | Path) -> None:
+        """Write the picture to an .svg file.
+
+        Raises:
+            InputError: the name ends otherwise.
+        """
+        path = Path(path)
+        if path.suffix != ".svg":
+            raise InputError(f"path={str(path)!r}: give a name that ends in .svg")
+        path.write_text(self.svg + "\n", encoding="utf-8")
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+
+def explain(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None = None) -> Figure:
+    """Return the picture of a layer and of the wider kinds that it equals.
+
+    Args:
+        layer: a layer that `matrix` takes.
+        input: the input grid (C, *space), spatial rank 0 to 2.
+        output: the output grid (O, *space'); needed where a dense layer's outputs have a grid.
+
+    Raises:
+        InputError: the layer or a grid is unusable, or has more than LARGEST inputs or outputs.
+    """
+    own = matrix(layer, input, output)
+    if max(own.shape) > LARGEST or len(tuple(input)) > 3:
+        raise InputError(
+            f"input={tuple(input)}: explain draws up to {LARGEST} inputs and outputs on up to 2 "
+            f"axes, not {own.shape[1]} and {own.shape[0]}"
+        )
+    forms = [own, *(_as_kind(layer, own, kind) for kind in _wider(own.form.geometry.kind))]
+    reason, ring = _forbidden(layer, own)
+    panels = [_panel(form, own, ring) for form in forms]
+    return Figure(_draw(panels, reason))
+
+
+def _wider(kind: str) -> tuple[str, ...]:
+    """Return the kinds that hold this one: dense ⊃ local ⊃ convolution ⊃ pointwise."""
+    return {"dense": (), "local": ("dense",)}.get(kind, ("local", "dense"))
+
+
+def _as_kind(layer: nn.Module, own: LayerMatrix, kind: str) -> LayerMatrix:
+    geometry = own.form.geometry
+    return matrix(convert(layer, kind, geometry.input), geometry.input, geometry.output)
+
+
+def _forbidden(layer: nn.Module, own: LayerMatrix) -> tuple[str, tuple[int, int] | None]:
+    """Return the first connection of a dense layer that this layer's kind cannot have."""
+    dense = nn.Linear(own.shape[1], own.shape[0], bias=False)
+    with torch.no_grad():
+        dense.weight.copy_(torch.from_numpy(own.toarray()) + 1.0)
+    geometry = own.form.geometry
+    verdict = equal(layer, dense, geometry.input, geometry.output)
+    if own.weight.nnz == math.prod(own.shape) or verdict.connection is None:
+        return "", None
+    where = [
+        int(torch.arange(math.prod(grid)).reshape(grid)[place])
+        for grid, place in zip((geometry.output, geometry.input), verdict.connection, strict=True)
+    ]
+    return verdict.reason, (where[0], where[1])
+
+
+def _panel(form: LayerMatrix, own: LayerMatrix, ring: tuple[int, int] | None) -> Panel:
+    geometry = form.form.geometry
+    stored, places = form.form.weight.numel(), math.prod(geometry.output[1:])
+    count = f"{stored} weight{'s' * (stored != 1)}"
+    if geometry.shared:
+        note = f"shared by all {places} locations"
+    elif geometry.kind == "local":
+        note = f"{stored // places} per location"
+        note += "" if form is own else ": equal here, free to differ"
+    elif form is own:
+        note = "one for every connection"
+    else:
+        note = f"{stored - own.weight.nnz} of them 0: connections that the others lack"
+    return Panel(
+        title=_title(form),
+        code=_code(form),
+        count=count,
+        note=note,
+        matrix=form,
+        colors=base_colors(own),
+        ring=ring if geometry.kind == "dense" and form is not own else None,
+    )
+
+
+def _title(form: LayerMatrix) -> str:
+    geometry = form.form.geometry
+    if geometry.kind == "local":
+        places = math.prod(geometry.output[1:])
+        number = NUMBERS.get(places, str(places))
+        return f"{number} fully connected layer{'s' * (places != 1)}"
+    return TITLES.get(geometry.kind) or str(geometry).removeprefix("a ").capitalize()
+
+
+def _code(form: LayerMatrix) -> str:
+    geometry = form.form.geometry
+    if geometry.kind == "dense":
+        return f"nn.Linear({form.shape[1]}, {form.shape[0]})"
+    if geometry.kind == "linear":
+        return f"nn.Linear({geometry.input[0]}, {geometry.output[0]})"
+    channels = f"{geometry.input[0] if geometry.shared else geometry.input}, {geometry.output[0]}"
+    name = f"nn.Conv{len(geometry.axes)}d" if geometry.shared else "LocallyConnected"
+    window = {
+        "stride": [axis.stride for axis in geometry.axes],
+        "padding": [axis.before for axis in geometry.axes],
+        "dilation": [axis.dilation for axis in geometry.axes],
+    }
+    defaults = {"stride": 1, "padding": 0, "dilation": 1}
+    options = [
+        f", {option}={_brief(values)}"
+        for option, values in window.items()
+        if any(value != defaults[option] for value in values)
+    ]
+    groups = f", groups={geometry.groups}" if geometry.groups > 1 else ""
+    return f"{name}({channels}, {_brief(geometry.kernel)}{''.join(options)}{groups})"
+
+
+def _brief(values: Sequence[int]) -> str:
+    """Return one number where all axes have the same, else a tuple."""
+    return str(values[0]) if len(set(values)) == 1 else str(tuple(values))
+
+
+def _draw(panels: list[Panel], reason: str) -> str:
+    widths = [panel_width(panel.matrix) for panel in panels]
+    height = max(panel_height(panel.matrix) for panel in panels)
+    width = 2 * MARGIN + sum(widths) + BETWEEN * (len(panels) - 1)
+    total = height + 2 * MARGIN + (FOOTER if reason else 0)
+    canvas = Canvas(width, total, " = ".join(panel.title for panel in panels))
+    canvas.rect((0.5, 0.5), width - 1, total - 1, 14, fill=CARD, stroke=LINE, stroke_width="1")
+    x = MARGIN
+    for panel, own_width in zip(panels, widths, strict=True):
+        if x > MARGIN:
+            canvas.text((x - BETWEEN / 2, MARGIN + 178), "=", 34, text_anchor="middle", fill=FAINT)
+        draw_panel(canvas, (x, MARGIN), own_width, panel)
+        x += own_width + BETWEEN
+    if reason:
+        _draw_footer(canvas, (width, total), reason, panels[0])
+    return canvas.to_svg()
+
+
+def _draw_footer(canvas: Canvas, size: tuple[float, float], reason: str, own: Panel) -> None:
+    width, total = size
+    line = total - FOOTER
+    canvas.rect((MARGIN, line), width - 2 * MARGIN, 1, 0, fill=LINE)
+    style = {"text_anchor": "middle"}
+    words = f"A fully connected layer in general is not {own.matrix.form.geometry}: {reason}."
+    canvas.text((width / 2, line + 36), words, 15, fill=INK, **style)
+    legend = (
+        "Soft colours are locations. Strong colours are weights: the same weight has the same "
+        "colour everywhere. The outlined entry and the dashed wire are that connection."
+    )
+    canvas.text((width / 2, line + 60), legend, 12.5, fill=MUTED, **style)

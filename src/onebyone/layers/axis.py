@@ -1,0 +1,104 @@
+"""One axis of a layer: which input positions an output position reads (statement S5)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from onebyone.errors import InputError
+
+OUTSIDE = -1
+"""The input position that stands for padding."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Windows along one axis: output o reads input stride·o + dilation·k − before, 0 ≤ k < kernel.
+
+    A fully connected layer is the case of stride 0: every output reads the whole input.
+    """
+
+    size: int
+    outputs: int
+    kernel: int
+    stride: int = 1
+    dilation: int = 1
+    before: int = 0
+    after: int = 0
+
+    def reads(self) -> Int[np.ndarray, "outputs kernel"]:
+        """Return the input position behind each output and kernel tap, OUTSIDE in the padding."""
+        starts = self.stride * np.arange(self.outputs)[:, None] - self.before
+        index = starts + self.dilation * np.arange(self.kernel)
+        return np.where((index >= 0) & (index < self.size), index, OUTSIDE)
+
+
+def dense_axes(space: Sequence[int], outputs: Sequence[int]) -> tuple[Axis, ...]:
+    """Return axes on which every output position reads every input position."""
+    return tuple(Axis(n, m, kernel=n, stride=0) for n, m in zip(space, outputs, strict=True))
+
+
+def window_axes(
+    space: Sequence[int],
+    kernel: int | Sequence[int],
+    stride: int | Sequence[int] = 1,
+    padding: int | str | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+) -> tuple[Axis, ...]:
+    """Return the axes of a convolution over `space`, with PyTorch's meaning of every argument.
+
+    Raises:
+        InputError: an argument has the wrong length or range, or a window does not fit.
+    """
+    rank = len(space)
+    kernels = per_axis(kernel, rank, "kernel", least=1)
+    strides = per_axis(stride, rank, "stride", least=1)
+    dilations = per_axis(dilation, rank, "dilation", least=1)
+    pads = _pads(padding, kernels, strides, dilations)
+    return tuple(
+        _window_axis(*axis) for axis in zip(space, kernels, strides, dilations, pads, strict=True)
+    )
+
+
+def per_axis(value: int | Sequence[int], rank: int, name: str, least: int) -> tuple[int, ...]:
+    """Return `value` as one int per axis.
+
+    Raises:
+        InputError: the number of values is not `rank`, or one of them is below `least`.
+    """
+    values = (value,) * rank if isinstance(value, int) else tuple(value)
+    if len(values) != rank or any(v < least for v in values):
+        raise InputError(
+            f"{name}={value!r}: give one int of at least {least}, or {rank} of them, one per axis"
+        )
+    return values
+
+
+def _pads(
+    padding: int | str | Sequence[int],
+    kernels: tuple[int, ...],
+    strides: tuple[int, ...],
+    dilations: tuple[int, ...],
+) -> tuple[tuple[int, int], ...]:
+    if padding == "same":
+        if any(s != 1 for s in strides):
+            raise InputError(f"padding='same' needs stride 1, not {strides}")
+        spans = [d * (k - 1) for k, d in zip(kernels, dilations, strict=True)]
+        return tuple((span // 2, span - span // 2) for span in spans)
+    if padding == "valid":
+        padding = 0
+    if isinstance(padding, str):
+        raise InputError(f"padding={padding!r}: give 'same', 'valid', or ints")
+    return tuple((p, p) for p in per_axis(padding, len(kernels), "padding", least=0))
+
+
+def _window_axis(size: int, kernel: int, stride: int, dilation: int, pad: tuple[int, int]) -> Axis:
+    before, after = pad
+    room = size + before + after - dilation * (kernel - 1) - 1
+    if room < 0:
+        raise InputError(
+            f"kernel={kernel} with dilation={dilation} is larger than the padded input of "
+            f"{size + before + after}: give a larger input, a smaller kernel or more padding"
+        )
+    return Axis(size, room // stride + 1, kernel, stride, dilation, before, after)

@@ -1,0 +1,102 @@
+"""Exact conversions between the kinds of layer, or the reason why there is none."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from onebyone.errors import InputError
+from onebyone.layers.equality import compare_forms, place
+from onebyone.layers.kinds import Form, build, read
+from onebyone.layers.matrix import LayerMatrix, entries
+from onebyone.layers.nearest import Nearest, Projection, nearest, project, target
+
+
+class NotConvertible(Exception):  # noqa: N818 - named in the field's words; a verdict, no fault
+    """No layer of the wanted kind equals the given one.
+
+    Attributes:
+        reason: the connection or the weights that forbid it, in a sentence.
+        witness: an input [C, *space] on which the layer and its nearest of the kind differ most.
+        nearest: the nearest layer of the kind, and how far it is.
+    """
+
+    def __init__(
+        self, reason: str, witness: Float[np.ndarray, "..."] | None, nearest: Nearest
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.witness = witness
+        self.nearest = nearest
+
+
+def convert(
+    layer: nn.Module,
+    to: str,
+    input: Sequence[int],
+    output: Sequence[int] | None = None,
+    share: bool = False,
+) -> nn.Module:
+    """Return the layer of another kind that is equal to this one for every input.
+
+    Args:
+        layer: a layer that `matrix` takes.
+        to: "dense", "local" (`LocallyConnected`: one fully connected layer per location),
+            "convolution", "pointwise", or "linear" (`nn.Linear` on channels-last).
+        input: the input grid (C, *space).
+        output: the output grid (O, *space'); needed where a dense layer's outputs have a grid.
+        share: keep the same storage, so that training one layer trains the other.
+
+    Raises:
+        NotConvertible: no layer of this kind equals the given one.
+        InputError: an argument is unusable, no layer of this kind maps the one grid to the other,
+            or `share` is asked where the two kinds store their weights differently.
+    """
+    form = read(layer, input, output)
+    projection = project(form, target(form.geometry, to))
+    if not projection.exact:
+        verdict = compare_forms(form, projection.form)
+        reason = _sharing_reason(form, projection) or verdict.reason
+        raise NotConvertible(reason, verdict.witness, nearest(layer, to, input, output))
+    if not share:
+        return build(_map(projection.form, torch.clone))
+    if not _same_storage(form, projection.form):
+        raise InputError(
+            f"share=True: {form.geometry} and {projection.form.geometry} store their weights "
+            "differently; convert with share=False"
+        )
+    return build(projection.form)
+
+
+def _map(form: Form, change: Callable[[Tensor], Tensor]) -> Form:
+    bias = None if form.bias is None else change(form.bias)
+    return Form(form.geometry, change(form.weight), bias)
+
+
+def _same_storage(a: Form, b: Form) -> bool:
+    pairs = [(a.weight, b.weight)]
+    if a.bias is not None and b.bias is not None:
+        pairs.append((a.bias, b.bias))
+    return all(mine.data_ptr() == theirs.data_ptr() for mine, theirs in pairs)
+
+
+def _sharing_reason(form: Form, projection: Projection) -> str | None:
+    """Say which two weights would have to be one, where every connection has its place."""
+    source, wanted = LayerMatrix(form), projection.form.geometry
+    forbidden = np.setdiff1d(_nonzero(source), entries(wanted).keys(source.shape[1]))
+    if projection.clash is None or len(forbidden):
+        return None
+    input, output = form.geometry.input, form.geometry.output
+    uses = [
+        f"output {place(row, output)} reads input {place(column, input)} with weight "
+        f"{source.weight[row, column]:.6g}"
+        for row, column in projection.clash
+    ]
+    return f"{uses[0]}, and {uses[1]}; {wanted} shares one weight for both"
+
+
+def _nonzero(matrix: LayerMatrix) -> Int[np.ndarray, " entries"]:
+    keys = matrix.entries.keys(matrix.shape[1])
+    return np.compress(matrix.weight.data != 0, keys)

@@ -1,0 +1,188 @@
+"""Whether two layers are the same map: equal and why, or an input on which they differ."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.sparse import csr_array
+from torch import Tensor, nn
+
+from onebyone.errors import InputError
+from onebyone.layers.kinds import Form, Geometry, read
+from onebyone.layers.matrix import LayerMatrix
+
+
+class Connection(NamedTuple):
+    """One entry of a layer's matrix: the places (channel, *space) of its output and its input."""
+
+    output: tuple[int, ...]
+    input: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """The answer of `equal`; its truth value is the answer itself.
+
+    Attributes:
+        equal: whether the layers give the same outputs for every input.
+        reason: why, in a sentence.
+        witness: an input [C, *space] on which they differ: the unit vector at the largest |ΔM|.
+            Zeros where only the biases differ; None when they agree in every weight.
+        connection: the first connection that only one of them has (with a weight that is not
+            zero); where both have the same, the one at the largest |ΔM|.
+        distance: the Frobenius norm of [ΔM, Δbias].
+        bound: the most by which any output differs over inputs of norm up to 1: the largest row
+            norm of ΔM, plus |Δbias|.
+    """
+
+    equal: bool
+    reason: str
+    witness: Float[np.ndarray, "..."] | None = None
+    connection: Connection | None = None
+    distance: float = 0.0
+    bound: float = 0.0
+
+    def __bool__(self) -> bool:
+        return self.equal
+
+
+def equal(
+    a: nn.Module,
+    b: nn.Module,
+    input: Sequence[int],
+    output: Sequence[int] | None = None,
+    tol: float = 0.0,
+) -> Verdict:
+    """Say whether two layers are equal for every input, by their structure and weights.
+
+    Their forwards may still differ by rounding, since kernels add in different orders.
+
+    Args:
+        a: a layer that `matrix` takes.
+        b: another.
+        input: their input grid (C, *space).
+        output: their output grid; by default a dense layer takes the other layer's.
+        tol: the largest `bound` that still counts as equal.
+
+    Raises:
+        InputError: a layer or a grid is unusable, or `tol` is negative.
+    """
+    if not tol >= 0:
+        raise InputError(f"tol={tol}: give a number of at least 0")
+    grid = output or _settled_output(a, b, input)
+    first, second = (
+        read(layer, input, grid if _is_dense(layer, input) else output) for layer in (a, b)
+    )
+    return compare_forms(first, second, tol)
+
+
+def compare_forms(a: Form, b: Form, tol: float = 0.0) -> Verdict:
+    """Return `equal`'s verdict on two forms of one input grid."""
+    if a.geometry.output != b.geometry.output:
+        reason = f"{a.geometry} gives {a.geometry.output}, {b.geometry} {b.geometry.output}"
+        return Verdict(False, reason, distance=np.inf, bound=np.inf)
+    if _same_bits(a, b):
+        return Verdict(True, _equal_reason(a.geometry, b.geometry))
+    return _compare_matrices(LayerMatrix(a), LayerMatrix(b), tol)
+
+
+def place(index: int, grid: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the place (channel, *space) of a position in the flattened grid."""
+    return tuple(int(i) for i in np.unravel_index(index, grid))
+
+
+def _is_dense(layer: nn.Module, input: Sequence[int]) -> bool:
+    return isinstance(layer, nn.Linear) and layer.in_features == math.prod(input)
+
+
+def _settled_output(a: nn.Module, b: nn.Module, input: Sequence[int]) -> tuple[int, ...] | None:
+    """Return the output grid that one layer has by itself, for the dense layer beside it."""
+    for dense, other in ((a, b), (b, a)):
+        if isinstance(dense, nn.Linear) and _is_dense(dense, input) > _is_dense(other, input):
+            grid = read(other, input).geometry.output
+            return grid if math.prod(grid) == dense.out_features else None
+    return None
+
+
+def _same_bits(a: Form, b: Form) -> bool:
+    """Whether the stored weights correspond and are the same, found without building a matrix."""
+    return (
+        a.geometry.same_windows(b.geometry)
+        and _same_tensors(a.weight, b.weight)
+        and (a.bias is b.bias or _same_tensors(a.bias, b.bias))
+    )
+
+
+def _same_tensors(a: Tensor | None, b: Tensor | None) -> bool:
+    if a is None or b is None or (a.dtype, a.device) != (b.dtype, b.device):
+        return False
+    return torch.equal(a, b)
+
+
+def _compare_matrices(a: LayerMatrix, b: LayerMatrix, tol: float) -> Verdict:
+    delta = (a.weight.astype(np.float64) - b.weight.astype(np.float64)).tocsr()
+    delta.sort_indices()
+    delta_bias = np.abs(a.bias.astype(np.float64) - b.bias.astype(np.float64))
+    squares = np.asarray(delta.multiply(delta).sum(axis=1)).ravel()
+    distance = float(np.sqrt(squares.sum() + (delta_bias**2).sum()))
+    bound = float((np.sqrt(squares) + delta_bias).max())
+    if bound == 0:
+        return Verdict(True, _equal_reason(a.form.geometry, b.form.geometry))
+    witness, connection, reason = _difference(a, b, delta)
+    if bound <= tol:
+        reason = f"equal within tol={tol:g}: no output differs by more than {bound:.3g} (norm 1)"
+    return Verdict(bound <= tol, reason, witness, connection, distance, bound)
+
+
+def _difference(
+    a: LayerMatrix, b: LayerMatrix, delta: csr_array
+) -> tuple[Float[np.ndarray, "..."], Connection | None, str]:
+    """Return the witness, the connection and the sentence for layers that are not equal."""
+    input, output = a.form.geometry.input, a.form.geometry.output
+    witness = np.zeros(a.shape[1])
+    if not delta.nnz:
+        first = int(np.flatnonzero(a.bias != b.bias)[0])
+        reason = f"the biases of output {place(first, output)} differ: {a.bias[first]:.6g} and "
+        return witness.reshape(input), None, reason + f"{b.bias[first]:.6g}"
+    rows = np.repeat(np.arange(a.shape[0]), np.diff(delta.indptr))
+    keys = rows * a.shape[1] + delta.indices
+    largest = int(np.abs(delta.data).argmax())
+    witness[delta.indices[largest]] = 1.0
+    in_a, in_b = (np.isin(keys, m.entries.keys(m.shape[1])) for m in (a, b))
+    exclusive = np.flatnonzero(in_a != in_b)
+    entry = int(exclusive[0]) if len(exclusive) else largest
+    row, column = int(rows[entry]), int(delta.indices[entry])
+    connection = Connection(place(row, output), place(column, input))
+    reason = f"output {connection.output} reads input {connection.input}"
+    if len(exclusive):
+        reason += f"; {(b if in_a[entry] else a).form.geometry} cannot"
+    else:
+        weights = a.weight[row, column], b.weight[row, column]
+        reason += " with weight {:.6g} in the first layer, {:.6g} in the second".format(*weights)
+    return witness.reshape(input), connection, reason
+
+
+def _equal_reason(a: Geometry, b: Geometry) -> str:
+    """Name the statement that makes layers of these two kinds equal."""
+    kinds = {a.kind, b.kind}
+    positions = math.prod(a.output[1:])
+    pointwise = kinds & {"pointwise", "linear"}
+    if a.kind == b.kind:
+        why = "the same connections with the same weights"
+    elif kinds == {"pointwise", "linear"}:
+        why = "S2: one fully connected layer on the channels, at every position"
+    elif pointwise and positions == 1:
+        why = "S1: over a single position a 1×1 convolution is a fully connected layer"
+    elif pointwise and "local" in kinds:
+        why = f"S2: {positions} fully connected layers, one per location, with the same weights"
+    elif pointwise and "dense" in kinds:
+        why = f"S2: M = W ⊗ I over {positions} positions"
+    elif kinds == {"dense", "convolution"} and positions == 1:
+        why = "S3: a fully connected layer is a convolution with the input as window"
+    else:
+        why = "S5: both have the same matrix"
+    return f"equal for every input ({why})"

@@ -1,0 +1,220 @@
+"""The nearest layer of a kind: the mean over every class of entries that must share a weight."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, Num
+from torch import Tensor, nn
+
+from onebyone.errors import InputError
+from onebyone.layers.axis import Axis, dense_axes, per_axis, window_axes
+from onebyone.layers.kinds import KINDS, Form, Geometry, build, read
+from onebyone.layers.matrix import LayerMatrix, as_numpy, entries, positions, require_finite
+
+
+@dataclass(frozen=True, eq=False)
+class Nearest:
+    """The Frobenius-nearest layer of a kind.
+
+    Attributes:
+        layer: the layer.
+        distance: the Frobenius norm of [ΔM, Δbias].
+        relative: `distance` as a share of the given layer's own norm.
+    """
+
+    layer: nn.Module
+    distance: float
+    relative: float
+
+
+Clash = tuple[tuple[int, int], tuple[int, int]]
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """A form's projection onto a geometry, and what is left over: nothing if it is `exact`.
+
+    `clash` holds two entries (row, column) of the source's matrix that differ but would have to
+    share a weight; None where there are none.
+    """
+
+    form: Form
+    distance: float
+    exact: bool
+    clash: Clash | None = None
+
+
+def nearest(
+    layer: nn.Module,
+    to: str,
+    input: Sequence[int],
+    output: Sequence[int] | None = None,
+    kernel: int | Sequence[int] | None = None,
+) -> Nearest:
+    """Return the layer of a kind that is nearest in Frobenius norm (statement S7 and its kin).
+
+    Args:
+        layer: a layer that `matrix` takes.
+        to: "dense", "local", "convolution", "pointwise" or "linear".
+        input: the input grid (C, *space).
+        output: the output grid (O, *space').
+        kernel: the kernel of a convolution (stride 1); by default the layer's own windows, and
+            for a dense layer the smallest kernel that has room for all its connections.
+
+    Raises:
+        InputError: an argument is unusable, or no layer of this kind maps the one grid to the
+            other.
+    """
+    form = read(layer, input, output)
+    require_finite(form)
+    projection = project(form, target(form.geometry, to, kernel))
+    distance, size = projection.distance, norm(form)
+    return Nearest(build(projection.form), distance, distance / size if size else 0.0)
+
+
+def target(source: Geometry, to: str, kernel: int | Sequence[int] | None = None) -> Geometry:
+    """Return the geometry that a layer of kind `to` in the source's place would have.
+
+    Raises:
+        InputError: the kind is unknown, or cannot map the one grid to the other.
+    """
+    if to not in KINDS:
+        raise InputError(f"to={to!r}: give one of {', '.join(KINDS)}")
+    if kernel is not None and to != "convolution":
+        raise InputError(f"kernel={kernel!r}: only to='convolution' has a kernel to choose")
+    space, places = source.input[1:], source.output[1:]
+    groups = source.groups
+    if to == "dense":
+        axes, groups = dense_axes(space, places), 1
+    elif to in ("pointwise", "linear"):
+        if space != places:
+            raise InputError(
+                f"to={to!r}: it gives one output per position, but {space} positions become "
+                f"{places}; a fully connected layer is pointwise over "
+                f"input={(math.prod(source.input), *(1 for _ in space))} (S4)"
+            )
+        axes, groups = window_axes(space, 1), groups if to == "pointwise" else 1
+    elif kernel is not None:
+        axes = _kernel_axes(source, per_axis(kernel, len(space), "kernel", least=1))
+    elif source.kind == "dense":
+        # Wide enough for every connection: offsets −(m−1) … n−1; for one output this is S3.
+        pairs = tuple(zip(space, places, strict=True))
+        axes = window_axes(space, [n + m - 1 for n, m in pairs], 1, [m - 1 for _, m in pairs])
+    else:
+        axes = source.axes
+    return Geometry(to, source.input, source.output, axes, groups)
+
+
+def norm(form: Form) -> float:
+    """Return the Frobenius norm of a form's [M, bias], without building M."""
+    geometry = form.geometry
+    _, inside = positions(geometry)
+    rank = len(geometry.axes)
+    uses = np.expand_dims(inside, (0, 1 + rank))
+    if geometry.shared:
+        uses = uses.sum(axis=tuple(range(1, 1 + rank)), keepdims=True)
+    total = float((np.square(as_numpy(form.weight), dtype=np.float64) * uses).sum())
+    bias = np.broadcast_to(_bias(form), geometry.output)
+    return math.sqrt(total + float(np.square(bias).sum()))
+
+
+def project(source: Form, geometry: Geometry) -> Projection:
+    """Return the source's nearest form of a geometry and what is left over.
+
+    The weights pass through as a view where both store them alike.
+    """
+    bias, bias_squares, same_bias = _project_bias(source, geometry)
+    if source.geometry.same_windows(geometry) and source.weight.shape == geometry.weight_shape:
+        form = Form(geometry, source.weight, bias)
+        return Projection(form, math.sqrt(bias_squares), same_bias)
+    weight, squares, exact, clash = _project_weight(LayerMatrix(source), geometry)
+    form = Form(geometry, torch.from_numpy(weight).to(source.weight), bias)
+    return Projection(form, math.sqrt(squares + bias_squares), exact and same_bias, clash)
+
+
+def _project_weight(
+    source: LayerMatrix, geometry: Geometry
+) -> tuple[Num[np.ndarray, "..."], float, bool, Clash | None]:
+    """Return the mean weight of every sharing class, the squares left over, if any, and a clash."""
+    columns = source.shape[1]
+    mine, theirs = source.entries, entries(geometry)
+    wanted = theirs.keys(columns)
+    # One more key, beyond all places, for the wanted entries after the last: its weight is 0.
+    keys = np.append(mine.keys(columns), math.prod(source.shape))
+    values = np.append(source.weight.data.astype(np.float64), 0.0)
+    found = np.searchsorted(keys, wanted)
+    hit = keys[found] == wanted
+    sampled = np.where(hit, values[found], 0.0)
+    outside = np.ones(len(keys), dtype=bool)
+    outside[found[hit]] = False
+    size = math.prod(geometry.weight_shape)
+    means, first = _class_means(sampled, theirs.sharing, size)
+    left = sampled - means[theirs.sharing]
+    squares = float(np.square(left).sum() + np.square(values[outside]).sum())
+    differs = np.flatnonzero(sampled != sampled[first[theirs.sharing]])
+    clash = None
+    if len(differs):
+        pair = (first[theirs.sharing[differs[0]]], differs[0])
+        a, b = (divmod(int(wanted[entry]), columns) for entry in pair)
+        clash = (a, b)
+    exact = clash is None and not values[outside].any()
+    return means.reshape(geometry.weight_shape), squares, exact, clash
+
+
+def _class_means(
+    values: Float[np.ndarray, " entries"], classes: Int[np.ndarray, " entries"], size: int
+) -> tuple[Float[np.ndarray, " classes"], Int[np.ndarray, " classes"]]:
+    """Return the mean of every class and the index of its first entry; a class may be empty.
+
+    The mean is first + mean(value − first), so that equal values have exactly their own mean.
+    """
+    present, where = np.unique(classes, return_index=True)
+    first = np.zeros(size, dtype=np.int64)
+    first[present] = where
+    base = np.zeros(size)
+    base[present] = values[where]
+    counts = np.maximum(np.bincount(classes, minlength=size), 1)
+    return base + np.bincount(classes, values - base[classes], size) / counts, first
+
+
+def _project_bias(source: Form, geometry: Geometry) -> tuple[Tensor | None, float, bool]:
+    """Return the bias in the geometry's shape, the squares left over, and whether there are none.
+
+    It is a view where it can be.
+    """
+    if source.bias is None or source.bias.shape == geometry.bias_shape:
+        return source.bias, 0.0, True
+    bias = np.broadcast_to(_bias(source), geometry.output)
+    if geometry.shared:
+        base = bias.reshape(len(bias), -1)[:, :1]
+        mean = base + (bias.reshape(len(bias), -1) - base).mean(axis=1, keepdims=True)
+    else:
+        mean = bias
+    mean = mean.reshape(geometry.bias_shape)
+    tensor = torch.from_numpy(np.array(mean)).to(source.bias)
+    left = bias - mean
+    return tensor, float(np.square(left).sum()), not left.any()
+
+
+def _bias(form: Form) -> Float[np.ndarray, "..."]:
+    if form.bias is None:
+        return np.zeros((1,) * len(form.geometry.output))
+    return as_numpy(form.bias).astype(np.float64)
+
+
+def _kernel_axes(source: Geometry, kernel: tuple[int, ...]) -> tuple[Axis, ...]:
+    """Return stride-1 axes of a kernel, padded alike on both sides so that the grids fit."""
+    pads = []
+    for size, outputs, taps in zip(source.input[1:], source.output[1:], kernel, strict=True):
+        pad, odd = divmod(outputs - size + taps - 1, 2)
+        if pad < 0 or odd:
+            raise InputError(
+                f"kernel={kernel}: no stride-1 convolution of it, padded alike on both sides, "
+                f"maps {size} positions to {outputs}; give a kernel of {size - outputs + 1} or "
+                "more, in steps of 2"
+            )
+        pads.append(pad)
+    return window_axes(source.input[1:], kernel, 1, pads)

@@ -1,0 +1,1 @@
+"""What the tests share: the crops oracle, drawn networks and real ones."""
