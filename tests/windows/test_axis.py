@@ -3,7 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onebyone.windows.axis import Axis, Kernel, Lattice, Mover, Part, Repeat, Strip, Transposed
+from onebyone.windows.axis import Axis, Part
+from onebyone.windows.movers import Kernel, Lattice, Mover, Repeat, Strip, Transposed
 
 PADDING = "padding"
 

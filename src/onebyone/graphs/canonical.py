@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import fx
@@ -94,7 +94,8 @@ def _view(graph: fx.Graph, node: fx.Node) -> fx.Node:
 @_rewrites(aten.transpose.int)
 def _transpose(graph: fx.Graph, node: fx.Node) -> fx.Node:
     order = list(range(value_of(node).ndim))
-    i, j = (int(d) for d in node.args[1:])  # type: ignore[arg-type]  # both are dimensions
+    bound = arguments(node)
+    i, j = bound["dim0"], bound["dim1"]
     order[i], order[j] = order[j], order[i]
     return _before(graph, node, aten.permute.default, node.args[0], order)
 
@@ -108,7 +109,7 @@ def _whole(_graph: fx.Graph, node: fx.Node) -> fx.Node | None:
 
 @_rewrites(operator.getitem)
 def _item(graph: fx.Graph, node: fx.Node) -> fx.Node | None:
-    source, place = _source(node), int(node.args[1])  # type: ignore[call-overload]  # an index
+    source, place = _source(node), cast(int, node.args[1])
     several = _ITEMS.get(source.target)
     return several(graph, source, place) if several else None
 

@@ -1,7 +1,10 @@
 """A trained network as a functional ATen graph."""
 
+import io
+import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +16,7 @@ from torch.utils import _pytree as pytree
 
 from onebyone.errors import InputError
 from onebyone.graphs.canonical import canonical
+from onebyone.graphs.fixed_batch import InPieces, fixed_batch
 
 
 class NotCaptured(UserWarning):
@@ -58,21 +62,20 @@ def capture(model: nn.Module | ExportedProgram, window: tuple[int, ...]) -> Capt
     Warns:
         NotCaptured: torch.export failed; the graph is one call of the network.
     """
-    live = model.module() if isinstance(model, ExportedProgram) else model
+    batch = fixed_batch(model) if isinstance(model, ExportedProgram) else None
+    if isinstance(model, nn.Module):
+        live = model
+    else:
+        live = model.module() if batch is None else InPieces(model, batch)
     example = example_windows(live, window, 2)
     outputs = _run(live, example, window)
-    _check_outputs(live, window, outputs)
+    _check_outputs(window, outputs)
+    if batch is not None:
+        return _uncaptured(live, example, outputs, f"it was exported for a batch of {batch}")
     try:
         program = _export(model, example)
-    except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        warnings.warn(
-            f"torch.export cannot capture {type(live).__name__}, so every crop is run by itself "
-            f"and nothing is shared: {reason}",
-            NotCaptured,
-            stacklevel=3,
-        )
-        return _uncaptured(live, example, outputs)
+    except Exception as error:  # torch.export raises errors of many kinds
+        return _uncaptured(live, example, outputs, _first_line(error))
     return _from_program(program, live, outputs)
 
 
@@ -89,13 +92,16 @@ def _run(model: nn.Module, example: torch.Tensor, window: Sequence[int]) -> Any:
         with torch.no_grad():
             return model(example)
     except Exception as error:
-        message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(
-            f"model does not run on windows of shape {tuple(window)}: {message}"
+            f"model does not run on windows of shape {tuple(window)}: {_first_line(error)}"
         ) from error
 
 
-def _check_outputs(model: nn.Module, window: tuple[int, ...], outputs: Any) -> None:
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _check_outputs(window: tuple[int, ...], outputs: Any) -> None:
     """Each output's first dimension must follow the batch."""
     for place, leaf in enumerate(pytree.tree_leaves(outputs)):
         if isinstance(leaf, torch.Tensor) and (leaf.ndim == 0 or leaf.shape[0] != 2):
@@ -106,17 +112,26 @@ def _check_outputs(model: nn.Module, window: tuple[int, ...], outputs: Any) -> N
 
 
 def _export(model: nn.Module | ExportedProgram, example: torch.Tensor) -> ExportedProgram:
-    if isinstance(model, ExportedProgram):
-        program = model
-    else:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # export's own notes are about export
-            program = torch.export.export(
-                model, (example,), dynamic_shapes=({0: Dim("batch")},), strict=False
-            )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return program.run_decompositions({})
+    with torch.no_grad(), _quiet():
+        if isinstance(model, nn.Module):
+            shapes = ({0: Dim("batch")},)
+            model = torch.export.export(model, (example,), dynamic_shapes=shapes, strict=False)
+        functional: ExportedProgram = model.run_decompositions({})
+    return functional
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back export's notes on its own working; what it raises says what went wrong."""
+    logger = logging.getLogger("torch.fx.experimental.symbolic_shapes")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _from_program(program: ExportedProgram, live: nn.Module, outputs: Any) -> Captured:
@@ -163,8 +178,14 @@ def _attribute(spec: Any, program: ExportedProgram, constants: nn.Module) -> str
     return f"constants.{name}"
 
 
-def _uncaptured(live: nn.Module, example: torch.Tensor, outputs: Any) -> Captured:
-    """The network as one opaque call."""
+def _uncaptured(live: nn.Module, example: torch.Tensor, outputs: Any, reason: str) -> Captured:
+    """The network as one opaque call, with a warning that says why."""
+    warnings.warn(
+        f"{type(live).__name__} cannot be captured with a batch of any size, so it runs as "
+        f"crops and nothing is shared: {reason}",
+        NotCaptured,
+        stacklevel=6,  # the caller of slide
+    )
     graph = fx.Graph()
     image = graph.placeholder("windows")
     image.meta["val"] = example

@@ -15,7 +15,8 @@ import torch
 from torch import fx, nn
 
 from onebyone.graphs.aten import aten
-from onebyone.windows.axis import Axis, Lattice, Part, Strip
+from onebyone.windows.axis import Axis, Part
+from onebyone.windows.movers import Lattice, Strip
 
 Parts = tuple[Part, ...]
 Request = Lattice | Strip
@@ -89,7 +90,8 @@ class Builder:
 
     def constant(self, table: torch.Tensor) -> fx.Node:
         """A table of integers, kept once for equal ones."""
-        name = f"table_{'x'.join(map(str, table.shape))}_{'_'.join(map(str, table.flatten().tolist()))}"
+        digits = "_".join(map(str, [*table.shape, "of", *table.flatten().tolist()]))
+        name = f"table_{digits}"
         if not hasattr(self.constants, name):
             self.constants.register_buffer(name, table, persistent=False)
         return self.graph.get_attr(f"constants.{name}")
@@ -252,7 +254,7 @@ class _Reader:
         return x if back == sorted(back) else self.build.call(aten.permute.default, x, back)
 
     def _size(self, j: int, k: int, rest: Parts) -> int:
-        """Length of axis j while axis k is being read: earlier axes are read, later ones are not."""
+        """Length of axis j while axis k is being read: the earlier ones have been."""
         if j > k:
             return self.value.axes[j].places(rest[j - k - 1])
         request = self.requests[j]

@@ -11,8 +11,8 @@ from torch import fx
 from onebyone.graphs.aten import value_of, window_shape
 from onebyone.graphs.capture import Captured
 from onebyone.graphs.operations import elements, multiply_adds
-from onebyone.windows.axis import Kernel
 from onebyone.windows.blocks import Layout
+from onebyone.windows.movers import Kernel
 from onebyone.windows.operators import OPERATORS, Call, elementwise, is_elementwise
 from onebyone.windows.steps import NotShared, Reduction, Step, WindowLevel
 

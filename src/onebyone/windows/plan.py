@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from math import gcd, prod
 from typing import Any
 
@@ -161,7 +161,7 @@ def _bands(
         stretches.append(
             [
                 _Stretch(Axis.of_image(h, s, b - a), a * s, (b - 1) * s + h, range(a, b))
-                for a, b in zip(edges, edges[1:], strict=False)
+                for a, b in pairwise(edges)
             ]
         )
     return stretches

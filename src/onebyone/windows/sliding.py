@@ -11,9 +11,10 @@ from torch.utils import _pytree as pytree
 
 from onebyone.errors import InputError, NotExact
 from onebyone.graphs.capture import capture, example_windows
+from onebyone.windows.deviation import Deviation, deviation
 from onebyone.windows.lowering import lower
 from onebyone.windows.plan import Geometry, Plan, make_plan
-from onebyone.windows.report import Deviation, Report, deviation, report
+from onebyone.windows.report import Report, report
 
 
 def slide(
@@ -95,6 +96,8 @@ class SlidingModel(nn.Module):
         self.geometry = Geometry(shape, _stride(stride, self._lowered.stride), padding)
         self.memory, self.verify, self.scale = memory, verify, scale
         like = example_windows(self.model, shape, 0)
+        self.mean: Tensor | None
+        self.std: Tensor | None
         for name, value in (("mean", mean), ("std", std)):
             self.register_buffer(name, _per_channel(name, value, shape, like), persistent=False)
         self._plans: dict[tuple[int, ...], Plan] = {}

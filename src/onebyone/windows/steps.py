@@ -8,8 +8,9 @@ from typing import Any
 from torch import fx
 
 from onebyone.graphs.aten import aten
-from onebyone.windows.axis import Axis, Kernel, Lattice, Mixing, Mover, Part, Reading, Strip
+from onebyone.windows.axis import Axis, Part
 from onebyone.windows.blocks import ZERO, Builder, Fill, Layout, Parts, Windowed
+from onebyone.windows.movers import Kernel, Lattice, Mixing, Mover, Reading, Strip
 
 
 class NotShared(Exception):  # noqa: N818 - a verdict with its reason, not an error
@@ -186,10 +187,10 @@ class Reduction(WindowLevel):
             x = build.call(self.reduce, x, [layout.dims[k] for k in edges], True)
         for k, (axis, part) in enumerate(zip(axes, parts, strict=True)):
             if part is Part.SHARED:
-                x = reduce_windows(
-                    build, x, layout.dims[k], len(layout.shape), self.reduce,
-                    axis.b - axis.a, axis.u, axis.t,
-                )  # fmt: skip
+                windows = Unfolded(
+                    layout.dims[k], len(layout.shape), axis.b - axis.a, axis.u, axis.t
+                )
+                x = windows.reduce(build, x, self.reduce)
         return self._unbatch(build, x, value, edges)
 
     @staticmethod
@@ -215,22 +216,31 @@ class Reduction(WindowLevel):
         return build.call(aten.reshape.default, x, [-1, *sizes])
 
 
-def reduce_windows(
-    build: Builder,
-    x: fx.Node,
-    dim: int,
-    ndim: int,
-    reduce: Any,
-    size: int,
-    dilation: int,
-    stride: int,
-) -> fx.Node:
-    """Reduce `size` places, `dilation` apart, every `stride` places along one dimension."""
-    span = (size - 1) * dilation + 1
-    x = build.call(aten.unfold.default, x, dim, span, max(stride, 1))
-    if dilation > 1:
-        x = build.cut(x, ndim + 1, 0, span, dilation)
-    return build.call(reduce, x, [ndim + 1])
+@dataclass(frozen=True)
+class Unfolded:
+    """A view of one dimension's places in groups, for reductions that PyTorch cannot dilate.
+
+    Attributes:
+        dim: the dimension.
+        ndim: how many dimensions the tensor has besides the batch.
+        size: places in a group.
+        dilation: from one place of a group to the next.
+        stride: from one group to the next.
+    """
+
+    dim: int
+    ndim: int
+    size: int
+    dilation: int
+    stride: int
+
+    def reduce(self, build: Builder, x: fx.Node, reduction: Any) -> fx.Node:
+        """Reduce every group to one place."""
+        span = (self.size - 1) * self.dilation + 1
+        x = build.call(aten.unfold.default, x, self.dim, span, max(self.stride, 1))
+        if self.dilation > 1:
+            x = build.cut(x, self.ndim + 1, 0, span, self.dilation)
+        return build.call(reduction, x, [self.ndim + 1])
 
 
 def identity(rank: int) -> tuple[Kernel, ...]:

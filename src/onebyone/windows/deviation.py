@@ -1,0 +1,100 @@
+"""How far a result is from real crops."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from onebyone.windows.plan import Geometry
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How far a result is from real crops, over some windows.
+
+    Attributes:
+        windows: how many were compared.
+        absolute: the largest difference.
+        scale: the largest absolute value that the crops gave.
+        agreement: share of the windows whose largest output is the same (first output, first
+            dimension).
+    """
+
+    windows: int
+    absolute: float
+    scale: float
+    agreement: float
+
+    @property
+    def relative(self) -> float:
+        """The largest difference over the output's scale."""
+        return self.absolute / self.scale if self.scale else self.absolute
+
+    def __str__(self) -> str:
+        return (
+            f"{self.absolute:.3g} at most, {self.relative:.2%} of the largest output, over "
+            f"{self.windows} windows; {self.agreement:.1%} have the same top class"
+        )
+
+
+def deviation(
+    model: nn.Module, geometry: Geometry, images: Tensor, leaves: Sequence[Any], windows: int
+) -> Deviation:
+    """Compare a result with the network on real crops of the first image, at random windows.
+
+    Args:
+        model: the network.
+        geometry: of the windows.
+        images: [B, C, *size], as the network takes them.
+        leaves: the outputs, [B, ..., *grid] each.
+        windows: how many.
+    """
+    grid = geometry.grid(images.shape[2:])
+    generator = torch.Generator().manual_seed(prod(grid))
+    places = torch.randperm(prod(grid), generator=generator)[:windows].tolist()
+    absolute = scale = 0.0
+    agreed = 0
+    for place in places:
+        index = _unravel(place, grid)
+        outputs = pytree.tree_leaves(model(_crop(images[:1], geometry, index)))
+        pairs = [
+            (got[(0, ..., *index)], want[0])
+            for got, want in zip(leaves, outputs, strict=True)
+            if isinstance(want, Tensor)
+        ]
+        for got, want in pairs:
+            difference = (got.double() - want.double()).abs()
+            both = got.isfinite() & want.isfinite()
+            same = got.isfinite() == want.isfinite()
+            absolute = max(absolute, _largest(difference[both]))
+            absolute = absolute if bool(same.all()) else float("inf")
+            scale = max(scale, _largest(want[want.isfinite()].double().abs()))
+        agreed += all(_top(got) == _top(want) for got, want in pairs[:1])
+    return Deviation(len(places), absolute, scale, agreed / len(places))
+
+
+def _unravel(place: int, grid: Sequence[int]) -> tuple[int, ...]:
+    index: list[int] = []
+    for m in reversed(grid):
+        place, i = divmod(place, m)
+        index.insert(0, i)
+    return tuple(index)
+
+
+def _crop(images: Tensor, geometry: Geometry, index: Sequence[int]) -> Tensor:
+    for k, (i, s, h) in enumerate(zip(index, geometry.stride, geometry.window[1:], strict=True)):
+        images = images.narrow(2 + k, i * s, h)
+    return images.contiguous()
+
+
+def _largest(values: Tensor) -> float:
+    return float(values.max()) if values.numel() else 0.0
+
+
+def _top(output: Tensor) -> int:
+    """The class with the largest value; of maps, at their first place."""
+    return int(output.flatten(1)[:, 0].argmax()) if output.ndim > 1 else int(output.argmax())

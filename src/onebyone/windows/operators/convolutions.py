@@ -1,0 +1,114 @@
+"""Convolutions, and the fully connected layer that is one (S3)."""
+
+from math import prod
+
+from torch import fx
+
+from onebyone.graphs.aten import aten, per_axis, value_of
+from onebyone.windows.blocks import Builder, Layout
+from onebyone.windows.movers import Kernel, Strip, Transposed
+from onebyone.windows.operators.call import Call, by_dim, operator
+from onebyone.windows.steps import NotShared, Place, Step, WindowLevel, mixing
+
+
+@operator(aten.conv1d.default, aten.conv2d.default, aten.conv3d.default)
+def convolution(call: Call) -> Step:
+    """Convolution with any stride, padding, dilation and groups."""
+    layout, bound, rank = call.spatial(), call.bound, call.rank
+    if bound["weight"] in call.layouts:
+        raise NotShared("its weights depend on the window")
+    kernel = value_of(bound["weight"]).shape[2:]
+    stride, padding, dilation = (
+        per_axis(bound[name], rank, default)
+        for name, default in (("stride", 1), ("padding", 0), ("dilation", 1))
+    )
+    movers = call.movers(
+        lambda i: Kernel(kernel[i], stride[i], dilation[i], padding[i], padding[i])
+    )
+    target, parameters, groups = call.node.target, (bound["weight"], bound["bias"]), bound["groups"]
+
+    def apply(build: Builder, tensors: list[fx.Node], place: Place) -> fx.Node:
+        strides = by_dim(layout, tuple(r.stride for r in place.readings))
+        dilations = by_dim(layout, tuple(r.dilation for r in place.readings))
+        weights = [p and build.copies(p) for p in parameters]
+        return build.call(target, tensors[0], *weights, strides, [0] * rank, dilations, groups)
+
+    return call.step(apply, movers, on_map=call.again())
+
+
+@operator(aten.conv_transpose1d.default, aten.conv_transpose2d.input, aten.conv_transpose3d.input)
+def transposed_convolution(call: Call) -> Step:
+    """Transposed convolution: run without padding, then cropped to what the part holds."""
+    layout, bound, rank = call.spatial(), call.bound, call.rank
+    kernel = value_of(bound["weight"]).shape[2:]
+    stride, padding, extra, dilation = (
+        per_axis(bound[name], rank, default)
+        for name, default in (
+            ("stride", 1), ("padding", 0), ("output_padding", 0), ("dilation", 1),
+        )
+    )  # fmt: skip
+    movers = call.movers(
+        lambda i: Transposed(kernel[i], stride[i], dilation[i], padding[i], padding[i], extra[i])
+    )
+    target, groups, channels = call.node.target, bound["groups"], call.shape[0]
+
+    def apply(build: Builder, tensors: list[fx.Node], place: Place) -> fx.Node:
+        zeros = [0] * rank
+        x = build.call(
+            target, tensors[0], build.copies(bound["weight"]), None,
+            list(stride), zeros, zeros, groups, list(dilation),
+        )  # fmt: skip
+        pads: list[int] = []
+        for dim in range(rank + 1, 1, -1):
+            k = layout.dims.index(dim)
+            reading = place.readings[k]
+            request = reading.request
+            count = request.hi - request.lo if isinstance(request, Strip) else request.length
+            full = (count - 1) * stride[dim - 2] + dilation[dim - 2] * (kernel[dim - 2] - 1) + 1
+            assert reading.crop is not None
+            start, length = reading.crop
+            pads += [-start, start + length - full]
+        x = build.call(aten.constant_pad_nd.default, x, pads) if any(pads) else x
+        if bound["bias"] is None:
+            return x
+        column = build.call(
+            aten.reshape.default, build.copies(bound["bias"]), [channels] + [1] * rank
+        )
+        return build.call(aten.add.Tensor, x, column)
+
+    return call.step(apply, movers, on_map=call.again())
+
+
+@operator(aten.linear.default)
+def linear(call: Call) -> Step:
+    """A fully connected layer: over channels last, or over the flattened window (S3)."""
+    layout, bound = call.layout, call.bound
+    if bound["weight"] in call.layouts:
+        raise NotShared("its weights depend on the window")
+    if not layout.flat:
+        return call.step(call.again(), mixing(layout, [len(layout.shape)]))
+    outputs, rank = call.shape[0], call.rank
+    channels = prod(layout.shape[d - 1] for d in layout.others)
+    order = [*layout.others, *layout.dims]
+    merged = [channels, *layout.positions]
+    target = {1: aten.conv1d, 2: aten.conv2d, 3: aten.conv3d}[rank].default
+
+    def apply(build: Builder, tensors: list[fx.Node], place: Place) -> fx.Node:
+        weight = build.call(
+            aten.reshape.default, build.copies(bound["weight"]), [outputs, *layout.shape]
+        )
+        weight = build.call(aten.permute.default, weight, [0, *order])
+        weight = build.call(aten.reshape.default, weight, [outputs, *merged])
+        x = build.call(aten.permute.default, tensors[0], [0, *order])
+        if len(layout.others) != 1:
+            x = build.call(aten.flatten.using_ints, x, 1, len(layout.others))
+        bias = bound["bias"] and build.copies(bound["bias"])
+        strides = [r.stride for r in place.readings]
+        dilations = [r.dilation for r in place.readings]
+        return build.call(target, x, weight, bias, strides, [0] * rank, dilations)
+
+    if not layout.others:
+        raise NotShared("has no channels")
+    out = Layout(tuple(range(2, 2 + rank)), (outputs, *[1] * rank), flat=True)
+    movers = tuple(Kernel(n) for n in layout.positions)
+    return call.step(apply, movers, layout=out, kind=WindowLevel)

@@ -1,0 +1,137 @@
+"""Poolings, and reductions over the whole window."""
+
+from math import prod
+from typing import Any
+
+import torch
+from torch import fx
+
+from onebyone.graphs.aten import aten, per_axis
+from onebyone.graphs.canonical import AMAX, AVERAGE_POOLS, MAX_POOLS, MEAN
+from onebyone.windows.axis import Part
+from onebyone.windows.blocks import Builder, Fill, Layout
+from onebyone.windows.movers import Kernel, Mover
+from onebyone.windows.operators.call import Call, by_dim, operator
+from onebyone.windows.steps import (
+    NotShared,
+    Place,
+    Reduction,
+    Step,
+    Unfolded,
+    mixing,
+    replaced,
+)
+
+
+def _pooling(call: Call, dilated: bool) -> tuple[tuple[Mover, ...], list[int]]:
+    bound, rank = call.bound, call.rank
+    size = per_axis(bound["kernel_size"], rank, 1)
+    stride = per_axis(bound["stride"], rank, 1) if bound["stride"] else size
+    padding = per_axis(bound["padding"], rank, 0)
+    dilation = per_axis(bound["dilation"], rank, 1) if dilated else (1,) * rank
+    ceil = bool(bound["ceil_mode"])
+    movers = call.movers(
+        lambda i: Kernel(size[i], stride[i], dilation[i], padding[i], padding[i], ceil)
+    )
+    return movers, list(size)
+
+
+@operator(*MAX_POOLS.values())
+def max_pooling(call: Call) -> Step:
+    """Max pooling, which has dilation: edges are padded with minus infinity."""
+    layout = call.spatial()
+    movers, size = _pooling(call, dilated=True)
+    target, rank = call.node.target, call.rank
+
+    def apply(build: Builder, tensors: list[fx.Node], place: Place) -> fx.Node:
+        strides = by_dim(layout, tuple(r.stride for r in place.readings))
+        dilations = by_dim(layout, tuple(r.dilation for r in place.readings))
+        return build.call(target, tensors[0], size, strides, [0] * rank, dilations)
+
+    return call.step(apply, movers, fill=Fill(float("-inf")), on_map=call.again())
+
+
+@operator(*AVERAGE_POOLS.values())
+def average_pooling(call: Call) -> Step:
+    """Average pooling: sums over zero-filled positions, divided by what PyTorch counts."""
+    layout, bound, rank = call.spatial(), call.bound, call.rank
+    movers, size = _pooling(call, dilated=False)
+    fixed = bound.get("divisor_override")
+    kernels = [m for m in movers if isinstance(m, Kernel)]
+    target = call.node.target
+
+    def counts(k: int, place: Place) -> list[int]:
+        lo, hi = place.axes[k].positions(place.parts[k])
+        if place.parts[k] is Part.SHARED:
+            return [kernels[k].size]
+        return _counts(kernels[k], layout.positions[k], lo, hi, bound["count_include_pad"])
+
+    def apply(build: Builder, tensors: list[fx.Node], place: Place) -> fx.Node:
+        x = tensors[0]
+        if any(r.dilation > 1 for r in place.readings):
+            for kernel, dim, r in zip(kernels, layout.dims, place.readings, strict=True):
+                windows = Unfolded(dim, rank + 1, kernel.size, r.dilation, r.stride)
+                x = windows.reduce(build, x, aten.sum.dim_IntList)
+            x = build.call(aten.div.Scalar, x, prod(size))
+        else:
+            x = build.call(target, x, size, by_dim(layout, tuple(r.stride for r in place.readings)))
+        if fixed is not None:
+            return build.call(aten.mul.Scalar, x, prod(size) / fixed)
+        for k, kernel in enumerate(kernels):
+            x = _rescaled(build, x, kernel.size, counts(k, place), rank + 1 - layout.dims[k])
+        return x
+
+    return call.step(apply, movers, on_map=call.again())
+
+
+def _counts(kernel: Kernel, n: int, lo: int, hi: int, include_pad: bool) -> list[int]:
+    """By how much PyTorch divides at each output position along one axis."""
+    counted = []
+    for p in range(lo, hi):
+        start = p * kernel.stride - kernel.before
+        stop = min(start + kernel.size, n + kernel.behind)
+        counted.append(stop - start if include_pad else min(stop, n) - max(start, 0))
+    return counted
+
+
+def _rescaled(build: Builder, x: fx.Node, full: int, counts: list[int], behind: int) -> fx.Node:
+    """An average over `full` positions made one over those counted; `behind` dimensions follow."""
+    if set(counts) == {full}:
+        return x
+    table = build.constant(torch.tensor(counts).reshape(-1, *[1] * behind))
+    return build.call(aten.div.Tensor, build.call(aten.mul.Scalar, x, full), table)
+
+
+@operator(MEAN, aten.sum.dim_IntList, AMAX, aten.amin.default)
+def reduction(call: Call) -> Step:
+    """Mean, sum, maximum or minimum over whole windows, or over channels."""
+    layout, bound = call.layout, call.bound
+    if layout.flat:
+        raise NotShared("mixes positions")
+    ndim = len(layout.shape) + 1
+    dims = tuple(sorted(d % ndim for d in (bound["dim"] or range(ndim))))
+    if 0 not in dims and bound["keepdim"] and not set(dims) >= set(layout.dims):
+        return call.step(call.again(), mixing(layout, dims))
+    if set(dims) != set(layout.dims) or bound.get("dtype") is not None:
+        raise NotShared("reduces over some of the positions and over more than positions")
+    reduce, combine = _REDUCTIONS[call.node.target]
+    count = prod(layout.positions)
+
+    def finish(build: Builder, x: fx.Node) -> fx.Node:
+        return build.call(aten.div.Scalar, x, count) if call.node.target is MEAN else x
+
+    ones = Layout(layout.dims, tuple(replaced(layout.shape, layout.dims, [1] * call.rank)))
+    out = ones if bound["keepdim"] else Layout(ones.dims, ones.shape, flat=True)
+    if out.flat and len(layout.others) > 1:
+        raise NotShared("reduces over positions and leaves several dimensions")
+    return call.step(
+        call.again(), layout=out, kind=Reduction, reduce=reduce, combine=combine, finish=finish
+    )
+
+
+_REDUCTIONS: dict[Any, tuple[Any, Any]] = {
+    MEAN: (aten.sum.dim_IntList, aten.add.Tensor),
+    aten.sum.dim_IntList: (aten.sum.dim_IntList, aten.add.Tensor),
+    AMAX: (AMAX, aten.maximum.default),
+    aten.amin.default: (aten.amin.default, aten.minimum.default),
+}

@@ -1,0 +1,399 @@
+"""`onebyone slide`: the files it writes, and every bad input."""
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.export import Dim
+
+from onebyone.cli import main
+
+MODULE = """
+import torch
+
+class Heads(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = network(), network()
+
+    def forward(self, x):
+        return {"cat": self.first(x), "dog": self.second(x)}
+
+def network():
+    torch.manual_seed(0)
+    layers = [torch.nn.Conv2d(1, 4, 3, padding=1), torch.nn.ReLU(), torch.nn.Flatten()]
+    return torch.nn.Sequential(*layers, torch.nn.Linear(144, 3)).eval()
+
+def training():
+    return network().train()
+
+def heads():
+    return Heads().eval()
+
+def flat():
+    return torch.nn.Flatten(0).eval()
+
+def broken():
+    raise RuntimeError("no such thing")
+
+number = lambda: 7
+"""
+WINDOW = ["--window", "1,6,6", "--stride", "2"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with images, a module, weights and exported programs."""
+    folder = tmp_path_factory.mktemp("slide")
+    (folder / "onebyone_test_networks.py").write_text(MODULE)
+    pixels = np.random.default_rng(0).uniform(size=(20, 30)).astype(np.float32)
+    np.save(folder / "x.npy", pixels)
+    np.save(folder / "whole.npy", (pixels * 255).astype(np.uint8))
+    pixels[7, 9:11] = np.nan, np.inf
+    np.save(folder / "nan.npy", pixels)
+    Image.fromarray((np.load(folder / "x.npy") * 255).astype(np.uint8)).save(folder / "x.png")
+    Image.new("RGB", (30, 20)).save(folder / "colour.png")
+    Image.new("RGBA", (30, 20)).save(folder / "alpha.png")
+    (folder / "short.png").write_bytes((folder / "x.png").read_bytes()[:200])
+    return folder
+
+
+@pytest.fixture
+def here(made, tmp_path, monkeypatch):
+    for path in made.iterdir():
+        shutil.copy(path, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def program(made):
+    """An exported program of the network, of any batch."""
+    namespace: dict = {}
+    exec(MODULE, namespace)
+    example = (torch.zeros(2, 1, 6, 6),)
+    program = torch.export.export(
+        namespace["network"](), example, dynamic_shapes=({0: Dim("batch")},)
+    )
+    path = made / "net.pt2"
+    torch.export.save(program, path)
+    return path
+
+
+def network(name="network"):
+    return f"onebyone_test_networks:{name}"
+
+
+def slide(image, *words, model=None, out="map.npz"):
+    return main(["slide", image, "--model", model or network(), "--out", out, *words])
+
+
+def crops(pixels, stride=2):
+    """The scores by running every crop."""
+    namespace: dict = {}
+    exec(MODULE, namespace)
+    windows = torch.from_numpy(pixels).unfold(0, 6, stride).unfold(1, 6, stride)
+    with torch.inference_mode():
+        scores = namespace["network"]()(windows.reshape(-1, 1, 6, 6))
+    return scores.T.reshape(3, *windows.shape[:2]).numpy()
+
+
+def test_the_npz_holds_the_scores_of_every_crop(here, capsys):
+    assert slide("x.npy", *WINDOW) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("map.npz: 8 × 13 windows in ")
+    assert err == ""
+    with np.load("map.npz") as written:
+        np.testing.assert_allclose(written["scores"], crops(np.load("x.npy")), atol=1e-6)
+        assert written["window"].tolist() == [1, 6, 6]
+        assert written["stride"].tolist() == [2, 2]
+        assert written["origin"].tolist() == [0, 0]
+        assert written["image_size"].tolist() == [20, 30]
+    assert not [*here.glob(".map*")]
+
+
+def test_the_other_files(here):
+    assert slide("x.npy", *WINDOW, out="map.npy") == 0
+    np.testing.assert_allclose(np.load("map.npy"), crops(np.load("x.npy")), atol=1e-6)
+    assert slide("x.npy", *WINDOW, out="map.png") == 0
+    with Image.open("map.png") as picture:
+        assert picture.size == (30, 20)
+    assert slide("x.npy", *WINDOW, out="MAP.HTML") == 0
+    assert "<!doctype html>" in (here / "MAP.HTML").read_text()
+
+
+def test_figures_and_report_as_json(here, capsys):
+    assert slide("x.npy", *WINDOW, "--json", "--report", "--padding", "image") == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert (figures["grid"], figures["window"], figures["stride"]) == ([8, 13], [1, 6, 6], [2, 2])
+    assert figures["deviation"]["absolute"] > 0.01  # this network pads
+    assert figures["report"]["ratio"] > 1
+    assert figures["windows_not_finite"] == 0
+
+
+def test_report_and_deviation_in_words(here, capsys):
+    assert slide("x.npy", *WINDOW, "--report", "--padding", "image") == 0
+    out = capsys.readouterr().out
+    assert "padding=image differs from crops by" in out
+    assert "conv2d" in out
+
+
+def test_whole_numbers_with_scale_mean_and_deviation(here):
+    words = ["--scale", "1/255", "--mean", "0.5", "--std", "0.25"]
+    assert slide("x.png", *WINDOW, *words) == 0
+    pixels = np.array(Image.open("x.png")).astype(np.float32) / 255
+    with np.load("map.npz") as written:
+        np.testing.assert_allclose(written["scores"], crops((pixels - 0.5) / 0.25), atol=1e-5)
+
+
+def test_several_outputs_go_into_npz_only(here, capsys):
+    assert slide("x.npy", *WINDOW, model=network("heads")) == 0
+    with np.load("map.npz") as written:
+        np.testing.assert_allclose(written["scores_dog"], crops(np.load("x.npy")), atol=1e-6)
+        assert "scores_cat" in written
+    assert slide("x.npy", *WINDOW, model=network("heads"), out="map.html") == 2
+    assert "several outputs (scores_cat, scores_dog); write .npz" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("default")
+def test_pixels_that_are_not_finite_are_counted_and_the_rest_is_right(here, capsys):
+    assert slide("nan.npy", *WINDOW) == 0
+    err = capsys.readouterr().err
+    pixels = np.load("nan.npy")
+    expected = crops(pixels)
+    touched = np.isnan(expected).any(axis=0)
+    assert err == (
+        "onebyone: warning: nan.npy: NaN or infinite pixels: 2 of 600; "
+        f"windows they touch: {touched.sum()}\n"
+    )
+    with np.load("map.npz") as written:
+        np.testing.assert_allclose(written["scores"][:, ~touched], expected[:, ~touched], atol=1e-6)
+        assert np.isnan(written["scores"][:, touched]).all()
+
+
+def test_a_bundled_network_brings_its_window_stride_scale_and_classes(here, capsys):
+    page = np.zeros((40, 52), dtype=np.uint8)
+    page[8:32, 22:26] = 255  # a stroke: the digit one
+    Image.fromarray(page).save("page.png")
+    assert slide("page.png", model="nin-digits") == 0
+    with np.load("map.npz") as written:
+        assert written["window"].tolist() == [1, 28, 28]
+        assert written["stride"].tolist() == [4, 4]
+        assert written["scores"].shape == (11, 4, 7)
+        assert written["classes"].tolist() == [*map(str, range(10)), "background"]
+        assert written["scores"][:, 1, 2].argmax() == 1
+
+
+def test_an_exported_program(here, program):
+    assert slide("x.npy", *WINDOW, model=str(program)) == 0
+    with np.load("map.npz") as written:
+        np.testing.assert_allclose(written["scores"], crops(np.load("x.npy")), atol=1e-6)
+
+
+def rewritten(program, path, change):
+    """A copy of an exported program in which `change` gives each member's new name and bytes."""
+    with zipfile.ZipFile(program) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            for member, content in change(name, old.read(name)):
+                new.writestr(member, content)
+
+
+@pytest.mark.parametrize(
+    ("member", "old", "new", "said"),
+    [
+        ("constants_config.json", None, b"", "pickled custom objects or compiled code"),
+        ("sample_inputs/model.pt", None, b"cos\nsystem\n(S'true'\ntR.", "other than tensors"),
+        ("weights_config.json", b'"use_pickle": false', b'"use_pickle": true', "pickled tensors"),
+        ("model.json", b'"expr_str": "', b'"expr_str": "eval(', "no plain expression"),
+        ("model.json", b"torch.ops.aten.conv2d.default", b"os.system", "calls 'os.system'"),
+    ],
+)
+def test_programs_that_could_run_code_are_refused(here, program, capsys, member, old, new, said):
+    def change(name, content):
+        if not name.endswith(member):
+            return [(name, content)]
+        if member == "constants_config.json":
+            extra = (name.replace("model_constants_config.json", "custom_obj_0"), b"pickle")
+            return [(name, content), extra]
+        assert old is None or old in content
+        return [(name, new if old is None else content.replace(old, new))]
+
+    rewritten(program, here / "evil.pt2", change)
+    assert slide("x.npy", *WINDOW, model="evil.pt2") == 2
+    err = capsys.readouterr().err
+    assert err.startswith("onebyone: evil.pt2: ")
+    assert said in err
+    assert err.endswith("pass --trust if you trust where it comes from\n")
+
+
+def test_trust_loads_it_nonetheless(here, program):
+    def change(name, content):
+        extra = [("net/data/constants/custom_obj_0", b"")] if "model.json" in name else []
+        return [(name, content), *extra]
+
+    rewritten(program, here / "odd.pt2", change)
+    assert slide("x.npy", *WINDOW, model="odd.pt2") == 2
+    assert slide("x.npy", *WINDOW, "--trust", model="odd.pt2") == 0
+
+
+def test_a_program_that_cannot_be_loaded_is_one_line(here, program, capsys):
+    def change(name, content):
+        return [] if name.endswith("weight_0") else [(name, content)]
+
+    rewritten(program, here / "partial.pt2", change)
+    assert slide("x.npy", *WINDOW, model="partial.pt2") == 2
+    assert "torch.export.load failed" in one_line(capsys)
+
+
+def weights():
+    namespace: dict = {}
+    exec(MODULE, namespace)
+    return {name: tensor + 1 for name, tensor in namespace["network"]().state_dict().items()}
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_weights(here, suffix):
+    from safetensors.torch import save_file
+
+    (save_file if suffix == ".safetensors" else torch.save)(weights(), f"w{suffix}")
+    assert slide("x.npy", *WINDOW, "--weights", f"w{suffix}") == 0
+    with np.load("map.npz") as written:
+        assert np.abs(written["scores"] - crops(np.load("x.npy"))).min() > 0.1
+
+
+class Harm:
+    """Unpickling this would make a folder."""
+
+    def __reduce__(self):
+        import os
+
+        return os.mkdir, ("harmed",)
+
+
+def bad_weights(kind):
+    from safetensors.torch import save_file
+
+    tensors = weights()
+    if kind == "keys":
+        tensors["extra"] = tensors.pop("3.bias")
+    if kind == "shape":
+        tensors["3.bias"] = torch.zeros(7)
+    save_file(tensors, "w.safetensors")
+    if kind == "truncated":
+        path = Path("w.safetensors")
+        path.write_bytes(path.read_bytes()[:100])
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("keys", "do not fit the model; missing: 3.bias; unexpected: extra"),
+        ("shape", "do not fit the model; of another shape: 3.bias"),
+        ("truncated", "not readable, or truncated"),
+    ],
+)
+def test_weights_that_do_not_fit(here, capsys, kind, said):
+    bad_weights(kind)
+    assert slide("x.npy", *WINDOW, "--weights", "w.safetensors") == 2
+    assert said in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"a": Harm()}, "refused, it pickles more than weights"),
+        (torch.zeros(3), "holds no state_dict"),
+    ],
+)
+def test_pickles_that_are_no_weights(here, capsys, content, said):
+    torch.save(content, "w.pth")
+    assert slide("x.npy", *WINDOW, "--weights", "w.pth") == 2
+    assert said in one_line(capsys)
+    assert not (here / "harmed").exists()
+
+
+def one_line(capsys):
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("onebyone: ")
+    assert err.count("\n") == 1
+    return err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["absent.npy", *WINDOW], "absent.npy: no such file"),
+        (["short.png", *WINDOW], "short.png: not a readable image"),
+        (["whole.npy", *WINDOW], "whole numbers (uint8); pass --scale 1/255"),
+        (["colour.png", *WINDOW, "--scale", "1/255"], "has 3 channels"),
+        (["x.npy", "--window", "1,21,6"], "20 × 30 pixels are less than a window of 21 × 6"),
+        (["x.npy", "--window", "6,6"], "--window 6,6: give three numbers"),
+        (["x.npy", "--window", "1,0,6"], "--window 1,0,6: give three numbers above 0"),
+        (["x.npy", "--window", "one"], "--window one: give whole numbers"),
+        (["x.npy"], "--window: this model needs its window"),
+        (["x.npy", "--window", "1,5,5"], "model does not run on windows of shape"),
+        (["x.npy", "--window", "1,6,6", "--stride", "0"], "stride"),
+        (["x.npy", "--window", "1,6,6", "--stride", "2,2,2"], "stride"),
+        (["x.npy", *WINDOW, "--scale", "1,2"], "--scale 1,2: give one factor"),
+        (["x.npy", *WINDOW, "--mean", "1,2"], "mean"),
+        (["x.npy", *WINDOW, "--std", "0"], "std"),
+        (["x.npy", *WINDOW, "--memory", "much"], "--memory much: give a size"),
+        (["x.npy", *WINDOW, "--weights", "absent.safetensors"], "no such file"),
+        (["x.npy", *WINDOW, "--weights", "x.npy"], "give a .safetensors file"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(here, capsys, words, said):
+    assert slide(*words) == 2
+    assert said in one_line(capsys)
+    assert not (here / "map.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("nin-digit", "no such model; did you mean nin-digits?"),
+        ("resnet", "no such model; it may be nin-digits, nin-digits-padded, a .pt2 file"),
+        ("absent.pt2", "absent.pt2: no such file"),
+        ("short.pt2", "short.pt2: not a readable .pt2 archive, or truncated"),
+        ("weights.pth", "holds weights without their network"),
+        ("absent_module:network", "importing 'absent_module' failed: ModuleNotFoundError"),
+        (network("netwrok"), "did you mean onebyone_test_networks:network?"),
+        (network("number"), "returned int, not a torch.nn.Module"),
+        (network("broken"), "the call failed: RuntimeError: no such thing"),
+        (network("training"), "training"),
+        (network("flat"), "first dimension must be the batch"),
+    ],
+)
+def test_models_that_cannot_be_used(here, capsys, program, model, said):
+    (here / "short.pt2").write_bytes(program.read_bytes()[:5000])
+    assert slide("x.npy", *WINDOW, model=model) == 2
+    assert said in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("map.tiff", "the suffix must be one of .npz, .npy, .png, .html"),
+        ("map", "the suffix must be one of"),
+        ("absent/map.npz", "its folder absent does not exist"),
+        ("folder.npz", "is a folder"),
+    ],
+)
+def test_outputs_that_cannot_be_written_are_found_before_the_work(here, capsys, out, said):
+    (here / "folder.npz").mkdir()
+    assert slide("absent.npy", out=out) == 2
+    assert said in one_line(capsys)
+
+
+@pytest.mark.filterwarnings("default")
+def test_warnings_are_lines_too(here, capsys):
+    assert slide("alpha.png", "--window", "3,6,6") == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "onebyone: warning: alpha.png: its alpha channel is left out"
+    assert second.startswith("onebyone: alpha.png: its pixels are whole numbers")

@@ -1,0 +1,49 @@
+import pytest
+import torch
+from rich.console import Console
+from torch import nn
+
+from onebyone import nin
+from onebyone.demos.measure import Measurement, figures_table, measure
+from onebyone.windows import slide
+
+
+def test_windows_are_counted_and_compared_with_their_own_crops() -> None:
+    torch.manual_seed(0)
+    model = nin.digits().eval()
+    sliding = slide(model, window=(1, 28, 28), stride=(4, 8))
+    result = measure(sliding, model, torch.rand(1, 40, 52), sample=10)
+    assert result.scores.shape == (11, 4, 4)
+    assert (result.windows, result.sampled) == (16, 10)
+    assert result.difference < 1e-5
+    assert result.ratio > 1
+    assert result.seconds_sliding > 0
+    assert result.seconds_crops > 0
+
+
+def test_a_wrong_map_shows_as_a_difference() -> None:
+    torch.manual_seed(0)
+    model, other = nin.digits().eval(), nin.digits().eval()
+    sliding = slide(model, window=(1, 28, 28), stride=4)
+    assert measure(sliding, other, torch.rand(1, 40, 40), sample=16).difference > 0.01
+
+
+def test_rates_and_speedup_follow_from_the_times() -> None:
+    result = Measurement(1000, 10, 2.0, 0.1, 18.0, 1e-7, torch.ones(11, 2, 2))
+    assert result.windows_per_second_sliding == 500
+    assert result.windows_per_second_crops == pytest.approx(100)
+    assert result.speedup == pytest.approx(5)
+    console = Console(record=True, width=80)
+    console.print(figures_table("title", {"one": result, "two": result}))
+    printed = console.export_text()
+    for figure in ("1,000", "500", "5.0×", "18.0×", "1.0e-07"):
+        assert printed.count(figure) >= 2
+
+
+def test_signals_are_measured_too() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv1d(2, 3, 5), nn.ReLU(), nn.Flatten(), nn.Linear(12, 4)).eval()
+    sliding = slide(model, window=(2, 8), stride=2)
+    result = measure(sliding, model, torch.rand(2, 31), sample=5)
+    assert result.windows == 12
+    assert result.difference < 1e-6

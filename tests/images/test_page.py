@@ -1,0 +1,199 @@
+"""The page in a real browser: what is seen under the pointer, the controls, no errors."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from onebyone.errors import InputError
+from onebyone.images import Box, save_html
+
+CHROMIUM = Path("/usr/bin/chromium")
+LOCAL = ("file:", "data:", "blob:")
+CLASSES = ["cat", "dog", "background"]
+# Windows of 8 × 12 pixels, one every 4: 5 × 4 windows on 24 × 24 pixels.
+WINDOW, STRIDE = (1, 8, 12), 4
+SCORES = np.full((3, 5, 4), 0.1)
+SCORES[2] = 0.8
+SCORES[:, 1, 2] = [0.7, 0.2, 0.1]
+SCORES[:, 3, 0] = [0.25, 0.75, 0.0]
+SCORES[:, 4, 3] = np.nan
+IMAGE = np.linspace(0, 1, 24 * 24).reshape(24, 24)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM.exists() and shutil.which("chromium") is None:
+        reason = "no chromium: apt install chromium"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        path = str(CHROMIUM) if CHROMIUM.exists() else shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "map.html"
+    boxes = [Box("here <b>", 4, 4, 8, 8)]
+    save_html(path, IMAGE, SCORES, WINDOW, STRIDE, CLASSES, "Cats & <dogs>", boxes=boxes)
+    return path
+
+
+@pytest.fixture
+def page(browser, path):
+    """The page, 24 × 24 pixels of the image shown with some whole number of screen pixels each."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    troubles = []
+
+    def note(trouble, text):
+        if trouble:
+            troubles.append(text)
+
+    page.on("console", lambda message: note(message.type == "error", message.text))
+    page.on("pageerror", lambda error: note(True, str(error)))
+    page.on("request", lambda asked: note(not asked.url.startswith(LOCAL), asked.url[:80]))
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    yield page
+    page.close()
+    assert troubles == []
+
+
+def hover(page, y, x):
+    box = page.locator("#stage").bounding_box()
+    page.mouse.move(box["x"] + x / 24 * box["width"], box["y"] + y / 24 * box["height"])
+
+
+def colour(page, row, column):
+    return page.evaluate(
+        "([row, column]) => [...document.getElementById('map').getContext('2d')"
+        ".getImageData(column, row, 1, 1).data]",
+        [row, column],
+    )
+
+
+def test_scores_under_the_pointer_and_the_outline_of_the_window(page):
+    hover(page, 1 * 4 + 4, 2 * 4 + 6)  # the centre of window 1, 2
+    assert page.locator("#place").inner_text() == "Window 1, 2: 12 × 8 pixels at x\u00a08, y\u00a04"
+    assert page.locator("#scores .name").all_inner_texts() == ["cat", "dog", "background"]
+    assert page.locator("#scores .value").all_inner_texts() == ["0.700", "0.200", "0.100"]
+    stage, outline = (page.locator(name).bounding_box() for name in ("#stage", "#window"))
+    scale = stage["width"] / 24
+    seen = [
+        (outline["x"] - stage["x"]) / scale,
+        (outline["y"] - stage["y"]) / scale,
+        outline["width"] / scale,
+        outline["height"] / scale,
+    ]
+    np.testing.assert_allclose(seen, [8, 4, 12, 8], atol=0.1)
+
+
+def test_the_border_of_the_image_belongs_to_the_nearest_window(page):
+    hover(page, 0.5, 0.5)
+    assert page.locator("#place").inner_text().startswith("Window 0, 0:")
+    hover(page, 23.5, 23.5)
+    place = page.locator("#place").inner_text()
+    assert place.startswith("Window 4, 3:")
+    assert place.endswith("Its scores are not numbers.")
+    assert page.locator("#scores li").count() == 0
+
+
+def test_colours_of_the_top_class_and_their_opacity(page, path):
+    colours = re.search(r'"colours":\["#(\w+)","#(\w+)"', path.read_text()).groups()
+    cat, dog = ([*bytes.fromhex(text)] for text in colours)
+    assert colour(page, 1, 2)[3] == pytest.approx(255 * 0.7, abs=1)
+    # The canvas keeps colours multiplied by their opacity, so they come back rounded.
+    np.testing.assert_allclose(colour(page, 1, 2)[:3], cat, atol=2)
+    np.testing.assert_allclose(colour(page, 3, 0)[:3], dog, atol=2)
+    assert colour(page, 0, 0)[3] == 0  # background
+    assert colour(page, 4, 3) == [128, 128, 128, 160]  # not a number
+
+
+def test_the_map_changes_with_the_class_chosen(page):
+    assert page.locator("#ramp").is_hidden()
+    page.select_option("#view", label="Heat: dog")
+    assert colour(page, 3, 0)[3] == pytest.approx(255 * 0.75, abs=1)
+    assert colour(page, 1, 2)[3] == pytest.approx(255 * 0.2, abs=1)
+    assert page.locator("#ramp").is_visible()
+    assert page.locator("#legend").is_hidden()
+    page.select_option("#view", label="Heat: highest score")
+    assert colour(page, 0, 0)[3] == pytest.approx(255 * 0.8, abs=1)
+
+
+def test_opacity(page):
+    page.locator("#opacity").fill("25")
+    assert page.locator("#percent").inner_text() == "25 %"
+    assert page.evaluate("getComputedStyle(document.getElementById('map')).opacity") == "0.25"
+
+
+def test_the_keyboard_moves_the_window(page):
+    page.locator("#stage").focus()
+    hover(page, 1 * 4 + 4, 2 * 4 + 6)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("#place").inner_text().startswith("Window 2, 1:")
+    page.keyboard.press("Shift+ArrowRight")
+    assert page.locator("#place").inner_text().startswith("Window 2, 3:")
+
+
+def test_the_image_and_its_boxes_are_in_place(page):
+    assert page.title() == "Cats & <dogs>"
+    assert page.locator("#boxes span").inner_text() == "here <b>"
+    assert page.evaluate("document.getElementById('image').naturalWidth") == 24
+    stage, box = (page.locator(name).bounding_box() for name in ("#stage", "#boxes div"))
+    assert (box["x"] - stage["x"]) / stage["width"] == pytest.approx(4 / 24, abs=0.005)
+    assert box["height"] / stage["height"] == pytest.approx(8 / 24, abs=0.005)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_it_all_in_its_width_and_follows_touch(browser, path, scheme):
+    viewport = {"width": 390, "height": 844}
+    page = browser.new_page(viewport=viewport, has_touch=True, color_scheme=scheme)
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    box = page.locator("#stage").bounding_box()
+    page.touchscreen.tap(box["x"] + 14 / 24 * box["width"], box["y"] + 8 / 24 * box["height"])
+    assert page.locator("#place").inner_text().startswith("Window 1, 2:")
+    page.screenshot(path=path.with_suffix(".png"))
+    corner = Image.open(path.with_suffix(".png")).convert("L").getpixel((1, 1))
+    assert (corner > 200) == (scheme == "light")
+    page.close()
+
+
+def test_windows_of_several_sizes_share_their_centres(browser, tmp_path):
+    sizes = [(1, 8, 8), (1, 12, 16)]
+    scores = np.zeros((2, 5, 5))
+    scores[:, 1, 2] = [0.2, 0.9]
+    save_html(tmp_path / "map.html", IMAGE, scores, sizes, 4, view="1")
+    page = browser.new_page()
+    page.goto((tmp_path / "map.html").as_uri())
+    page.wait_for_selector("html[data-ready]")
+    assert page.locator("#view").evaluate("view => view.selectedOptions[0].text") == "Heat: 1"
+    hover(page, 1 * 4 + 4, 2 * 4 + 4)
+    assert page.locator("#place").inner_text().startswith("Window 1, 2: 16 × 12 pixels")
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"classes": ["a"]}, "classes: 1 names for scores of 3"),
+        ({"window": [(1, 8, 8)] * 2}, "window: 2 sizes"),
+        ({"view": "bird"}, "view: 'bird' is none of top class, highest score, cat"),
+    ],
+)
+def test_arguments_that_do_not_fit(tmp_path, changed, reason):
+    arguments = {"window": WINDOW, "stride": STRIDE, "classes": CLASSES} | changed
+    with pytest.raises(InputError, match=reason):
+        save_html(tmp_path / "map.html", IMAGE, SCORES, **arguments)
+    assert [*tmp_path.iterdir()] == []
