@@ -8,7 +8,7 @@ import sys
 import torch
 from torch import nn
 
-from onebyone.explain import explain
+from onebyone.figures import explain
 from onebyone.layers import NotConvertible, convert, equal, matrix
 
 grid = (2, 2, 2)  # 2 channels of 2×2, one output channel

@@ -1,6 +1,71 @@
-"""A convolution is a fully connected layer applied at every window."""
+"""A convolution is a fully connected layer applied at every window.
+
+`matrix`, `equal`, `convert` and `nearest` say for any linear layer which forms are equal and why;
+`explain` shows it; `slide` runs a trained classifier at every window of an image of any size.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from onebyone.errors import InputError, NotExact
-from onebyone.windows import Deviation, Plan, Report, SlidingModel, slide
 
-__all__ = ["Deviation", "InputError", "NotExact", "Plan", "Report", "SlidingModel", "slide"]
+if TYPE_CHECKING:
+    from onebyone import nin
+    from onebyone.figures import Figure, explain
+    from onebyone.layers import (
+        LayerMatrix,
+        LocallyConnected,
+        Nearest,
+        NotConvertible,
+        Verdict,
+        convert,
+        equal,
+        matrix,
+        nearest,
+    )
+    from onebyone.windows import Deviation, Plan, Report, SlidingModel, slide
+
+__all__ = [
+    "Deviation",
+    "Figure",
+    "InputError",
+    "LayerMatrix",
+    "LocallyConnected",
+    "Nearest",
+    "NotConvertible",
+    "NotExact",
+    "Plan",
+    "Report",
+    "SlidingModel",
+    "Verdict",
+    "convert",
+    "equal",
+    "explain",
+    "matrix",
+    "nearest",
+    "nin",
+    "slide",
+]
+
+# Names are imported when they are first used: `onebyone --help` need not wait for torch.
+_HOME = {
+    "figures": ("Figure", "explain"),
+    "layers": (
+        "LayerMatrix", "LocallyConnected", "Nearest", "NotConvertible", "Verdict", "convert",
+        "equal", "matrix", "nearest",
+    ),
+    "windows": ("Deviation", "Plan", "Report", "SlidingModel", "slide"),
+}  # fmt: skip
+_MODULES = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(import_module(f"onebyone.{_MODULES[name]}"), name)
+    if name == "nin":
+        return import_module("onebyone.nin")
+    raise AttributeError(f"module 'onebyone' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

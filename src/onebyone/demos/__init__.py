@@ -1,1 +1,1 @@
-"""demos."""
+"""The demonstrations that `onebyone demo` runs."""

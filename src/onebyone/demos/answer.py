@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from torch import nn
 
-from onebyone.explain import matrix_text
+from onebyone.figures import matrix_text
 from onebyone.layers import NotConvertible, convert, equal, matrix
 
 INPUT, OUTPUT = (2, 2, 2), (1, 2, 2)

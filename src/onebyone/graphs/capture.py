@@ -184,7 +184,7 @@ def _uncaptured(live: nn.Module, example: torch.Tensor, outputs: Any, reason: st
         f"{type(live).__name__} cannot be captured with a batch of any size, so it runs as "
         f"crops and nothing is shared: {reason}",
         NotCaptured,
-        stacklevel=6,  # the caller of slide
+        stacklevel=5,  # the caller of slide
     )
     graph = fx.Graph()
     image = graph.placeholder("windows")

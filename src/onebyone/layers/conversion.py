@@ -14,7 +14,7 @@ from onebyone.layers.matrix import LayerMatrix, entries
 from onebyone.layers.nearest import Nearest, Projection, nearest, project, target
 
 
-class NotConvertible(Exception):  # noqa: N818 - named in the field's words; a verdict, no fault
+class NotConvertible(Exception):
     """No layer of the wanted kind equals the given one.
 
     Attributes:

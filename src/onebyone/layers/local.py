@@ -31,7 +31,7 @@ class LocallyConnected(nn.Module):
         InputError: the arguments do not fit each other.
     """
 
-    def __init__(  # noqa: PLR0917 - the order of nn.Conv2d's arguments
+    def __init__(
         self,
         input: Sequence[int],
         out_channels: int,

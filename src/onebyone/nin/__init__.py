@@ -1,1 +1,41 @@
-"""nin."""
+"""Network in Network: its layers and networks, and the training of those for digits."""
+
+from onebyone.nin.bundled import BUNDLED, is_padded, load
+from onebyone.nin.data import BACKGROUND, Digits, load_digits
+from onebyone.nin.networks import (
+    Block,
+    CrossChannelPooling,
+    MLPConv,
+    NetworkInNetwork,
+    digits,
+    mnist,
+)
+from onebyone.nin.page import Page, held_out_page, lay_out
+from onebyone.nin.reading import Found, edit_distance, find_digits, read_lines, share_right
+from onebyone.nin.training import Epoch, accuracy, train_digits
+
+__all__ = [
+    "BACKGROUND",
+    "BUNDLED",
+    "Block",
+    "CrossChannelPooling",
+    "Digits",
+    "Epoch",
+    "Found",
+    "MLPConv",
+    "NetworkInNetwork",
+    "Page",
+    "accuracy",
+    "digits",
+    "edit_distance",
+    "find_digits",
+    "held_out_page",
+    "is_padded",
+    "lay_out",
+    "load",
+    "load_digits",
+    "mnist",
+    "read_lines",
+    "share_right",
+    "train_digits",
+]

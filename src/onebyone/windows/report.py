@@ -91,7 +91,7 @@ class Report:
         """The rows that compute or end sharing, as a rich table."""
         table = Table(title=self.summary, title_justify="left", title_style="bold")
         for name in ("layer", "operator", "positions", "shared"):
-            table.add_column(name)
+            table.add_column(name, overflow="fold")
         for name in ("crops", "here", "saved"):
             table.add_column(name, justify="right")
         table.add_column("sharing ends")

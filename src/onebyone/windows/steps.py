@@ -13,7 +13,7 @@ from onebyone.windows.blocks import ZERO, Builder, Fill, Layout, Parts, Windowed
 from onebyone.windows.movers import Kernel, Lattice, Mixing, Mover, Reading, Strip
 
 
-class NotShared(Exception):  # noqa: N818 - a verdict with its reason, not an error
+class NotShared(Exception):
     """Why an operator ends sharing."""
 
 

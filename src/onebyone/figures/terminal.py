@@ -3,7 +3,7 @@
 import numpy as np
 from rich.text import Text
 
-from onebyone.explain.palette import ink_on, weight_color
+from onebyone.figures.palette import ink_on, weight_color
 from onebyone.layers import LayerMatrix
 
 CELL = 7

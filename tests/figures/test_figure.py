@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from onebyone.errors import InputError
-from onebyone.explain import explain
+from onebyone.figures import explain
 from onebyone.layers import LocallyConnected
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onebyone.explain.canvas import FAINT, INK, LINE, MONO, MUTED, Canvas, Point
-from onebyone.explain.palette import ink_on, place_color, weight_color
+from onebyone.figures.canvas import FAINT, INK, LINE, MONO, MUTED, Canvas, Point
+from onebyone.figures.palette import ink_on, place_color, weight_color
 from onebyone.layers import LayerMatrix
 
 CELL_X, CELL_Y, SHEAR = 36.0, 21.0, 15.0  # a sheet's cell: width, height, lean per row

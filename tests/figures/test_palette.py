@@ -1,4 +1,4 @@
-from onebyone.explain.palette import ink_on, place_color, weight_color
+from onebyone.figures.palette import ink_on, place_color, weight_color
 
 
 def contrast(a: str, b: str) -> float:

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from onebyone.explain import matrix_text
+from onebyone.figures import matrix_text
 from onebyone.layers import matrix
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from onebyone.errors import InputError
-from onebyone.explain.canvas import CARD, FAINT, INK, LINE, MUTED, Canvas
-from onebyone.explain.panel import Panel, base_colors, draw_panel, panel_height, panel_width
+from onebyone.figures.canvas import CARD, FAINT, INK, LINE, MUTED, Canvas
+from onebyone.figures.panel import Panel, base_colors, draw_panel, panel_height, panel_width
 from onebyone.layers import LayerMatrix, convert, equal, matrix
 
 MARGIN, BETWEEN, FOOTER = 28.0, 54.0, 84.0

@@ -1,0 +1,126 @@
+"""Layers written on the command line: `conv(2,1,1)`, `linear(8,4)`, `dense(conv(2,1,1))`."""
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import typer
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from onebyone.cli.values import LAYER_HELP
+from onebyone.errors import InputError
+from onebyone.layers import KINDS, LocallyConnected, NotConvertible, convert
+
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+SEED = 0
+
+
+def parse_layer(
+    text: str,
+    input: tuple[int, ...],
+    output: tuple[int, ...] | None = None,
+    weights: Path | None = None,
+) -> nn.Module:
+    """Return the layer that a spec writes, its weights drawn with a fixed seed or read from a file.
+
+    Args:
+        text: the spec, see LAYER_HELP.
+        input: the input grid (C, *space); its rank is that of `conv`, `pointwise` and `local`.
+        output: the output grid, for conversions of dense layers.
+        weights: a safetensors file with the entries "weight" and, if the layer has one, "bias".
+
+    Raises:
+        InputError: the spec or the file is unusable.
+        typer.Exit: with status 1, when the spec asks for a conversion that does not exist.
+    """
+    call = _parse(text)
+    wrapped = _wrapped(call)
+    if wrapped is None:
+        layer = _construct(text, call, input)
+        if weights is not None:
+            _load(layer, weights)
+        return layer
+    layer = parse_layer(ast.unparse(wrapped), input, output, weights)
+    to = call.func.id if isinstance(call.func, ast.Name) else ""
+    try:
+        return convert(layer, to, input, output if isinstance(layer, nn.Linear) else None)
+    except NotConvertible as refusal:
+        typer.echo(f"onebyone: {text}: not convertible: {refusal.reason}", err=True)
+        raise typer.Exit(1) from refusal
+
+
+def _parse(text: str) -> ast.Call:
+    try:
+        call = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        call = None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        raise InputError(f"layer {text!r} is not a spec: give {LAYER_HELP}")
+    return call
+
+
+def _wrapped(call: ast.Call) -> ast.Call | None:
+    """Return the layer inside `kind(layer)`, None for a layer with arguments of its own."""
+    name = call.func.id if isinstance(call.func, ast.Name) else ""
+    inner = call.args[0] if len(call.args) == 1 and not call.keywords else None
+    return inner if name in KINDS and isinstance(inner, ast.Call) else None
+
+
+def _construct(text: str, call: ast.Call, input: tuple[int, ...]) -> nn.Module:
+    name = call.func.id if isinstance(call.func, ast.Name) else ""
+    makers = _makers(input)
+    if name not in makers:
+        raise InputError(f"layer {text!r}: no layer is called {name!r}; give {LAYER_HELP}")
+    try:
+        positional = [ast.literal_eval(argument) for argument in call.args]
+        named = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(SEED)
+            return makers[name](*positional, **named)
+    except InputError:
+        raise
+    except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
+        cause = str(error).splitlines()[0]
+        raise InputError(f"layer {text!r} cannot be built ({cause}): give {LAYER_HELP}") from error
+
+
+def _makers(input: tuple[int, ...]) -> dict[str, Callable[..., nn.Module]]:
+    rank = len(input) - 1
+    makers: dict[str, Callable[..., nn.Module]] = {
+        "linear": nn.Linear,
+        **{f"conv{n}d": kind for n, kind in enumerate(CONVOLUTIONS, start=1)},
+    }
+    if 1 <= rank <= len(CONVOLUTIONS):
+        convolution = CONVOLUTIONS[rank - 1]
+        makers["conv"] = convolution
+
+        def pointwise(channels: int, outputs: int, **options: Any) -> nn.Module:
+            return convolution(channels, outputs, 1, **options)
+
+        makers["pointwise"] = pointwise
+
+    def local(channels: int, *arguments: Any, **options: Any) -> nn.Module:
+        if channels != input[0]:
+            raise InputError(f"--input {input}: local({channels}, ...) takes {channels} channels")
+        return LocallyConnected(input, *arguments, **options)
+
+    makers["local"] = local
+    return makers
+
+
+def _load(layer: nn.Module, path: Path) -> None:
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            f"--weights {path}: cannot be read as safetensors ({error}); give such a file"
+        ) from error
+    wanted = {name: tuple(tensor.shape) for name, tensor in layer.state_dict().items()}
+    given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if wanted != given:
+        raise InputError(f"--weights {path} holds {given}: this layer needs {wanted}")
+    layer.load_state_dict(tensors)

@@ -1,0 +1,136 @@
+"""The files that `onebyone slide` writes, by their suffix."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Num
+
+from onebyone.errors import InputError
+from onebyone.images import check_target, replacing, save_html, save_png
+
+SUFFIXES = (".npz", ".npy", ".png", ".html")
+
+
+def check_out(out: Path) -> None:
+    """Find out before any work whether the map can be written.
+
+    Raises:
+        InputError: The suffix is unknown, or `out` cannot be written.
+    """
+    if out.suffix.lower() not in SUFFIXES:
+        raise InputError(f"--out {out}: the suffix must be one of {', '.join(SUFFIXES)}")
+    check_target(out)
+
+
+def write_map(
+    out: Path,
+    scores: Any,
+    pixels: Num[np.ndarray, "C H W"],
+    window: tuple[int, ...],
+    stride: tuple[int, ...],
+    *,
+    classes: Sequence[str] | None,
+) -> None:
+    """Write the scores of every window as the suffix of `out` says.
+
+    `.npz` holds `scores` [K, ny, nx] (with several outputs `scores_NAME`, one each), `window`
+    [C, H, W], `stride` [down, across], `origin` (row and column of the first window's corner),
+    `image_size` and, where they are known, `classes`. The others hold one output: `.npy` the
+    scores, `.png` the class map as a transparent overlay, `.html` the page.
+
+    Args:
+        out: The file to write.
+        scores: What the sliding model gave: a tensor, or tuples and dicts of them.
+        pixels: The image.
+        window: (C, H, W) of a window, in pixels.
+        stride: Step between windows down and across, in pixels.
+        classes: Names of the classes.
+
+    Raises:
+        InputError: The model has several outputs, or no classes, and `out` is not `.npz`.
+    """
+    suffix, outputs = out.suffix.lower(), dict(_outputs("scores", scores))
+    check_outputs(out, scores)
+    if suffix == ".npz":
+        arrays = outputs | {
+            "window": np.array(window),
+            "stride": np.array(stride),
+            "origin": np.array([0, 0]),
+            "image_size": np.array(pixels.shape[1:]),
+        }
+        if classes is not None:
+            arrays["classes"] = np.array(classes)
+        with replacing(out) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+        return
+    array = outputs["scores"]
+    if suffix == ".npy":
+        with replacing(out) as temporary, temporary.open("wb") as file:
+            np.save(file, array)
+    elif suffix == ".png":
+        save_png(out, array, window, (stride[0], stride[1]), pixels.shape[1:], classes=classes)
+    else:
+        save_html(out, pixels, array, window, stride, classes=classes, title=out.stem)
+
+
+def check_outputs(out: Path, scores: Any) -> None:
+    """Find out whether the file at `out` can hold scores of this structure.
+
+    Args:
+        out: The file to write.
+        scores: What the sliding model gives, for an image of any size.
+
+    Raises:
+        InputError: It cannot.
+    """
+    outputs, suffix = dict(_outputs("scores", scores)), out.suffix.lower()
+    if suffix != ".npz" and list(outputs) != ["scores"]:
+        names = ", ".join(outputs)
+        raise InputError(f"--out {out}: the model has several outputs ({names}); write .npz")
+    if suffix in (".png", ".html") and outputs["scores"].ndim != 3:
+        shape = outputs["scores"].shape
+        raise InputError(f"--out {out}: scores of shape {shape} are not [classes, down, across]")
+
+
+def _outputs(name: str, scores: Any) -> Iterator[tuple[str, np.ndarray]]:
+    if isinstance(scores, dict):
+        for key, value in scores.items():
+            yield from _outputs(f"{name}_{key}", value)
+    elif isinstance(scores, (tuple, list)):
+        for place, value in enumerate(scores):
+            yield from _outputs(f"{name}_{place}", value)
+    else:
+        yield name, scores.numpy(force=True)
+
+
+def not_finite(pixels: Num[np.ndarray, "C H W"]) -> Bool[np.ndarray, "H W"]:
+    """Mark the pixels of which some channel is NaN or infinite."""
+    if pixels.dtype.kind != "f":
+        return np.zeros(pixels.shape[1:], dtype=np.bool_)
+    finite: np.ndarray = np.isfinite(pixels).all(axis=0)
+    return ~finite
+
+
+def count_touched(
+    marked: Bool[np.ndarray, "H W"], window: tuple[int, int], stride: tuple[int, int]
+) -> int:
+    """Count the windows that hold at least one marked pixel.
+
+    Args:
+        marked: The pixels in question.
+        window: Height and width of a window, in pixels.
+        stride: Step between windows down and across, in pixels.
+    """
+    before = np.pad(marked.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    tops = np.arange(0, marked.shape[0] - window[0] + 1, stride[0])
+    lefts = np.arange(0, marked.shape[1] - window[1] + 1, stride[1])
+    upper, lower = before[tops], before[tops + window[0]]
+    inside = (
+        lower[:, lefts + window[1]]
+        - lower[:, lefts]
+        - upper[:, lefts + window[1]]
+        + upper[:, lefts]
+    )
+    return int(np.count_nonzero(inside))

@@ -1,0 +1,186 @@
+"""What `--model` may name, and how its weights are read."""
+
+import importlib
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+from safetensors import SafetensorError
+from torch import Tensor, load, nn
+from torch.export import ExportedProgram
+from torch.export import load as load_program
+
+from onebyone import nin
+from onebyone.cli.archive import check_archive
+from onebyone.errors import InputError
+
+PICKLED = (".pth", ".pt", ".bin")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A model, and what it says about itself where it is a bundled one.
+
+    Attributes:
+        model: The network for one window.
+        window: Its window (C, H, W).
+        stride: Its stride, in pixels.
+        classes: Names of its classes.
+    """
+
+    model: nn.Module | ExportedProgram
+    window: tuple[int, ...] | None = None
+    stride: tuple[int, ...] | None = None
+    classes: tuple[str, ...] | None = None
+
+    @property
+    def bundled(self) -> bool:
+        """Whether the model comes with onebyone."""
+        return self.classes is not None
+
+
+def choose(spec: str, weights: Path | None, *, trust: bool) -> Chosen:
+    """Load what `--model` names: a bundled name, a `.pt2` file or `package.module:function`.
+
+    Args:
+        spec: The value of `--model`.
+        weights: A file of weights for what `package.module:function` returns.
+        trust: Load a `.pt2` file whatever it holds.
+
+    Raises:
+        InputError: There is no such model, it cannot be loaded, or the weights do not fit.
+    """
+    suffix = Path(spec).suffix.lower()
+    is_call = ":" in spec and not Path(spec).exists()
+    if weights is not None and not is_call:
+        raise InputError(f"--weights {weights}: goes with --model package.module:function only")
+    if spec in nin.BUNDLED:
+        digits = tuple(str(digit) for digit in range(10))
+        return Chosen(nin.load(spec), (1, 28, 28), (4, 4), (*digits, "background"))
+    if is_call:
+        return Chosen(_call(spec, weights))
+    if suffix == ".pt2":
+        return Chosen(_load_program(Path(spec), trust=trust))
+    if suffix in (*PICKLED, ".safetensors"):
+        raise InputError(
+            f"--model {spec}: a {suffix} file holds weights without their network; "
+            f"pass --model package.module:function --weights {spec}"
+        )
+    raise InputError(f"--model {spec}: {_unknown(spec)}")
+
+
+def _unknown(spec: str) -> str:
+    known = [*nin.BUNDLED, *(str(path) for path in Path().glob("*.pt2"))]
+    near = get_close_matches(spec, known, n=1)
+    hint = f"did you mean {near[0]}? It" if near else "it"
+    kinds = f"{', '.join(nin.BUNDLED)}, a .pt2 file or package.module:function"
+    return f"no such model; {hint} may be {kinds}"
+
+
+def _load_program(path: Path, *, trust: bool) -> ExportedProgram:
+    if not path.is_file():
+        near = get_close_matches(
+            path.name, [other.name for other in path.parent.glob("*.pt2")], n=1
+        )
+        hint = f"; did you mean {path.with_name(near[0])}?" if near else ""
+        raise InputError(f"--model {path}: no such file{hint}")
+    if not trust:
+        check_archive(path)
+    # Its warnings repeat at length, with a traceback, what the error says.
+    logging.getLogger("torch.export").setLevel(logging.ERROR)
+    try:
+        return load_program(path)
+    except Exception as error:
+        raise InputError(
+            f"--model {path}: torch.export.load failed: {_first_line(error)}"
+        ) from error
+
+
+def _call(spec: str, weights: Path | None) -> nn.Module:
+    function = _find(spec)
+    try:
+        model = function()
+    except Exception as error:
+        raise InputError(f"--model {spec}: the call failed: {_first_line(error)}") from error
+    if not isinstance(model, nn.Module):
+        raise InputError(
+            f"--model {spec}: the call returned {type(model).__name__}, not a torch.nn.Module"
+        )
+    if weights is not None:
+        _put_weights(model, weights)
+    return model
+
+
+def _find(spec: str) -> Callable[[], Any]:
+    module_name, _, name = spec.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        reason = _first_line(error)
+        raise InputError(f"--model {spec}: importing {module_name!r} failed: {reason}") from error
+    finally:
+        sys.path.pop(0)
+    function = getattr(module, name, None)
+    if not callable(function):
+        near = get_close_matches(name, dir(module), n=1)
+        hint = f"; did you mean {module_name}:{near[0]}?" if near else ""
+        raise InputError(f"--model {spec}: {module_name} has no function {name!r}{hint}")
+    found: Callable[[], Any] = function
+    return found
+
+
+def _put_weights(model: nn.Module, path: Path) -> None:
+    given, wanted = _read_weights(path), model.state_dict()
+    wrong = {
+        "missing": wanted.keys() - given.keys(),
+        "unexpected": given.keys() - wanted.keys(),
+        "of another shape": {
+            key for key in given.keys() & wanted.keys() if given[key].shape != wanted[key].shape
+        },
+    }
+    faults = [f"{kind}: {_some(keys)}" for kind, keys in wrong.items() if keys]
+    if faults:
+        raise InputError(f"--weights {path}: do not fit the model; {'; '.join(faults)}")
+    model.load_state_dict(given)
+
+
+def _some(keys: set[str], shown: int = 5) -> str:
+    first = ", ".join(sorted(keys)[:shown])
+    return first if len(keys) <= shown else f"{first} and {len(keys) - shown} more"
+
+
+def _read_weights(path: Path) -> Mapping[str, Tensor]:
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise InputError(f"--weights {path}: no such file")
+    suffix = path.suffix.lower()
+    if suffix not in (".safetensors", *PICKLED):
+        raise InputError(f"--weights {path}: give a .safetensors file, or {', '.join(PICKLED)}")
+    try:
+        if suffix == ".safetensors":
+            return load_file(path)
+        loaded = load(path, weights_only=True, map_location="cpu")
+    except UnpicklingError as error:
+        raise InputError(
+            f"--weights {path}: refused, it pickles more than weights and could run any code; "
+            "save the state_dict as .safetensors"
+        ) from error
+    except (SafetensorError, RuntimeError, EOFError) as error:
+        raise InputError(
+            f"--weights {path}: not readable, or truncated: {_first_line(error)}"
+        ) from error
+    if not isinstance(loaded, Mapping) or not all(isinstance(v, Tensor) for v in loaded.values()):
+        raise InputError(f"--weights {path}: holds no state_dict (names with tensors)")
+    return loaded
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__

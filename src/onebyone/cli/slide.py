@@ -1,0 +1,233 @@
+"""`onebyone slide`: a classifier at every window of an image file."""
+
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from jaxtyping import Num
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from onebyone.cli.maps import check_out, check_outputs, count_touched, not_finite, write_map
+from onebyone.cli.values import one_or_all, parse_bytes, parse_integers, parse_numbers
+from onebyone.errors import InputError
+from onebyone.images import read_image
+
+
+class Padding(StrEnum):
+    """What zero padding inside the network means."""
+
+    crop = "crop"
+    image = "image"
+
+
+def slide(
+    image: Annotated[
+        Path, typer.Argument(metavar="IMAGE", help="An image, or .npy/.npz with [C, H, W].")
+    ],
+    *,
+    model: Annotated[
+        str,
+        typer.Option(
+            help="nin-digits, nin-digits-padded, a .pt2 file, or package.module:function.",
+            metavar="SPEC",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Write here: .npz, .npy, .png or .html.")],
+    window: Annotated[
+        str | None, typer.Option(help="Window of the model, in pixels.", metavar="C,H,W")
+    ] = None,
+    stride: Annotated[
+        str | None,
+        typer.Option(help="Step between windows; default the model's own.", metavar="S|SY,SX"),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights for package.module:function (.safetensors).")
+    ] = None,
+    scale: Annotated[
+        str | None, typer.Option(help="Factor for pixels, as 1/255; before --mean.")
+    ] = None,
+    mean: Annotated[
+        str | None, typer.Option(help="Subtracted, one or one per channel.", metavar="M,...")
+    ] = None,
+    std: Annotated[
+        str | None, typer.Option(help="Divided by, one or one per channel.", metavar="D,...")
+    ] = None,
+    padding: Annotated[
+        Padding, typer.Option(help="crop: as each crop; image: zeros at the image's border only.")
+    ] = Padding.crop,
+    memory: Annotated[
+        str | None, typer.Option(help="Stay within this much memory, as 2GB.", metavar="SIZE")
+    ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Print what is shared, by layer.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    trust: Annotated[bool, typer.Option("--trust", help="Load a .pt2 that may run code.")] = False,
+) -> None:
+    """Apply a classifier to every window of an image and write the scores as a map."""
+    check_out(out)
+    factor = one_or_all(parse_numbers("--scale", scale))
+    sizes = parse_integers("--window", window)
+    steps = one_or_all(parse_integers("--stride", stride))
+    settings: dict[str, Any] = {
+        "padding": padding.value,
+        "mean": one_or_all(parse_numbers("--mean", mean)),
+        "std": one_or_all(parse_numbers("--std", std)),
+        "memory": parse_bytes("--memory", memory),
+    }
+    pixels = read_image(image)
+    with _stages("loading the model", "capturing", "running", "writing") as next_stage:
+        import torch
+
+        from onebyone.cli.models import choose
+        from onebyone.windows import slide as slide_model
+
+        chosen = choose(model, weights, trust=trust)
+        sizes = _fitting(sizes or chosen.window, image, pixels)
+        settings["scale"] = _factor(factor, image, pixels, bundled=chosen.bundled)
+        next_stage()
+        steps = chosen.stride if steps is None else steps
+        sliding = slide_model(chosen.model, sizes, steps, **settings)
+        x = torch.from_numpy(pixels.astype(np.float32))
+        with torch.inference_mode():
+            check_outputs(out, sliding(x[:, : sizes[1], : sizes[2]]))
+            next_stage()
+            started = time.perf_counter()
+            scores = sliding(x)
+            seconds = time.perf_counter() - started
+            deviation = sliding.deviation(x) if padding is Padding.image else None
+        next_stage()
+        write_map(out, scores, pixels, sizes, sliding.stride, classes=chosen.classes)
+    touched = _say_not_finite(image, pixels, sizes, sliding.stride)
+    size = pixels.shape[1:]
+    outcome = _Outcome(
+        out=str(out),
+        image_size=size,
+        window=sizes,
+        stride=sliding.stride,
+        grid=sliding.grid(*size),
+        seconds=round(seconds, 6),
+        windows_not_finite=touched,
+        deviation=deviation,
+        report=sliding.report(*size) if report else None,
+    )
+    outcome.print_json() if as_json else outcome.print()
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What the command has done, as it is printed."""
+
+    out: str
+    image_size: tuple[int, ...]
+    window: tuple[int, ...]
+    stride: tuple[int, ...]
+    grid: tuple[int, ...]
+    seconds: float
+    windows_not_finite: int
+    deviation: Any  # a Deviation or None
+    report: Any  # a Report or None
+
+    def print(self) -> None:
+        console = Console()
+        down, across = self.grid
+        console.print(
+            f"{self.out}: {down} × {across} windows in {self.seconds:.2f} s", soft_wrap=True
+        )
+        if self.deviation is not None:
+            console.print(f"padding=image differs from crops by {self.deviation}", soft_wrap=True)
+        if self.report is not None:
+            console.print(self.report)
+
+    def print_json(self) -> None:
+        report = None if self.report is None else self.report.to_dict()
+        print(json.dumps({**asdict(self), "report": report}))
+
+
+@contextmanager
+def _stages(*names: str) -> Iterator[Callable[[], None]]:
+    """Show on a terminal which stage is running; give a function that goes on to the next."""
+    console = Console(stderr=True)
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with progress:
+        task = progress.add_task(names[0], total=len(names))
+        rest = iter(names[1:])
+        yield lambda: progress.update(task, advance=1, description=next(rest))
+
+
+def _fitting(
+    sizes: tuple[int, ...] | None, image: Path, pixels: Num[np.ndarray, "C H W"]
+) -> tuple[int, int, int]:
+    """Make sure that there is a window and that the image has room for it."""
+    if sizes is None:
+        raise InputError("--window: this model needs its window as C,H,W, for example 3,224,224")
+    if len(sizes) != 3 or min(sizes) < 1:
+        raise InputError(f"--window {_comma(sizes)}: give three numbers above 0, C,H,W")
+    channels, height, width = pixels.shape
+    if channels != sizes[0]:
+        raise InputError(
+            f"{image}: has {channels} channels ({channels} × {height} × {width}), "
+            f"--window {_comma(sizes)} needs {sizes[0]}"
+        )
+    if height < sizes[1] or width < sizes[2]:
+        raise InputError(
+            f"{image}: {height} × {width} pixels are less than a window of {sizes[1]} × {sizes[2]}"
+        )
+    return sizes[0], sizes[1], sizes[2]
+
+
+def _factor(
+    factor: float | tuple[float, ...] | None,
+    image: Path,
+    pixels: Num[np.ndarray, "C H W"],
+    *,
+    bundled: bool,
+) -> float | None:
+    """Give the factor for pixels; whole numbers must not reach a network by accident."""
+    if isinstance(factor, tuple):
+        raise InputError(f"--scale {_comma(factor)}: give one factor, as 1/255")
+    if factor is not None or pixels.dtype.kind == "f":
+        return factor
+    highest = np.iinfo(pixels.dtype).max
+    if not bundled:
+        raise InputError(
+            f"{image}: its pixels are whole numbers ({pixels.dtype}); pass --scale 1/{highest} to "
+            "have 0 to 1, or --scale 1 if the model takes them as they are"
+        )
+    return 1 / highest
+
+
+def _say_not_finite(
+    image: Path, pixels: Num[np.ndarray, "C H W"], window: tuple[int, ...], stride: tuple[int, ...]
+) -> int:
+    """Count the windows that pixels touch which are NaN or infinite, and warn of them."""
+    marked = not_finite(pixels)
+    if not marked.any():
+        return 0
+    touched = count_touched(marked, (window[1], window[2]), (stride[0], stride[1]))
+    warnings.warn(
+        f"{image}: NaN or infinite pixels: {np.count_nonzero(marked)} of {marked.size}; "
+        f"windows they touch: {touched}",
+        stacklevel=2,
+    )
+    return touched
+
+
+def _comma(numbers: tuple[int | float, ...]) -> str:
+    return ",".join(f"{number:g}" for number in numbers)

@@ -1,0 +1,56 @@
+"""Values of options: lists, fractions and sizes in bytes."""
+
+import re
+from fractions import Fraction
+from typing import TypeVar
+
+from onebyone.errors import InputError
+
+T = TypeVar("T")
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+UNITS |= {f"{unit}I": 1024**power for power, unit in enumerate("KMGT", 1)}
+
+LAYER_HELP = (
+    "conv(in,out,kernel,stride=1,padding=0,dilation=1,groups=1,bias=True), also conv1d, conv2d, "
+    "conv3d and local; pointwise(in,out); linear(in,out); or a kind around a layer, as in "
+    "dense(conv(2,1,1)), which converts it"
+)
+
+
+def parse_integers(option: str, text: str | None) -> tuple[int, ...] | None:
+    """Read whole numbers with commas between them, as in 3,224,224."""
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(f"{option} {text}: give whole numbers with commas between them") from error
+
+
+def parse_numbers(option: str, text: str | None) -> tuple[float, ...] | None:
+    """Read numbers or fractions with commas between them, as in 0.485,0.456,0.406 or 1/255."""
+    if text is None:
+        return None
+    try:
+        return tuple(float(Fraction(part.strip())) for part in text.split(","))
+    except (ValueError, ZeroDivisionError) as error:
+        raise InputError(
+            f"{option} {text}: give numbers or fractions with commas between them, as 0.5 or 1/255"
+        ) from error
+
+
+def one_or_all(values: tuple[T, ...] | None) -> T | tuple[T, ...] | None:
+    """Take a single value for itself: it stands for all axes or channels."""
+    return values[0] if values is not None and len(values) == 1 else values
+
+
+def parse_bytes(option: str, text: str | None) -> int | None:
+    """Read a size in bytes, as in 2GB, 500 MiB or 1e9."""
+    if text is None:
+        return None
+    match = re.fullmatch(
+        r"(\d+(?:\.\d*)?(?:e\d+)?)\s*([KMGT]?I?)B?", text.strip().upper().replace("E", "e")
+    )
+    if match is None or match[2] not in UNITS or float(match[1]) <= 0:
+        raise InputError(f"{option} {text}: give a size in bytes above 0, as 2GB or 500MiB")
+    return int(float(match[1]) * UNITS[match[2]])

@@ -1,0 +1,80 @@
+"""The demonstration on handwriting: a page of digits read by two Networks in Networks."""
+
+import json
+from importlib.resources import files
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image
+from rich.console import Console
+from rich.text import Text
+from scipy.special import softmax
+
+from onebyone import images, nin
+from onebyone.demos.measure import Measurement, figures_table, measure
+from onebyone.windows import slide
+
+WINDOW = (1, 28, 28)
+STRIDE = 4
+CLASSES = [*map(str, range(10)), "background"]
+
+
+def load_page() -> tuple[UInt8[np.ndarray, "height width"], list[str]]:
+    """Load the bundled page of held-out digits: its image, ink 255 on ground 0, and its lines."""
+    data = files("onebyone.demos") / "data"
+    with (data / "digits.png").open("rb") as file:
+        image = np.array(Image.open(file))
+    lines: list[str] = json.loads((data / "digits.json").read_text("utf-8"))["lines"]
+    return image, lines
+
+
+def run(console: Console, out_dir: Path) -> Path:
+    """Read the bundled page with both digit networks, print the figures, and save the map.
+
+    Args:
+        console: Where to print.
+        out_dir: The folder for the page that shows the map, `digits.html`.
+
+    Returns:
+        The path of that page.
+    """
+    image, true = load_page()
+    height, width = image.shape
+    console.print(
+        f"A page of {height}×{width} pixels with {sum(map(len, true))} handwritten digits that "
+        f"neither network has seen. A window of 28×28 goes over it in steps of {STRIDE}."
+    )
+    measurements = {name: _measure(name, image) for name in nin.BUNDLED}
+    read = {name: nin.read_lines(m.scores.numpy()) for name, m in measurements.items()}
+    unpadded = nin.BUNDLED[0]
+    _print_lines(console, read[unpadded], true)
+    for name in nin.BUNDLED:
+        console.print(f"{name} reads {nin.share_right(read[name], true):.1%} of the digits rightly")
+    console.print(figures_table("Every window at once", measurements))
+    sampled = measurements[unpadded].sampled
+    console.print(
+        f"Crops: {sampled:,} windows drawn at random, in large batches, on the same "
+        f"{torch.get_num_threads()} threads; all {measurements[unpadded].windows:,} are taken to "
+        "run at that rate. Zero padding inside a network makes overlapping windows differ near "
+        "their borders: that work cannot be shared, and the padded network gains less."
+    )
+    path = out_dir / "digits.html"
+    scores = softmax(measurements[unpadded].scores.numpy(), axis=0)
+    images.save_html(path, image, scores, WINDOW, (STRIDE, STRIDE), CLASSES, "Digits")
+    return path
+
+
+def _measure(name: str, image: UInt8[np.ndarray, "height width"]) -> Measurement:
+    model = nin.load(name)
+    sliding = slide(model, window=WINDOW, stride=STRIDE)
+    return measure(sliding, model, torch.from_numpy(image)[None] / 255)
+
+
+def _print_lines(console: Console, read: list[str], true: list[str]) -> None:
+    """Print each line as read, green where all of it is right, and the true line under it."""
+    for ours, theirs in zip_longest(read, true, fillvalue=""):
+        console.print(Text.assemble("read  ", (ours, "bold green" if ours == theirs else "bold")))
+        console.print(Text.assemble("true  ", (theirs, "dim")))

@@ -1,0 +1,107 @@
+"""The class map: which class each window shows, as colours over the image."""
+
+from collections.abc import Sequence
+from math import gcd
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from PIL import Image
+
+from onebyone.images.writing import replacing
+
+BACKGROUND = "background"  # a class of this name is left transparent
+
+
+def probabilities(scores: Float[np.ndarray, " K *grid"]) -> Float[np.ndarray, " K *grid"]:
+    """Turn the scores of every window into values within 0 and 1; NaN stays NaN.
+
+    Scores within 0 and 1 are taken as they are. Others go through a softmax over the classes, or
+    through the logistic function where there is one class only.
+    """
+    finite = scores[np.isfinite(scores)]
+    if finite.size == 0 or (finite.min() >= 0 and finite.max() <= 1):
+        return scores
+    if len(scores) == 1:
+        return 0.5 * (1 + np.tanh(0.5 * scores))  # the logistic function, without overflow
+    with np.errstate(invalid="ignore"):  # infinity minus infinity: not a number, and shown as such
+        exponentials = np.exp(scores - scores.max(axis=0))
+    shares: np.ndarray = exponentials / exponentials.sum(axis=0)
+    return shares
+
+
+def class_colours(count: int) -> UInt8[np.ndarray, "K 3"]:
+    """Give `count` colours (sRGB): classes with near numbers differ in hue, near hues in lightness.
+
+    Source: Björn Ottosson's OKLab colour space.
+    """
+    step = next(k for k in range(max(1, round(0.382 * count)), count + 1) if gcd(k, count) == 1)
+    place = np.arange(count) * step % count  # of each class on the circle of hues
+    hue = np.deg2rad(25 + 360 * place / count)
+    lightness = np.array([0.58, 0.70, 0.82])[place % 3]
+    a, b = 0.16 * np.cos(hue), 0.16 * np.sin(hue)
+    cone = [
+        lightness + 0.3963377774 * a + 0.2158037573 * b,
+        lightness - 0.1055613458 * a - 0.0638541728 * b,
+        lightness - 0.0894841775 * a - 1.2914855480 * b,
+    ]
+    to_rgb = [
+        [4.0767416621, -3.3077115913, 0.2309699292],
+        [-1.2684380046, 2.6097574011, -0.3413193965],
+        [-0.0041960863, -0.7034186147, 1.7076147010],
+    ]
+    linear = np.clip(np.array(to_rgb) @ np.array(cone) ** 3, 0, 1)
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return (encoded.T * 255).round().astype(np.uint8)
+
+
+def save_png(
+    path: str | Path,
+    scores: Float[np.ndarray, "K ny nx"],
+    window: tuple[int, ...],
+    stride: tuple[int, int],
+    size: tuple[int, ...],
+    *,
+    classes: Sequence[str] | None = None,
+) -> None:
+    """Write the class map as a transparent PNG that fits over the image.
+
+    Each window colours the stride × stride pixels about its centre: the hue is that of its top
+    class, the opacity the top class's probability. Pixels about no window's centre, windows whose
+    scores are not numbers and the class named "background" stay transparent.
+
+    Args:
+        path: The file to write.
+        scores: Scores of each class at each window.
+        window: (C, height, width) of a window, in pixels.
+        stride: Step between windows down and across, in pixels.
+        size: Height and width of the image, in pixels.
+        classes: Names of the classes.
+    """
+    rows, row_known = _cell_of_pixel(size[0], scores.shape[1], window[-2], stride[0])
+    columns, column_known = _cell_of_pixel(size[1], scores.shape[2], window[-1], stride[1])
+    picture = _coloured(scores, classes)[rows[:, None], columns[None, :]]
+    picture[~(row_known[:, None] & column_known[None, :]), 3] = 0
+    with replacing(path) as temporary:
+        Image.fromarray(picture, "RGBA").save(temporary, "PNG")
+
+
+def _coloured(
+    scores: Float[np.ndarray, "K ny nx"], classes: Sequence[str] | None
+) -> UInt8[np.ndarray, "ny nx 4"]:
+    shown = probabilities(scores)
+    known = np.isfinite(shown).all(axis=0)
+    shown = np.where(known, shown, 0)
+    top = shown.argmax(axis=0)
+    opacity = (shown.max(axis=0) * 255).round().astype(np.uint8)
+    if classes is not None and BACKGROUND in classes:
+        opacity[top == list(classes).index(BACKGROUND)] = 0
+    return np.dstack([class_colours(len(scores))[top], opacity])
+
+
+def _cell_of_pixel(
+    size: int, count: int, window: int, stride: int
+) -> tuple[np.ndarray, Bool[np.ndarray, " size"]]:
+    """Along one axis, the window whose centre each pixel belongs to, and whether there is one."""
+    cell = np.floor((np.arange(size) + 0.5 - (window - stride) / 2) / stride).astype(np.int64)
+    return np.clip(cell, 0, count - 1), (cell >= 0) & (cell < count)
