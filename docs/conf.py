@@ -15,3 +15,12 @@ html_title = "onebyone"
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 nitpicky = False
+
+
+def setup(app):
+    """Docstrings write shapes as [N, C, *space] and norms as |x|, which are no markup."""
+
+    def escape(_app, _what, _name, _obj, _options, lines):
+        lines[:] = [line.replace("*", r"\*").replace("|", r"\|") for line in lines]
+
+    app.connect("autodoc-process-docstring", escape, priority=100)
