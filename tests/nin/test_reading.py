@@ -24,7 +24,7 @@ def test_lines_are_read_from_the_top_and_from_the_left() -> None:
     scores = blank_map(30, 40)
     put(scores, 7, slice(3, 6), slice(20, 23))
     put(scores, 1, slice(5, 7), slice(3, 6))
-    put(scores, 4, slice(4, 6), slice(12, 14))
+    put(scores, 4, slice(4, 6), slice(12, 15))
     put(scores, 0, slice(16, 18), slice(30, 33))
     put(scores, 9, slice(15, 18), slice(6, 8))
     assert nin.read_lines(scores) == ["147", "90"]
