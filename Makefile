@@ -10,7 +10,7 @@ demo: $(VENV)/.demo
 	$(BIN)/onebyone demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 $(if $(CI),-m "slow or not slow")
 
 check: $(VENV)/.dev ## lint, format, types, import directions
 	$(BIN)/ruff check .
