@@ -73,6 +73,7 @@ class Report:
         """Everything as plain numbers, strings, lists and dicts."""
         return {**asdict(self), "ratio": self.ratio}
 
+    @property
     def ends(self) -> list[Row]:
         """The rows where sharing ends."""
         return [row for row in self.rows if row.ended]
