@@ -1,7 +1,8 @@
 """A convolution is a fully connected layer applied at every window.
 
-`matrix`, `equal`, `convert` and `nearest` say for any linear layer which forms are equal and why;
-`explain` shows it; `slide` runs a trained classifier at every window of an image of any size.
+`matrix`, `equal`, `convert`, `nearest` and `identify` say for any linear layer which forms are
+equal and why; `explain` shows it; `slide` runs a trained classifier at every window of an image of
+any size.
 """
 
 from importlib import import_module
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from onebyone import nin
     from onebyone.figures import Figure, explain
     from onebyone.layers import (
+        Identification,
         LayerMatrix,
         LocallyConnected,
         Nearest,
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
         Verdict,
         convert,
         equal,
+        identify,
         matrix,
         nearest,
     )
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Deviation",
     "Figure",
+    "Identification",
     "InputError",
     "LayerMatrix",
     "LocallyConnected",
@@ -41,6 +45,7 @@ __all__ = [
     "convert",
     "equal",
     "explain",
+    "identify",
     "matrix",
     "nearest",
     "nin",
@@ -51,8 +56,8 @@ __all__ = [
 _HOME = {
     "figures": ("Figure", "explain"),
     "layers": (
-        "LayerMatrix", "LocallyConnected", "Nearest", "NotConvertible", "Verdict", "convert",
-        "equal", "matrix", "nearest",
+        "Identification", "LayerMatrix", "LocallyConnected", "Nearest", "NotConvertible", "Verdict",
+        "convert", "equal", "identify", "matrix", "nearest",
     ),
     "windows": ("Deviation", "Plan", "Report", "SlidingModel", "slide"),
 }  # fmt: skip

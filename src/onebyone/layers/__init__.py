@@ -2,6 +2,7 @@
 
 from onebyone.layers.conversion import NotConvertible, convert
 from onebyone.layers.equality import Connection, Verdict, equal
+from onebyone.layers.identification import Identification, identify
 from onebyone.layers.kinds import KINDS
 from onebyone.layers.local import LocallyConnected
 from onebyone.layers.matrix import LayerMatrix, matrix
@@ -10,6 +11,7 @@ from onebyone.layers.nearest import Nearest, nearest
 __all__ = [
     "KINDS",
     "Connection",
+    "Identification",
     "LayerMatrix",
     "LocallyConnected",
     "Nearest",
@@ -17,6 +19,7 @@ __all__ = [
     "Verdict",
     "convert",
     "equal",
+    "identify",
     "matrix",
     "nearest",
 ]

@@ -84,13 +84,18 @@ def _pads(
     if padding == "same":
         if any(s != 1 for s in strides):
             raise InputError(f"padding='same' needs stride 1, not {strides}")
-        spans = [d * (k - 1) for k, d in zip(kernels, dilations, strict=True)]
-        return tuple((span // 2, span - span // 2) for span in spans)
+        return tuple(same_pads(k, d) for k, d in zip(kernels, dilations, strict=True))
     if padding == "valid":
         padding = 0
     if isinstance(padding, str):
         raise InputError(f"padding={padding!r}: give 'same', 'valid', or ints")
     return tuple((p, p) for p in per_axis(padding, len(kernels), "padding", least=0))
+
+
+def same_pads(kernel: int, dilation: int) -> tuple[int, int]:
+    """Return the padding before and after that keeps the size, as PyTorch shares it out."""
+    span = dilation * (kernel - 1)
+    return span // 2, span - span // 2
 
 
 def _window_axis(size: int, kernel: int, stride: int, dilation: int, pad: tuple[int, int]) -> Axis:

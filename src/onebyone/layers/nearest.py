@@ -126,7 +126,7 @@ def project(source: Form, geometry: Geometry) -> Projection:
 
     The weights pass through as a view where both store them alike.
     """
-    bias, bias_squares, same_bias = _project_bias(source, geometry)
+    bias, bias_squares, same_bias = project_bias(source, geometry)
     if source.geometry.same_windows(geometry) and source.weight.shape == geometry.weight_shape:
         form = Form(geometry, source.weight, bias)
         return Projection(form, math.sqrt(bias_squares), same_bias)
@@ -180,7 +180,7 @@ def _class_means(
     return base + np.bincount(classes, values - base[classes], size) / counts, first
 
 
-def _project_bias(source: Form, geometry: Geometry) -> tuple[Tensor | None, float, bool]:
+def project_bias(source: Form, geometry: Geometry) -> tuple[Tensor | None, float, bool]:
     """Return the bias in the geometry's shape, the squares left over, and whether there are none.
 
     It is a view where it can be.
