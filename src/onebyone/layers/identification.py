@@ -4,16 +4,14 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from jaxtyping import Num
 from torch import nn
 
 from onebyone.errors import InputError
 from onebyone.layers.axis import dense_axes, window_axes
 from onebyone.layers.kinds import Form, Geometry, build, read
-from onebyone.layers.matrix import MEMORY_LIMIT, LayerMatrix, as_numpy, require_finite
+from onebyone.layers.matrix import require_finite
 from onebyone.layers.nearest import project, project_bias
-from onebyone.layers.recovery import Recovery
+from onebyone.layers.recovery import Recovery, grid_entries
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +93,7 @@ def identify(
 def _candidates(form: Form, tol: float) -> Iterator[Geometry]:
     """Yield geometries from the smallest kind to the largest, which always fits."""
     source = form.geometry
-    entries = _entries(form)
+    entries = grid_entries(form)
     # First as if everything below the tolerance were nothing, then with all entries.
     recoveries = [Recovery(entries, budget) for budget in sorted({tol, 0.0}, reverse=True)]
     _, spread, _ = project_bias(form, Geometry("pointwise", source.input, source.output, ()))
@@ -112,21 +110,6 @@ def _candidates(form: Form, tol: float) -> Iterator[Geometry]:
                     yield candidate
     axes = dense_axes(source.input[1:], source.output[1:])
     yield Geometry("dense", source.input, source.output, axes)
-
-
-def _entries(form: Form) -> Num[np.ndarray, "..."]:
-    """Return the layer's matrix as [O, *space', C, *space]; a view for a dense layer."""
-    geometry = form.geometry
-    if geometry.kind == "dense":
-        return as_numpy(form.weight)
-    shape = (*geometry.output, *geometry.input)
-    size = math.prod(shape) * form.weight.element_size()
-    if size > MEMORY_LIMIT:
-        raise InputError(
-            f"input={geometry.input}: as a fully connected layer this would take {size:,} bytes; "
-            "give a smaller input, on which the same windows show"
-        )
-    return LayerMatrix(form).toarray().reshape(shape)
 
 
 def _identification(form: Form, distance: float) -> Identification:

@@ -12,7 +12,10 @@ from itertools import product
 import numpy as np
 from jaxtyping import Float, Int, Num
 
+from onebyone.errors import InputError
 from onebyone.layers.axis import Axis, same_pads
+from onebyone.layers.kinds import Form
+from onebyone.layers.matrix import MEMORY_LIMIT, LayerMatrix, as_numpy
 
 
 class Recovery:
@@ -94,6 +97,25 @@ class Recovery:
         order = np.argsort(total)
         kept = order[np.cumsum(total[order]) > self.tol**2]
         return [least + int(e) for e in sorted(kept)] or [0]
+
+
+def grid_entries(form: Form) -> Num[np.ndarray, "..."]:
+    """Return the layer's matrix as [O, *space', C, *space]; a view for a dense layer.
+
+    Raises:
+        InputError: the fully connected layer of these grids would not fit into memory.
+    """
+    geometry = form.geometry
+    if geometry.kind == "dense":
+        return as_numpy(form.weight)
+    shape = (*geometry.output, *geometry.input)
+    size = math.prod(shape) * form.weight.element_size()
+    if size > MEMORY_LIMIT:
+        raise InputError(
+            f"input={geometry.input}: as a fully connected layer this would take {size:,} bytes; "
+            "give a smaller input, on which the same windows show"
+        )
+    return LayerMatrix(form).toarray().reshape(shape)
 
 
 def is_symmetric(axis: Axis) -> bool:
