@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Verdict,
         convert,
         equal,
+        fold,
         identify,
         matrix,
         nearest,
@@ -45,6 +46,7 @@ __all__ = [
     "convert",
     "equal",
     "explain",
+    "fold",
     "identify",
     "matrix",
     "nearest",
@@ -57,7 +59,7 @@ _HOME = {
     "figures": ("Figure", "explain"),
     "layers": (
         "Identification", "LayerMatrix", "LocallyConnected", "Nearest", "NotConvertible", "Verdict",
-        "convert", "equal", "identify", "matrix", "nearest",
+        "convert", "equal", "fold", "identify", "matrix", "nearest",
     ),
     "windows": ("Deviation", "Plan", "Report", "SlidingModel", "slide"),
 }  # fmt: skip

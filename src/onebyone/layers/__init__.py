@@ -2,6 +2,7 @@
 
 from onebyone.layers.conversion import NotConvertible, convert
 from onebyone.layers.equality import Connection, Verdict, equal
+from onebyone.layers.folding import fold
 from onebyone.layers.identification import Identification, identify
 from onebyone.layers.kinds import KINDS
 from onebyone.layers.local import LocallyConnected
@@ -19,6 +20,7 @@ __all__ = [
     "Verdict",
     "convert",
     "equal",
+    "fold",
     "identify",
     "matrix",
     "nearest",

@@ -55,9 +55,9 @@ def window_axes(
     kernels = per_axis(kernel, rank, "kernel", least=1)
     strides = per_axis(stride, rank, "stride", least=1)
     dilations = per_axis(dilation, rank, "dilation", least=1)
-    pads = _pads(padding, kernels, strides, dilations)
+    around = pads(padding, kernels, strides, dilations)
     return tuple(
-        _window_axis(*axis) for axis in zip(space, kernels, strides, dilations, pads, strict=True)
+        _window_axis(*axis) for axis in zip(space, kernels, strides, dilations, around, strict=True)
     )
 
 
@@ -75,12 +75,17 @@ def per_axis(value: int | Sequence[int], rank: int, name: str, least: int) -> tu
     return values
 
 
-def _pads(
+def pads(
     padding: int | str | Sequence[int],
     kernels: tuple[int, ...],
     strides: tuple[int, ...],
     dilations: tuple[int, ...],
 ) -> tuple[tuple[int, int], ...]:
+    """Return the zeros before and after each axis that a padding argument stands for.
+
+    Raises:
+        InputError: the argument has the wrong length or range, or 'same' is asked with a stride.
+    """
     if padding == "same":
         if any(s != 1 for s in strides):
             raise InputError(f"padding='same' needs stride 1, not {strides}")

@@ -18,16 +18,19 @@ from onebyone.layers.recovery import Recovery, grid_entries
 
 
 class NotConvertible(Exception):
-    """No layer of the wanted kind equals the given one.
+    """No layer of the wanted kind equals the given one, or the given two.
 
     Attributes:
         reason: the connection or the weights that forbid it, in a sentence.
         witness: an input [C, *space] on which the layer and its nearest of the kind differ most.
-        nearest: the nearest layer of the kind, and how far it is.
+        nearest: the nearest layer of the kind, and how far it is; None from `fold`.
     """
 
     def __init__(
-        self, reason: str, witness: Float[np.ndarray, "..."] | None, nearest: Nearest
+        self,
+        reason: str,
+        witness: Float[np.ndarray, "..."] | None = None,
+        nearest: Nearest | None = None,
     ) -> None:
         super().__init__(reason)
         self.reason = reason

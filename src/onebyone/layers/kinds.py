@@ -9,7 +9,7 @@ import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from jaxtyping import Float
@@ -118,16 +118,17 @@ def read(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None = 
 
 
 def _read(layer: nn.Module, grid: tuple[int, ...], output: tuple[int, ...] | None) -> Form:
-    if isinstance(layer, nn.Linear) and type(layer).forward is nn.Linear.forward:
+    if is_linear(layer):
         geometry = _linear_geometry(layer, grid, output)
-    elif isinstance(layer, CONVOLUTIONS) and type(layer).forward in _FORWARDS:
+    elif is_convolution(layer):
         geometry = _convolution_geometry(layer, grid)
     elif isinstance(layer, LocallyConnected):
         _require(layer.input == grid, f"input={grid}: this layer takes {layer.input}")
         geometry = Geometry("local", grid, layer.output, layer.axes, layer.groups)
     else:
         raise InputError(
-            f"layer={type(layer).__name__}: give an nn.Linear, nn.Conv1d/2d/3d or LocallyConnected"
+            f"layer={layer}: give an nn.Linear, an nn.Conv1d/2d/3d padded with zeros, or a "
+            "LocallyConnected"
         )
     _require(
         layer.weight.is_floating_point(),
@@ -135,6 +136,18 @@ def _read(layer: nn.Module, grid: tuple[int, ...], output: tuple[int, ...] | Non
     )
     bias = None if layer.bias is None else layer.bias.detach().reshape(geometry.bias_shape)
     return Form(geometry, layer.weight.detach().reshape(geometry.weight_shape), bias)
+
+
+def is_linear(layer: nn.Module) -> TypeGuard[nn.Linear]:
+    """Whether a module is an `nn.Linear`, and no subclass that computes something else."""
+    return isinstance(layer, nn.Linear) and type(layer).forward is nn.Linear.forward
+
+
+def is_convolution(layer: nn.Module) -> TypeGuard[nn.Conv1d | nn.Conv2d | nn.Conv3d]:
+    """Whether a module is a convolution that pads with zeros."""
+    if not isinstance(layer, CONVOLUTIONS) or type(layer).forward not in _FORWARDS:
+        return False
+    return layer.padding_mode == "zeros"
 
 
 _FORWARDS = tuple(kind.forward for kind in CONVOLUTIONS)
@@ -164,7 +177,6 @@ def _convolution_geometry(
 ) -> Geometry:
     channels, *space = grid
     rank = len(layer.kernel_size)
-    _require(layer.padding_mode == "zeros", f"padding_mode={layer.padding_mode!r}: give 'zeros'")
     _require(
         len(space) == rank and channels == layer.in_channels,
         f"input={grid}: this convolution takes {layer.in_channels} channels and {rank} axes",
