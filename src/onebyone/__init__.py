@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         LocallyConnected,
         Nearest,
         NotConvertible,
+        NotLinear,
         Verdict,
         convert,
         equal,
@@ -39,6 +40,7 @@ __all__ = [
     "Nearest",
     "NotConvertible",
     "NotExact",
+    "NotLinear",
     "Plan",
     "Report",
     "SlidingModel",
@@ -58,8 +60,8 @@ __all__ = [
 _HOME = {
     "figures": ("Figure", "explain"),
     "layers": (
-        "Identification", "LayerMatrix", "LocallyConnected", "Nearest", "NotConvertible", "Verdict",
-        "convert", "equal", "fold", "identify", "matrix", "nearest",
+        "Identification", "LayerMatrix", "LocallyConnected", "Nearest", "NotConvertible",
+        "NotLinear", "Verdict", "convert", "equal", "fold", "identify", "matrix", "nearest",
     ),
     "windows": ("Deviation", "Plan", "Report", "SlidingModel", "slide"),
 }  # fmt: skip

@@ -8,6 +8,7 @@ from onebyone.layers.kinds import KINDS
 from onebyone.layers.local import LocallyConnected
 from onebyone.layers.matrix import LayerMatrix, matrix
 from onebyone.layers.nearest import Nearest, nearest
+from onebyone.layers.probing import NotLinear
 
 __all__ = [
     "KINDS",
@@ -17,6 +18,7 @@ __all__ = [
     "LocallyConnected",
     "Nearest",
     "NotConvertible",
+    "NotLinear",
     "Verdict",
     "convert",
     "equal",

@@ -16,7 +16,8 @@ OUTSIDE = -1
 class Axis:
     """Windows along one axis: output o reads input stride·o + dilation·k − before, 0 ≤ k < kernel.
 
-    A fully connected layer is the case of stride 0: every output reads the whole input.
+    A fully connected layer is the case of stride 0: every output reads the whole input. A
+    transposed convolution reads an input that is spread out: `spacing` − 1 zeros between positions.
     """
 
     size: int
@@ -26,12 +27,14 @@ class Axis:
     dilation: int = 1
     before: int = 0
     after: int = 0
+    spacing: int = 1
 
     def reads(self) -> Int[np.ndarray, "outputs kernel"]:
         """Return the input position behind each output and kernel tap, OUTSIDE in the padding."""
         starts = self.stride * np.arange(self.outputs)[:, None] - self.before
-        index = starts + self.dilation * np.arange(self.kernel)
-        return np.where((index >= 0) & (index < self.size), index, OUTSIDE)
+        index, between = np.divmod(starts + self.dilation * np.arange(self.kernel), self.spacing)
+        inside = (index >= 0) & (index < self.size) & (between == 0)
+        return np.where(inside, index, OUTSIDE)
 
 
 def dense_axes(space: Sequence[int], outputs: Sequence[int]) -> tuple[Axis, ...]:

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from onebyone.errors import InputError
 from onebyone.layers.equality import compare_forms, place
-from onebyone.layers.kinds import Form, Geometry, build, read
+from onebyone.layers.kinds import Form, Geometry, build
 from onebyone.layers.matrix import LayerMatrix, entries
 from onebyone.layers.nearest import Nearest, Projection, nearest, project, target
+from onebyone.layers.reading import read
 from onebyone.layers.recovery import Recovery, grid_entries
 
 
@@ -84,9 +85,9 @@ def _trimmed(form: Form, geometry: Geometry) -> Geometry:
     A convolution may need a stride for it. Over a single position the window stays the whole
     input (S3), so that the convolution also finds its windows in larger ones (S11).
     """
-    if form.geometry.kind != "dense" or geometry.kind not in ("convolution", "local"):
-        return geometry
-    if math.prod(geometry.output[1:]) == 1:
+    reshaped = form.geometry.kind in ("dense", "transposed")
+    windowed = geometry.kind in ("convolution", "local")
+    if not (reshaped and windowed) or math.prod(geometry.output[1:]) == 1:
         return geometry
     axes = next(Recovery(grid_entries(form)).axes(geometry.shared), geometry.axes)
     return replace(geometry, axes=axes)

@@ -12,8 +12,9 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from onebyone.errors import InputError
-from onebyone.layers.kinds import Form, Geometry, read
+from onebyone.layers.kinds import Form, Geometry
 from onebyone.layers.matrix import LayerMatrix
+from onebyone.layers.reading import read
 
 
 class Connection(NamedTuple):

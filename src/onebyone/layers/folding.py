@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from onebyone.errors import InputError
 from onebyone.layers.axis import pads
 from onebyone.layers.conversion import NotConvertible
-from onebyone.layers.kinds import CONVOLUTIONS, is_convolution, is_linear
+from onebyone.layers.kinds import CONVOLUTIONS
+from onebyone.layers.reading import is_convolution, is_linear
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 

@@ -8,9 +8,10 @@ from torch import nn
 
 from onebyone.errors import InputError
 from onebyone.layers.axis import dense_axes, window_axes
-from onebyone.layers.kinds import Form, Geometry, build, read
+from onebyone.layers.kinds import Form, Geometry, build
 from onebyone.layers.matrix import require_finite
 from onebyone.layers.nearest import project, project_bias
+from onebyone.layers.reading import read
 from onebyone.layers.recovery import Recovery, grid_entries
 
 

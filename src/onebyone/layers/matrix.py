@@ -12,12 +12,11 @@ from scipy.sparse.linalg import LinearOperator
 from torch import Tensor, nn
 
 from onebyone.errors import InputError
-from onebyone.layers.kinds import Form, Geometry, read
+from onebyone.layers.kinds import MEMORY_LIMIT, Form, Geometry
 from onebyone.layers.operator import LayerOperator
+from onebyone.layers.reading import read
 
 ORDERS = ("channels_first", "channels_last")
-MEMORY_LIMIT = 4 * 2**30
-"""Bytes above which a matrix is refused; `LayerMatrix.operator` needs none of them."""
 
 
 @dataclass(frozen=True)
@@ -136,13 +135,16 @@ def matrix(
     """Return the matrix of a layer on an input grid (statement S5).
 
     Args:
-        layer: `nn.Linear`, `nn.Conv1d/2d/3d` (zero padding) or `LocallyConnected`.
+        layer: `nn.Linear`, `nn.Conv1d/2d/3d`, `nn.ConvTranspose1d/2d/3d`, `nn.AvgPool1d/2d/3d`,
+            `nn.AdaptiveAvgPool1d/2d/3d`, `LocallyConnected`, or any module that is linear in eval
+            mode (unit vectors are pushed through it, and its matrix is dense).
         input: the grid (C, *space), spatial rank 0 to 3.
         output: the grid (O, *space'); needed where a dense layer's outputs have a grid.
         order: how grids are flattened, "channels_first" (C, *space) or "channels_last".
 
     Raises:
-        InputError: the layer is of another type, the grids do not fit it, or the order is unknown.
+        NotLinear: the module is not linear; the error has a witness.
+        InputError: the grids do not fit the layer, or the order is unknown.
     """
     if order not in ORDERS:
         raise InputError(f"order={order!r}: give one of {', '.join(ORDERS)}")

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from onebyone.errors import InputError
 from onebyone.layers.axis import Axis, dense_axes, per_axis, window_axes
-from onebyone.layers.kinds import KINDS, Form, Geometry, build, read
+from onebyone.layers.kinds import KINDS, Form, Geometry, build
 from onebyone.layers.matrix import LayerMatrix, as_numpy, entries, positions, require_finite
+from onebyone.layers.reading import read
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,7 @@ def nearest(
         input: the input grid (C, *space).
         output: the output grid (O, *space').
         kernel: the kernel of a convolution (stride 1); by default the layer's own windows, and
-            for a dense layer the smallest kernel that has room for all its connections.
+            for a dense or transposed layer the smallest that has room for all its connections.
 
     Raises:
         InputError: an argument is unusable, or no layer of this kind maps the one grid to the
@@ -99,7 +100,7 @@ def target(source: Geometry, to: str, kernel: int | Sequence[int] | None = None)
         axes, groups = window_axes(space, 1), groups if to == "pointwise" else 1
     elif kernel is not None:
         axes = _kernel_axes(source, per_axis(kernel, len(space), "kernel", least=1))
-    elif source.kind == "dense":
+    elif source.kind in ("dense", "transposed"):
         # Wide enough for every connection: offsets −(m−1) … n−1; for one output this is S3.
         pairs = tuple(zip(space, places, strict=True))
         axes = window_axes(space, [n + m - 1 for n, m in pairs], 1, [m - 1 for _, m in pairs])

@@ -14,8 +14,8 @@ from jaxtyping import Float, Int, Num
 
 from onebyone.errors import InputError
 from onebyone.layers.axis import Axis, same_pads
-from onebyone.layers.kinds import Form
-from onebyone.layers.matrix import MEMORY_LIMIT, LayerMatrix, as_numpy
+from onebyone.layers.kinds import MEMORY_LIMIT, Form
+from onebyone.layers.matrix import LayerMatrix, as_numpy
 
 
 class Recovery:
