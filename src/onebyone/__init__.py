@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from onebyone import nin
     from onebyone.figures import Figure, explain
     from onebyone.layers import (
+        Comparison,
         Identification,
         LayerMatrix,
         LocallyConnected,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         NotConvertible,
         NotLinear,
         Verdict,
+        compare,
         convert,
         equal,
         fold,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from onebyone.windows import Deviation, Plan, Report, SlidingModel, slide
 
 __all__ = [
+    "Comparison",
     "Deviation",
     "Figure",
     "Identification",
@@ -45,6 +48,7 @@ __all__ = [
     "Report",
     "SlidingModel",
     "Verdict",
+    "compare",
     "convert",
     "equal",
     "explain",
@@ -60,8 +64,9 @@ __all__ = [
 _HOME = {
     "figures": ("Figure", "explain"),
     "layers": (
-        "Identification", "LayerMatrix", "LocallyConnected", "Nearest", "NotConvertible",
-        "NotLinear", "Verdict", "convert", "equal", "fold", "identify", "matrix", "nearest",
+        "Comparison", "Identification", "LayerMatrix", "LocallyConnected", "Nearest",
+        "NotConvertible", "NotLinear", "Verdict", "compare", "convert", "equal", "fold", "identify",
+        "matrix", "nearest",
     ),
     "windows": ("Deviation", "Plan", "Report", "SlidingModel", "slide"),
 }  # fmt: skip

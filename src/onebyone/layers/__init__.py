@@ -1,5 +1,6 @@
 """What one linear layer is: its matrix, what equals it, and what it can be turned into."""
 
+from onebyone.layers.comparison import Comparison, compare
 from onebyone.layers.conversion import NotConvertible, convert
 from onebyone.layers.equality import Connection, Verdict, equal
 from onebyone.layers.folding import fold
@@ -12,6 +13,7 @@ from onebyone.layers.probing import NotLinear
 
 __all__ = [
     "KINDS",
+    "Comparison",
     "Connection",
     "Identification",
     "LayerMatrix",
@@ -20,6 +22,7 @@ __all__ = [
     "NotConvertible",
     "NotLinear",
     "Verdict",
+    "compare",
     "convert",
     "equal",
     "fold",
