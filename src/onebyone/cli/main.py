@@ -10,9 +10,13 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from onebyone.cli.compare import compare
+from onebyone.cli.convert import convert
 from onebyone.cli.demo import demo
 from onebyone.cli.equal import equal
+from onebyone.cli.identify import identify
 from onebyone.cli.matrix import matrix
+from onebyone.cli.nearest import nearest
 from onebyone.cli.slide import slide
 from onebyone.cli.train import train
 from onebyone.errors import InputError, NotExact
@@ -28,7 +32,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (slide, matrix, equal, train, demo):
+for command in (slide, matrix, equal, convert, nearest, identify, compare, train, demo):
     app.command()(command)
 
 

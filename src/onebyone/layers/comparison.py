@@ -21,7 +21,7 @@ from onebyone.layers.reading import read
 
 MOST_WEIGHTS = 2**24
 """Weights above which a form with more than the layer's own is neither built nor timed."""
-BAR = 20
+BAR = 10
 SECONDS, LEAST_ROUNDS, MOST_ROUNDS = 2.0, 5, 200
 MEMORY_FORMATS = {2: torch.channels_last, 3: torch.channels_last_3d}
 
@@ -107,23 +107,22 @@ class Comparison:
         title = f"{self.layer}, {self.input} → {self.output}, batch {self.batch}, {self.device}"
         table = Table(title=title, title_justify="left", title_style="bold", caption=self.advice)
         table.caption_justify = "left"
-        table.add_column("form", overflow="fold")
+        table.add_column("form", min_width=16)
         for name in ("weights", "operations", "bytes"):
             table.add_column(name, justify="right")
         table.add_column("sizes")
         table.add_column("trains alike")
-        table.add_column("median", justify="right")
-        table.add_column("quartiles", justify="right")
+        table.add_column("time", justify="right")
         table.add_column("")
         slowest = max(row.seconds or 0.0 for row in self.rows)
         for row in self.rows:
-            cells = [f"{n:,}" for n in (row.weights, row.operations, row.bytes)]
+            cells = [_si(n) for n in (row.weights, row.operations, row.bytes)]
             cells += [row.sizes, "yes" if row.trains_alike else "no"]
             if row.seconds is None or row.spread is None:
                 cells += ["too large"]
             else:
-                cells += [f"{1e3 * row.seconds:.3g} ms"]
-                cells += [" – ".join(f"{1e3 * t:.3g}" for t in row.spread)]
+                first, third = row.spread
+                cells += [f"{_si(row.seconds)}s ± {(third - first) / 2 / row.seconds:.0%}"]
                 cells += ["█" * max(1, round(BAR * row.seconds / slowest))]
             table.add_row(row.form, *cells)
         return table
@@ -132,10 +131,16 @@ class Comparison:
         return self.table()
 
     def __str__(self) -> str:
-        console = Console(width=140, color_system=None)
+        console = Console(width=120, color_system=None)
         with console.capture() as capture:
             console.print(self.table())
         return capture.get()
+
+
+def _si(value: int | float) -> str:
+    """Write a number with three digits and the prefix of its thousands."""
+    power = min(max(math.floor(math.log10(value)) // 3, -3), 4) if value else 0
+    return f"{value / 1000**power:.3g} {('', 'k', 'M', 'G', 'T', 'n', 'µ', 'm')[power]}"
 
 
 def compare(
