@@ -10,9 +10,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from onebyone.errors import InputError
+from onebyone.layers.entries import entries
 from onebyone.layers.equality import compare_forms, place
 from onebyone.layers.kinds import Form, Geometry, build
-from onebyone.layers.matrix import LayerMatrix, entries
+from onebyone.layers.matrix import LayerMatrix
 from onebyone.layers.nearest import Nearest, Projection, nearest, project, target
 from onebyone.layers.reading import read
 from onebyone.layers.recovery import Recovery, grid_entries

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from onebyone.errors import InputError
 from onebyone.layers.axis import Axis, dense_axes, per_axis, window_axes
+from onebyone.layers.entries import entries, positions
 from onebyone.layers.kinds import KINDS, Form, Geometry, build
-from onebyone.layers.matrix import LayerMatrix, as_numpy, entries, positions, require_finite
+from onebyone.layers.matrix import LayerMatrix, as_numpy, require_finite
 from onebyone.layers.reading import read
 
 
@@ -152,13 +153,14 @@ def _project_weight(
     outside = np.ones(len(keys), dtype=bool)
     outside[found[hit]] = False
     size = math.prod(geometry.weight_shape)
-    means, first = _class_means(sampled, theirs.sharing, size)
-    left = sampled - means[theirs.sharing]
+    sharing = theirs.sharing(size)
+    means, first = _class_means(sampled, sharing, size)
+    left = sampled - means[sharing]
     squares = float(np.square(left).sum() + np.square(values[outside]).sum())
-    differs = np.flatnonzero(sampled != sampled[first[theirs.sharing]])
+    differs = np.flatnonzero(sampled != sampled[first[sharing]])
     clash = None
     if len(differs):
-        pair = (first[theirs.sharing[differs[0]]], differs[0])
+        pair = (first[sharing[differs[0]]], differs[0])
         a, b = (divmod(int(wanted[entry]), columns) for entry in pair)
         clash = (a, b)
     exact = clash is None and not values[outside].any()
