@@ -21,12 +21,14 @@ class Entries:
         indices: the column of each entry.
         block: the index into a block of weights of each entry of a block of rows.
         blocks: of rows, each with its own block of weights.
+        runs: of the entries in a block, (start, times): the same weights so many times.
     """
 
     indptr: Int[np.ndarray, " rows_and_one"]
     indices: Int[np.ndarray, " entries"]
     block: Int[np.ndarray, " entries_of_a_block"]
     blocks: int
+    runs: tuple[tuple[int, int], ...]
 
     def sharing(self, weights: int) -> Int[np.ndarray, " entries"]:
         """Return the index of each entry into all the flattened weights, `weights` in number.
@@ -39,7 +41,14 @@ class Entries:
 
     def values(self, weight: Num[np.ndarray, "..."]) -> Num[np.ndarray, " entries"]:
         """Return the weight behind each entry."""
-        return np.take(weight.reshape(self.blocks, -1), self.block, axis=1).ravel()
+        each = weight.reshape(self.blocks, -1)
+        values = np.empty((self.blocks, len(self.block)), dtype=weight.dtype)
+        stops = (*(start for start, _ in self.runs[1:]), len(self.block))
+        for (start, times), stop in zip(self.runs, stops, strict=True):
+            once = self.block[start : start + (stop - start) // times]
+            repeated = np.take(each, once, axis=1)[:, None]
+            values[:, start:stop].reshape(self.blocks, times, -1)[...] = repeated
+        return values.ravel()
 
     def keys(self, columns: int) -> Int[np.ndarray, " entries"]:
         """Return row·columns + column for every entry, ascending."""
@@ -79,7 +88,7 @@ def entries(geometry: Geometry, order: str = "channels_first") -> Entries:
     index = index_type(geometry.connections, columns)
     if order == "channels_last":
         per_row, column, weight = _lay_out(geometry, order)
-        return Entries(_starts(per_row, index), column.astype(index), weight, 1)
+        return Entries(_starts(per_row, index), column.astype(index), weight, 1, ((0, 1),))
     outputs, groups = geometry.output[0], geometry.groups
     one = replace(
         geometry,
@@ -90,7 +99,21 @@ def entries(geometry: Geometry, order: str = "channels_first") -> Entries:
     per_row, column, weight = _lay_out(one, order)
     first = np.repeat(np.arange(groups) * (columns // groups), outputs // groups)
     indices = np.add(first.astype(index)[:, None], column.astype(index)).ravel()
-    return Entries(_starts(np.tile(per_row, outputs), index), indices, weight, outputs)
+    starts = _starts(np.tile(per_row, outputs), index)
+    return Entries(starts, indices, weight, outputs, _runs(geometry, starts))
+
+
+def _runs(
+    geometry: Geometry, starts: Int[np.ndarray, " rows_and_one"]
+) -> tuple[tuple[int, int], ...]:
+    """Return the runs of positions on the first axis that read inside with the same taps."""
+    if not (geometry.shared and geometry.axes):
+        return ((0, 1),)
+    taps = geometry.axes[0].reads() >= 0
+    first = np.flatnonzero(np.append(True, (taps[1:] != taps[:-1]).any(axis=1)))
+    lengths = np.diff(np.append(first, len(taps)))
+    line = math.prod(geometry.output[2:])
+    return tuple((int(starts[row * line]), int(n)) for row, n in zip(first, lengths, strict=True))
 
 
 def _starts(
