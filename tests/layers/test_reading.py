@@ -82,8 +82,9 @@ class Shear(nn.Module):
         nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(10, 6)),
         nn.Conv1d(2, 2, 3, padding=1, padding_mode="circular"),
         nn.AvgPool1d(3, 2, 1, count_include_pad=False),
+        nn.AvgPool1d(2, 2, ceil_mode=True),
     ],
-    ids=["affine function", "sequence", "flattened", "circular", "borders count less"],
+    ids=["affine function", "sequence", "flattened", "circular", "borders count less", "ceil"],
 )
 def test_any_linear_module(oracle, layer):
     was_training = layer.training
