@@ -1,5 +1,6 @@
 """What a plan shares and saves, layer by layer."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import prod
@@ -111,9 +112,8 @@ class Report:
         return capture.get()
 
     def _repr_html_(self) -> str:
-        console = Console(width=120, record=True, file=None, force_jupyter=False)
-        with console.capture():
-            console.print(self.table())
+        console = Console(width=120, record=True, file=io.StringIO(), force_jupyter=False)
+        console.print(self.table())
         return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
 
 
