@@ -90,9 +90,10 @@ class Builder:
 
     def constant(self, table: torch.Tensor) -> fx.Node:
         """A table of integers, kept once for equal ones."""
-        digits = "_".join(map(str, [*table.shape, "of", *table.flatten().tolist()]))
-        name = f"table_{digits}"
-        if not hasattr(self.constants, name):
+        kept = dict(self.constants.named_buffers())
+        equal = (name for name, other in kept.items() if torch.equal(other.cpu(), table))
+        name = next(equal, f"table{len(kept)}")
+        if name not in kept:
             self.constants.register_buffer(name, table, persistent=False)
         return self.graph.get_attr(f"constants.{name}")
 
