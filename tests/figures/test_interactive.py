@@ -27,7 +27,9 @@ READ_CELLS = """() => [...document.querySelectorAll("#matrix .cell[data-weight]"
 READ_OUTPUTS = """() => [...document.querySelectorAll("#sheets .cell[data-key^=o]")].map(
     cell => Number(cell.dataset.value))"""
 READ_INPUTS = READ_OUTPUTS.replace("^=o", "^=i")
-LIT = """() => [...new Set([...document.querySelectorAll(".lit")].map(e => e.dataset.key))].sort()"""
+LIT = (
+    """() => [...new Set([...document.querySelectorAll(".lit")].map(e => e.dataset.key))].sort()"""
+)
 
 
 @pytest.fixture(scope="module")
@@ -162,8 +164,8 @@ def test_switching_forms_says_what_each_stores(visit):
     assert names == ["1×1 convolution", "Four fully connected layers", "One fully connected layer"]
     counts = page.locator("#forms .count").all_inner_texts()
     assert counts == ["2 weights", "8 weights", "32 weights"]
-    assert page.locator("#statement").inner_text().startswith("S2: ")
-    for form, wires, chips in (("shared", 8, 2), ("local", 8, 8), ("dense", 32, 0)):
+    assert "M = W ⊗ I (S2)" in page.locator("#statement").inner_text()
+    for form, wires, chips in (("shared", 8, 2), ("local", 8, 8), ("dense", 32, 32)):
         page.locator(f"#forms [data-form={form}]").click()
         assert page.locator("#sheets .wire").count() == wires
         assert page.locator("#stored .chip").count() == chips
@@ -230,7 +232,11 @@ def test_the_matrix_is_that_of_onebyone_for_drawn_settings(visit):
             shape["k"][0] = 1
         show(page, fragment(shape, layer))
         m = matrix(layer, shape["grid"])
-        form = matrix(convert(layer, FORMS[shape["form"]], shape["grid"]), shape["grid"], m.form.geometry.output)
+        form = matrix(
+            convert(layer, FORMS[shape["form"]], shape["grid"]),
+            shape["grid"],
+            m.form.geometry.output,
+        )
         values, weights = shown_matrix(page, m.shape)
         np.testing.assert_array_equal(values, m.toarray(), err_msg=str(shape))
         np.testing.assert_array_equal(weights, sharing(form), err_msg=str(shape))
@@ -241,3 +247,258 @@ def test_the_matrix_is_that_of_onebyone_for_drawn_settings(visit):
             )
             seen.add(shape["form"])
     assert seen == set(FORMS)
+
+
+def test_layers_that_are_no_convolution_and_how_far_the_nearest_one_is(visit):
+    torch.manual_seed(1)
+    dense, local = nn.Linear(8, 4), LocallyConnected((2, 3, 3), 2, 2)
+    for layer, input, output in ((dense, GRID, (1, 2, 2)), (local, (2, 3, 3), None)):
+        page = visit(layer, input, output)
+        m = matrix(layer, input, output)
+        np.testing.assert_allclose(shown_matrix(page, m.shape)[0], m.toarray(), atol=1e-7)
+        kind = "pointwise" if layer is dense else "convolution"
+        kernel = None if layer is dense else 2
+        away = nearest(layer, kind, input, output, kernel)
+        with_bias = page.evaluate(
+            """async () => {
+            const [{ Values, prepare }, { startOf }] = await Promise.all(
+                [import("onebyone/values"), import("onebyone/state")]);
+            const given = prepare(JSON.parse(document.getElementById("layer").textContent));
+            return new Values(startOf(given), given).distance("shared"); }"""
+        )
+        bias = layer.bias.detach().reshape(
+            -1 if layer is dense else 2, *([4] if layer is local else [])
+        )
+        mean = bias.mean(-1, keepdim=True)
+        expected = np.hypot(nearest_without_bias(m, away, input), float((bias - mean).norm()))
+        assert with_bias == pytest.approx(expected, rel=1e-5)
+        assert "is not a " in page.locator("#statement").inner_text()
+        page.locator("#forms [data-form=shared]").click()
+        np.testing.assert_allclose(
+            shown_matrix(page, m.shape)[0], matrix(away.layer, input).toarray(), atol=1e-6
+        )
+
+
+def nearest_without_bias(m, away, input):
+    return float(np.linalg.norm(m.toarray() - matrix(away.layer, input).toarray()))
+
+
+def run_code(page):
+    """Run the code that the page shows, as a reader would who has copied it."""
+    names = {}
+    exec(page.locator("#code").inner_text(), names)
+    return names
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "shape",
+    ["", "c=2&o=2&h=3&w=4&k=2x1&s=1x2&p=1x0&d=2x1&g=2&bias=1", "dim=1&c=1&o=2&h=1&w=5&k=1x3&p=0x1"],
+)
+def test_the_code_runs_and_gives_the_outputs_and_gradients_shown(visit, form, shape):
+    page = visit(example(), GRID, fragment=f"#{shape}&form={form}")
+    outputs = page.evaluate(READ_OUTPUTS)
+    show(page, f"{shape}&form={form}&back=1")
+    names = run_code(page)
+    np.testing.assert_allclose(names["y"].detach().flatten(), outputs, atol=1e-5)
+    gradients = page.locator("#stored .chip").evaluate_all("all => all.map(c => +c.dataset.value)")
+    expected = names["layer"].weight.grad.flatten()[:128]  # as many as the page shows
+    assert len(gradients) == len(expected)
+    np.testing.assert_allclose(gradients, expected, atol=1e-5)
+
+
+def test_editing_a_weight_changes_the_output_to_what_pytorch_computes(visit):
+    page = visit(example(), GRID)
+    page.locator("#stored .chip[data-key=w1]").click()
+    page.locator("#details input").fill("1.25")
+    page.locator("#details input").press("Enter")
+    page.locator("#sheets .cell[data-key=i4]").click()
+    page.locator("#details input").fill("-3")
+    page.locator("#details input").press("Enter")
+    x = torch.tensor(page.evaluate(READ_INPUTS), dtype=torch.float32).reshape(GRID)
+    assert x[1, 0, 0] == -3
+    conv = example()
+    conv.weight.data[0, 1] = 1.25
+    expected = conv(x).detach().flatten()
+    np.testing.assert_allclose(page.evaluate(READ_OUTPUTS), expected, atol=1e-5)
+    np.testing.assert_allclose(run_code(page)["y"].detach().flatten(), expected, atol=1e-5)
+
+
+def test_a_weight_that_a_convolution_lacks_ends_the_equality(visit):
+    page = visit(example(), GRID, fragment="#form=dense")
+    page.locator("#matrix .cell[data-key='c0,3']").click()
+    page.locator("#details input").fill("0.5")
+    page.locator("#details input").press("Enter")
+    words = page.locator("#statement").inner_text()
+    assert "output (0, 0, 0) reads input (0, 1, 1), and a 1×1 convolution cannot" in words
+    assert page.locator("#forms .verdict").all_inner_texts() == [
+        "≠ 0.5 away",
+        "≠ 0.5 away",
+        "shown",
+    ]
+    page.locator("#forms [data-form=local]").click()
+    page.locator("#stored .chip").first.click()
+    page.locator("#details input").fill("0.4")
+    page.locator("#details input").press("Enter")
+    # One of four copies of 0.8 is now 0.4: away by the spread about their mean, √(3·0.1² + 0.3²).
+    verdicts = page.locator("#forms .verdict").all_inner_texts()
+    assert verdicts == ["≠ 0.35 away", "shown", "= equal"]
+
+
+def test_training_shared_weights_keeps_the_forms_equal_and_training_copies_does_not(visit):
+    page = visit(example(), GRID, fragment="#back=1")
+    page.locator("#train").click()
+    assert "S2" in page.locator("#statement").inner_text()
+    page.locator("#forms [data-form=dense]").click()
+    page.locator("#train").click()
+    assert "S7" in page.locator("#statement").inner_text()
+    names = run_code(page)
+    before = torch.tensor(page.evaluate(READ_CELLS))  # in backward mode: the gradient's entries
+    gradient = names["layer"].weight.grad.flatten()
+    np.testing.assert_allclose(before[:, 2], gradient, atol=1e-5)
+
+
+# ------------------------------------------------------------------ state, keyboard, sizes
+
+
+def test_the_link_holds_the_view_and_back_undoes(visit, browser):
+    page = visit(example(), GRID)
+    page.locator("#forms [data-form=local]").click()
+    page.locator("#controls [name=w]").fill("3")
+    page.locator("#controls [name=w]").press("Enter")
+    page.locator("#matrix .cell[data-key='c1,1']").click()
+    page.locator("#details input").fill("0.125")
+    page.locator("#details input").press("Enter")
+    page.locator("nav [value=values]").check()
+    link, seen = page.url, page.locator("main").inner_text()
+    other = browser.new_page(viewport={"width": 1280, "height": 900})
+    other.goto(link)
+    assert other.locator("main").inner_text() == seen
+    other.close()
+    for _ in range(3):
+        page.go_back()
+    page.wait_for_function("document.querySelector('#size').textContent === '6×12'")
+    page.wait_for_function("!document.querySelector('#controls').elements.bias.checked")
+    assert "edits" not in page.url
+    page.go_back()
+    page.wait_for_function("document.querySelector('#size').textContent === '4×8'")
+    for _ in range(4):
+        page.go_forward()
+    page.wait_for_function("document.body.dataset.colour === 'values'")
+    assert (page.url, page.locator("main").inner_text()) == (link, seen)
+
+
+@pytest.mark.parametrize("bad", ["c=3&g=2", "k=9x9", "colour=red", "edits=s0:red", "c=1.5", "%"])
+def test_a_link_that_is_of_no_layer_is_said_and_the_start_is_shown(visit, bad):
+    page = visit(example(), GRID, fragment=f"#{bad}")
+    assert "Shown is the starting view." in page.locator("#notice").inner_text()
+    assert page.locator("#size").inner_text() == "4×8"
+
+
+def test_controls_refuse_what_is_no_layer(visit):
+    page = visit(example(), GRID)
+    page.locator("#controls [name=g]").fill("2")
+    page.locator("#controls [name=g]").press("Tab")
+    assert "Groups must divide" in page.locator("#trouble").inner_text()
+    assert page.locator("#size").inner_text() == "4×8"
+    page.locator("#controls [name=o]").fill("2")
+    page.locator("#controls [name=o]").press("Tab")
+    assert page.locator("#trouble").inner_text() == ""
+    assert page.locator("#size").inner_text() == "8×8"
+    page.locator("#controls [name=dim]").select_option("1")
+    assert page.locator("#size").inner_text() == "4×4"
+    assert page.locator("#forms b").first.inner_text() == "Length-1 convolution"
+
+
+def test_the_keyboard_reaches_everything(visit):
+    page = visit(example(), GRID)
+    page.locator("#sheets .cell[data-key=i0]").focus()
+    for key in ("ArrowRight", "ArrowDown", "ArrowRight"):  # the last one enters the next channel
+        page.keyboard.press(key)
+    assert page.evaluate("document.activeElement.dataset.key") == "i4"
+    assert page.evaluate(LIT) == ["c0,4", "i4", "o0", "w1"]
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.dataset.key") == "i4"  # the focus stays
+    assert page.locator("#details").inner_text().startswith("x(1, 0, 0) = ")
+    page.keyboard.press("Escape")
+    assert page.locator(".pinned").count() == 0
+    page.locator("#matrix .cell[data-key='c0,0']").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.dataset.key") == "c1,1"
+    page.locator("#forms [aria-checked=true]").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.dataset.form") == "local"
+    page.locator("#next").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    assert page.locator("#position").inner_text() == "output (0, 0, 1)"
+
+
+def test_a_large_layer_opens_at_once_and_shows_a_window_of_its_matrix(visit):
+    torch.manual_seed(0)
+    conv = nn.Conv2d(64, 64, 3, padding=1)
+    began = time.monotonic()
+    page = visit(conv, (64, 56, 56))
+    assert time.monotonic() - began < 8  # generous: about one second, of the two that it may take
+    assert page.locator("#size").inner_text() == "200,704×200,704"
+    assert "rows 0–23 of 200,704, columns 0–31" in page.locator("#matrix-note").inner_text()
+    row = 5 * 56 * 56 + 30 * 56 + 30
+    show(page, f"pin=o{row}")
+    taps = {(r, c): v for r, c, v, _ in page.evaluate(READ_CELLS)}
+    first = 29 * 56 + 29
+    np.testing.assert_allclose(
+        [taps[row, first + b] for b in range(3)], conv.weight[5, 0, 0].detach(), atol=1e-7
+    )
+    assert page.locator("#sheets .wire").count() >= 9
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_it_all_in_its_width(visit, scheme, tmp_path):
+    size = {"width": 390, "height": 844}
+    page = visit(
+        nn.Conv2d(2, 2, 3, padding=1), (2, 5, 4), viewport=size, has_touch=True, color_scheme=scheme
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.locator("#sheets .cell[data-key=o7]").tap()
+    assert page.locator("#details").inner_text().startswith("y(0, 1, 3) = ")
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (int(ground[4:].split(",")[0]) > 128) == (scheme == "light")
+
+
+def test_colours_are_those_of_the_palette(visit):
+    from onebyone.figures.palette import ink_on, place_color, weight_color
+
+    page = visit(example(), GRID)
+    found = page.evaluate(
+        """async () => {
+        const { weightColor, placeColor, inkOn } = await import("onebyone/color");
+        const colours = (i) => [weightColor(i), placeColor(i), inkOn(weightColor(i))];
+        return [...Array(40).keys()].map(colours); }"""
+    )
+    assert found == [[weight_color(i), place_color(i), ink_on(weight_color(i))] for i in range(40)]
+
+
+# ------------------------------------------------------------------ what is written
+
+
+def test_shape_of_dense_layers_and_padding_on_one_side(tmp_path):
+    def shape(layer, input, output=None):
+        text = explain(layer, input, output).html
+        return json.loads(text.split('type="application/json">')[1].split("</script>")[0])["shape"]
+
+    assert shape(nn.Linear(8, 3), (2, 2, 2))["k"] == [2, 2]
+    assert shape(nn.Linear(8, 3), (8,))["k"] == [1, 1]
+    wider = shape(nn.Linear(4, 10), (2, 2), (2, 5))
+    assert (wider["dim"], wider["k"], wider["p"]) == (1, [1, 2], [0, 2])
+    same = shape(nn.Conv2d(1, 1, (2, 3), padding="same"), (1, 4, 4))
+    assert (same["p"], same["e"]) == ([0, 1], [1, 0])
+
+
+def test_too_many_weights_or_none_that_are_finite():
+    with pytest.raises(InputError, match="up to 1,000,000 weights"):
+        _ = explain(nn.Linear(1100, 1000), (1100,)).html
+    broken = example()
+    broken.weight.data[0, 0] = torch.nan
+    with pytest.raises(InputError, match="NaN"):
+        _ = explain(broken, GRID).html

@@ -3,7 +3,7 @@
 import { html } from "onebyone/dom";
 import { product, weightShape } from "onebyone/layer";
 
-const MOST_NUMBERS = 192, PER_LINE = 8;
+const MOST_NUMBERS = 512, PER_LINE = 8;
 
 /** The code in pieces: text, or a number with the key of what it stands for. */
 export function codeOf(view) {
@@ -57,13 +57,16 @@ function constructor({ geo, form, state }) {
   return `${name}, ${geo.O}, ${brief(state.k)}${options.join("")}${bias})`;
 }
 
-const tensor = (n, value, key) => ["torch.tensor(", ...list(n, value, key, "    "), ", dtype=torch.float32)"];
+const tensor = (n, value, key) => ["torch.tensor(", ...list(n, value, key, "    "), ")"];
+
+/** A number as Python reads a float. */
+const float = (value) => (Number.isInteger(value) && Math.abs(value) < 1e15 ? `${value}.` : String(value));
 
 function list(n, value, key, indent) {
   const pieces = ["["];
   for (let i = 0; i < n; i++) {
     if (i) pieces.push(i % PER_LINE ? ", " : `,\n${indent}    `);
-    pieces.push({ key: key(i), text: String(value(i)) });
+    pieces.push({ key: key(i), text: float(value(i)) });
   }
   return [...pieces, "]"];
 }

@@ -22,8 +22,8 @@ export function addControls(read, go) {
     form.append(row(label, [field(`${name}0`, `${label}, down`, least), field(`${name}1`, `${label}, across`, least)]));
   }
   form.append(html("label", { class: "check" }, html("input", { type: "checkbox", name: "bias" }), " Bias"));
-  form.addEventListener("change", (event) => {
-    const next = reshaped(read(), changed(read(), event.target));
+  form.addEventListener("change", () => {
+    const next = reshaped(read(), shapeIn(form));
     const trouble = problem(next);
     byId("trouble").textContent = trouble;
     if (!trouble) go(next);
@@ -31,13 +31,12 @@ export function addControls(read, go) {
   form.addEventListener("submit", (event) => event.preventDefault());
 }
 
-function changed(state, { name, value, checked }) {
-  if (name === "bias") return { bias: checked ? 1 : 0 };
-  const number = value === "" ? NaN : Number(value);
-  if (!/\d$/.test(name)) return { [name]: number };
-  const pair = [...state[name[0]]];
-  pair[Number(name[1])] = number;
-  return { [name[0]]: pair };
+/** The shape that the fields show, all of them: a change may need two fields to be right. */
+function shapeIn({ elements }) {
+  const number = (name) => (elements[name].value === "" ? NaN : Number(elements[name].value));
+  const single = ["dim", "c", "o", "g", "h", "w"].map((name) => [name, number(name)]);
+  const pairs = PAIRED.map(([name]) => [name, [number(`${name}0`), number(`${name}1`)]]);
+  return { ...Object.fromEntries([...single, ...pairs]), bias: elements.bias.checked ? 1 : 0 };
 }
 
 function field(name, label, min) {

@@ -40,12 +40,12 @@ function card(form, view, choose) {
   const chosen = form === state.form;
   const distance = values.distance(form);
   const equal = distance === 0;
-  const verdict = equal ? (chosen ? "shown" : "= the same layer") : `≠ nearest is ${short(distance, 2)} away`;
+  const verdict = equal ? (chosen ? "shown" : "= equal") : `≠ ${short(distance, 2)} away`;
   const button = html("button", { type: "button", role: "radio", "aria-checked": String(chosen), tabindex: chosen ? 0 : -1, class: "form", "data-form": form },
     html("b", {}, title(form, geo)),
-    html("span", { class: "count" }, count(product(weightShape(geo, form)), "weight")),
-    html("span", { class: "quiet" }, sharing(form, view)),
-    html("span", { class: equal ? "verdict yes" : "verdict no" }, verdict));
+    html("span", { class: equal ? "verdict yes" : "verdict no" }, verdict),
+    html("span", { class: "stores" }, html("span", { class: "count" }, count(product(weightShape(geo, form)), "weight")),
+      html("span", { class: "quiet" }, sharing(form, view))));
   button.addEventListener("click", () => choose(form));
   button.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
@@ -63,17 +63,17 @@ export function statement(view) {
   if (state.source === "dense" && values.distance("local") > 0) return refusal(view);
   const name = convolutionName(geo);
   if (isPointwise(geo) && geo.places === 1) {
-    return "S1: over a single position a 1×1 convolution is a fully connected layer, weight for weight.";
+    return "Over a single position a 1×1 convolution is a fully connected layer, weight for weight (S1).";
   }
   if (geo.places === 1) {
-    return `S3: this kernel meets the input at one location only, so the ${name} is one fully connected layer.`;
+    return `This kernel meets the input at one location only, so the ${name} is one fully connected layer (S3).`;
   }
   const layers = `${geo.places.toLocaleString("en")} fully connected layers that share their weights`;
   const drift = " Equal now is not equal under training: unshared copies drift apart (S12).";
   if (isPointwise(geo)) {
-    return `S2: a 1×1 convolution over ${geo.places.toLocaleString("en")} positions is ${layers}. Together they are one fully connected layer with M = W ⊗ I.${drift}`;
+    return `A 1×1 convolution over ${geo.places.toLocaleString("en")} positions is ${layers}. Together they are one fully connected layer with M = W ⊗ I (S2).${drift}`;
   }
-  return `S5: this ${name} is ${layers}, one at every window. Together they are one fully connected layer whose matrix repeats the kernel.${drift}`;
+  return `This ${name} is ${layers}, one at every window. Together they are one fully connected layer whose matrix repeats the kernel (S5).${drift}`;
 }
 
 function refusal(view) {
@@ -85,7 +85,7 @@ function refusal(view) {
     ? "its locations have different weights, and a convolution has one set"
     : `output ${place(unflatten(row, geo.output))} reads input ${place(unflatten(column, geo.input))}, and ${name} cannot`;
   const shown = state.form === "shared" && state.source !== "shared" ? " Shown is the nearest one (the mean over the locations)." : "";
-  return `S7: this layer is not ${name}: ${reason}. The nearest one is ${away} away.${shown}`;
+  return `This layer is not ${name}: ${reason}. The nearest one is ${away} away (S7).${shown}`;
 }
 
 /** The first connection with a weight other than 0 that a convolution lacks. */

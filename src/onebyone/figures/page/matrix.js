@@ -1,7 +1,7 @@
 // The unrolled matrix: a row for each output, a column for each input.
 
 import { placeColor } from "onebyone/color";
-import { short, svg } from "onebyone/dom";
+import { short, svg, tiny } from "onebyone/dom";
 
 const HEAD = 13, READABLE = 27;
 
@@ -49,7 +49,7 @@ function drawCell(view, entry, limit, x, y, cell, first) {
   const element = svg("g", { class: kind, tabindex: first ? 0 : -1, role: "button", "aria-label": `row ${entry.row}, column ${entry.column}: ${what}` },
     svg("rect", { x: x + 1, y: y + 1, width: cell - 2, height: cell - 2, rx: Math.min(4, cell / 6), style: paint ? `fill:${paint.fill}` : null }));
   if (stored && cell >= READABLE) {
-    element.append(svg("text", { x: x + cell / 2, y: y + cell / 2 + 4, style: paint ? `fill:${paint.ink}` : null }, short(entry.value, 2)));
+    element.append(svg("text", { x: x + cell / 2, y: y + cell / 2 + 4, style: paint ? `fill:${paint.ink}` : null }, tiny(entry.value)));
   }
   if (stored) Object.assign(element.dataset, { value: entry.value, weight: entry.index });
   return element;
@@ -67,8 +67,9 @@ function drawBorders(picture, { rows, columns, geo }, cell) {
   }
 }
 
-function note({ rows, columns }) {
-  if (rows.size === rows.total && columns.size === columns.total) return "";
+function note({ rows, columns, state }) {
+  const back = state.back ? "Entries show ∂L/∂y · x: what each connection adds to the gradient of its weight. " : "";
+  if (rows.size === rows.total && columns.size === columns.total) return back.trim();
   const part = (name, { first, size, total }) => `${name} ${first.toLocaleString("en")}–${(first + size - 1).toLocaleString("en")} of ${total.toLocaleString("en")}`;
-  return `Shown: ${part("rows", rows)}, ${part("columns", columns)}. The window follows the pinned cell.`;
+  return `${back}Shown: ${part("rows", rows)}, ${part("columns", columns)}. The window follows the pinned cell.`;
 }

@@ -1,7 +1,7 @@
 // The grids of inputs and outputs as sheets, one per channel, and the wires between them.
 
 import { placeColor, signed } from "onebyone/color";
-import { place, short, svg } from "onebyone/dom";
+import { place, short, svg, tiny } from "onebyone/dom";
 import { unflatten } from "onebyone/layer";
 import { cellsOf, parse } from "onebyone/view";
 
@@ -18,8 +18,8 @@ export function drawSheets(view, links, container) {
   for (const part of [inputs, outputs]) part.left = (full - part.width) / 2;
   const height = outputs.bottom + 30;
   const picture = svg("svg", { viewBox: `0 0 ${full} ${height}`, width: full, height, role: "group", "aria-label": "Inputs, wires and outputs" });
-  const hits = svg("g"), lines = svg("g", { class: "lines" });
-  picture.append(hits, sheets(view, links, "i", inputs, cell), sheets(view, links, "o", outputs, cell), lines);
+  const [hits, lines, numbers] = ["hits", "lines", "numbers"].map((name) => svg("g", { class: name }));
+  picture.append(hits, ...["i", "o"].map((kind) => sheets(view, links, kind, kind === "i" ? inputs : outputs, cell, numbers)), lines, numbers);
   const wires = view.wires();
   const end = cell * HIGH * 0.3;
   const drawWire = (entry) => {
@@ -63,24 +63,27 @@ function layOut(part, grid, cell, top) {
   return layout;
 }
 
-function sheets(view, links, kind, layout, cell) {
+function sheets(view, links, kind, layout, cell, numbers) {
   const { values, geo, state, form } = view;
   const grid = kind === "i" ? geo.input : geo.output;
   const read = { i: (n) => values.input(n), o: (n) => (state.back ? values.outerGradient(n) : values.output(form, n)) }[kind];
-  const numbers = new Map([...layout.centers.keys()].map((n) => [n, read(n)]));
-  const limit = Math.max(...[...numbers.values()].map(Math.abs));
+  const shown = new Map([...layout.centers.keys()].map((n) => [n, read(n)]));
+  const limit = Math.max(...[...shown.values()].map(Math.abs));
   const group = svg("g", { transform: `translate(${layout.left} 0)` });
   const w = cell / 2, h = (cell * HIGH) / 2, lean = (cell * LEAN) / 2;
   const shift = (kind === "i" ? -1 : 1) * h * 0.3; // away from where wires leave and arrive
   let first = true;
   for (const [index, [x, y]] of layout.centers) {
-    const value = numbers.get(index), spot = unflatten(index, grid);
+    const value = shown.get(index), spot = unflatten(index, grid);
     const paint = state.colour === "values" ? signed(value, limit) : { fill: placeColor(index % (grid[1] * grid[2])), ink: "#1F2328" };
     const points = [[x - w + lean, y - h], [x + w + lean, y - h], [x + w - lean, y + h], [x - w - lean, y + h]];
     const name = kind === "i" ? "input" : state.back ? "gradient at output" : "output";
     const element = svg("g", { class: "cell", tabindex: first ? 0 : -1, role: "button", "aria-label": `${name} ${place(spot)}: ${short(value)}` },
-      svg("polygon", { points: points.join(" "), style: `fill:${paint.fill}` }),
-      cell >= READABLE ? svg("text", { x: x - (shift * LEAN) / HIGH, y: y + 4 + shift, style: `fill:${paint.ink}` }, short(value, 2)) : "");
+      svg("polygon", { points: points.join(" "), style: `fill:${paint.fill}` }));
+    if (cell >= READABLE) {
+      const at = { x: x + layout.left - (shift * LEAN) / HIGH, y: y + 4 + shift };
+      numbers.append(links.add(`${kind}${index}`, svg("text", { ...at, style: `fill:${paint.ink};stroke:${paint.fill}` }, tiny(value))));
+    }
     element.dataset.value = value;
     first = false;
     group.append(links.add(`${kind}${index}`, element));
@@ -104,8 +107,7 @@ function label(picture, layout, part, name, channels, y) {
   for (let n = 0; n < part.channels.size; n++) {
     const top = name === "input";
     const x = layout.left + n * layout.step + layout.sheet / 2 + (top ? layout.lean : 0);
-    const word = n === 0 || channels <= 2 ? name : "";
-    const text = channels === 1 ? name : `${word} ${part.channels.first + n}`.trim();
+    const text = channels === 1 ? name : `${name} ${part.channels.first + n}`;
     picture.append(svg("text", { x, y, class: "label" }, text));
   }
 }

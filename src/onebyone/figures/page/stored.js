@@ -1,18 +1,14 @@
 // The stored weights as one chip each: kernels side by side, once for all locations or once for
-// each. A fully connected layer's weights are the entries of its matrix.
+// each; for one fully connected layer, an input grid of weights for each output.
 
 import { signed } from "onebyone/color";
-import { html, place, short } from "onebyone/dom";
+import { html, place, short, tiny } from "onebyone/dom";
 import { flatten, product, unflatten, weightEntries, weightShape } from "onebyone/layer";
 
-const MOST = 256;
+const MOST = 128;
 
 export function drawStored(view, links, container) {
   const { geo, form, state } = view;
-  if (form === "dense") {
-    container.replaceChildren(html("p", { class: "quiet" }, "Its weights are the entries of the matrix: each connection has its own."));
-    return;
-  }
   const shape = weightShape(geo, form);
   const total = product(shape);
   const chips = Math.min(total, MOST);
@@ -24,7 +20,7 @@ export function drawStored(view, links, container) {
     const title = form === "shared" ? `output channel ${at[0]}` : `output ${place(at.slice(0, 3))}`;
     if (!boxes.has(title)) boxes.set(title, html("div", { class: "box" }, html("span", { class: "label" }, title)));
     const box = boxes.get(title);
-    if (kernel) box.append(html("div", { class: "kernel", style: `grid-template-columns:repeat(${geo.across.kernel},auto)` }));
+    if (kernel) box.append(html("div", { class: "kernel", style: `grid-template-columns:repeat(${shape.at(-1)},auto)` }));
     box.lastChild.append(chip(view, links, index, limit, index === 0));
   }
   const rest = total > chips ? [html("p", { class: "quiet" }, `The first ${chips} of ${total.toLocaleString("en")} weights.`)] : [];
@@ -47,7 +43,7 @@ function chip(view, links, index, limit, first) {
   const paint = view.state.colour === "values" ? signed(value, limit) : entry ? view.paint(entry, limit) : null;
   const button = html("button", { type: "button", class: "chip", tabindex: first ? 0 : -1,
     "aria-label": `${view.state.back ? "gradient of weight" : "weight"} ${place(unflatten(index, weightShape(view.geo, view.form)))}: ${short(value)}`,
-    style: paint ? `background:${paint.fill};color:${paint.ink}` : null }, short(value, 2));
+    style: paint ? `background:${paint.fill};color:${paint.ink}` : null }, tiny(value));
   button.dataset.value = value;
   return links.add(`w${index}`, button);
 }
