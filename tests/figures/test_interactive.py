@@ -408,6 +408,7 @@ def test_controls_refuse_what_is_no_layer(visit):
     page.locator("#controls [name=dim]").select_option("1")
     assert page.locator("#size").inner_text() == "4×4"
     assert page.locator("#forms b").first.inner_text() == "Length-1 convolution"
+    assert page.locator("#position").inner_text() == "output (0, 0)"
 
 
 def test_the_keyboard_reaches_everything(visit):

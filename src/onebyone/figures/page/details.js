@@ -1,7 +1,7 @@
 // The pinned thing in words and numbers: its formula, term by term, and the field that edits it.
 
-import { html, place, short } from "onebyone/dom";
-import { unflatten, weightShape } from "onebyone/layer";
+import { html, short } from "onebyone/dom";
+import { spot, weightShape } from "onebyone/layer";
 import { parse } from "onebyone/view";
 
 const MOST_TERMS = 24;
@@ -10,17 +10,17 @@ const MOST_TERMS = 24;
 export function describe(view, key) {
   const { values, geo, form, state } = view;
   const { kind, at } = parse(key);
-  if (kind === "i") return `x${place(unflatten(at[0], geo.input))} = ${short(values.input(at[0]))}`;
-  const y = (row) => place(unflatten(row, geo.output));
+  if (kind === "i") return `x${spot(geo, at[0], geo.input)} = ${short(values.input(at[0]))}`;
+  const y = (row) => spot(geo, row, geo.output);
   if (kind === "o") {
     return state.back ? `∂L/∂y${y(at[0])} = ${short(values.outerGradient(at[0]))}` : `y${y(at[0])} = ${short(values.output(form, at[0]))}`;
   }
   if (kind === "w") {
-    const name = `W${place(unflatten(at[0], weightShape(geo, form)))}`;
+    const name = `W${spot(geo, at[0], weightShape(geo, form))}`;
     return state.back ? `∂L/∂${name} = ${short(values.gradient(form, at[0]))}` : `${name} = ${short(values.stored(form, at[0]))}`;
   }
   const index = view.index(...at);
-  const ends = `y${y(at[0])} reads x${place(unflatten(at[1], geo.input))}`;
+  const ends = `y${y(at[0])} reads x${spot(geo, at[1], geo.input)}`;
   if (index < 0) return ends.replace("reads", "does not read");
   return `${ends} with ${short(values.weight(form, { row: at[0], column: at[1] }))}`;
 }
@@ -35,7 +35,7 @@ export function drawDetails(view, links, container, go) {
 function outputDetails(view, links, go, row) {
   const { values, geo, form, state } = view;
   const entries = view.entries({ kind: "o", at: [row] });
-  const name = `y${place(unflatten(row, geo.output))}`;
+  const name = `y${spot(geo, row, geo.output)}`;
   if (state.back) {
     return [
       headline(`∂L/∂${name} = ${short(values.outerGradient(row))}`), editor("Gradient here", values.outerGradient(row), (v) => go(values.withOuterGradient(row, v))),
@@ -53,7 +53,7 @@ function outputDetails(view, links, go, row) {
 function inputDetails(view, links, go, column) {
   const { values, geo, form, state } = view;
   const entries = view.entries({ kind: "i", at: [column] });
-  const name = `x${place(unflatten(column, geo.input))}`;
+  const name = `x${spot(geo, column, geo.input)}`;
   const edit = editor("Input", values.input(column), (v) => go(values.withInput(column, v)));
   const readers = `${entries.length.toLocaleString("en")} output${entries.length === 1 ? " reads" : "s read"} it`;
   if (!state.back) {
@@ -68,7 +68,7 @@ function inputDetails(view, links, go, column) {
 function weightDetails(view, links, go, index) {
   const { values, geo, form, state } = view;
   const entries = view.entries({ kind: "w", at: [index] });
-  const name = `W${place(unflatten(index, weightShape(geo, form)))}`;
+  const name = `W${spot(geo, index, weightShape(geo, form))}`;
   const value = values.stored(form, index);
   const edit = editor("Weight", value, (v) => go(values.withWeights(form, [[index, v]])));
   if (state.back) {

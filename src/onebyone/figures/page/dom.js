@@ -19,7 +19,7 @@ export const byId = (id) => document.getElementById(id);
 /** A number in few characters, with a real minus sign. */
 export function short(value, digits = 3) {
   const text = String(Number(value.toPrecision(digits)));
-  return text.replace("-", "−").replace(/e\+?/, "·10^");
+  return text.replaceAll("-", "−").replace(/e\+?/, "·10^");
 }
 
 /** A number for a cell: two decimals at most; 0.00 for what is small but not 0. */
@@ -32,4 +32,3 @@ export function tiny(value) {
 }
 
 export const count = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
-export const place = (index) => `(${index.join(", ")})`;

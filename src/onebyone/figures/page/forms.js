@@ -1,8 +1,8 @@
 // The switch between the three forms of the same weights: what is equal, what is shared, and how
 // many weights each stores.
 
-import { count, html, place, short } from "onebyone/dom";
-import { FORMS, localIndex, product, unflatten, weightShape } from "onebyone/layer";
+import { count, html, short } from "onebyone/dom";
+import { FORMS, localIndex, product, spot, weightShape } from "onebyone/layer";
 
 const NUMBERS = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"];
 const SEARCHED = 1e6; // connections that are searched for the first that differs
@@ -83,7 +83,7 @@ function refusal(view) {
   const [row, column] = firstForbidden(view) ?? [];
   const reason = row === undefined
     ? "its locations have different weights, and a convolution has one set"
-    : `output ${place(unflatten(row, geo.output))} reads input ${place(unflatten(column, geo.input))}, and ${name} cannot`;
+    : `output ${spot(geo, row, geo.output)} reads input ${spot(geo, column, geo.input)}, and ${name} cannot`;
   const shown = state.form === "shared" && state.source !== "shared" ? " Shown is the nearest one (the mean over the locations)." : "";
   return `This layer is not ${name}: ${reason}. The nearest one is ${away} away (S7).${shown}`;
 }

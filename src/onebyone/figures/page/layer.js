@@ -68,6 +68,13 @@ export function unflatten(flat, shape) {
   return index;
 }
 
+/** An index as PyTorch writes it: with one axis, nothing has a height. */
+export function spot(geo, flat, shape) {
+  const downs = { 3: [1], 4: [2], 6: [1, 4] }[shape.length];
+  const index = unflatten(flat, shape).filter((_, n) => geo.dim === 2 || !downs.includes(n));
+  return `(${index.join(", ")})`;
+}
+
 /** Index in the weights of the local form of the connection (row, column), or -1. */
 export function localIndex(geo, row, column) {
   const [o, y, x] = unflatten(row, geo.output);

@@ -3,10 +3,10 @@
 import { drawCode } from "onebyone/code";
 import { addControls, showControls } from "onebyone/controls";
 import { describe, drawDetails } from "onebyone/details";
-import { byId, place } from "onebyone/dom";
+import { byId } from "onebyone/dom";
 import { drawForms, statement } from "onebyone/forms";
 import { addKeyboard } from "onebyone/keyboard";
-import { unflatten } from "onebyone/layer";
+import { spot } from "onebyone/layer";
 import { Links } from "onebyone/links";
 import { drawMatrix } from "onebyone/matrix";
 import { drawSheets } from "onebyone/sheets";
@@ -67,7 +67,7 @@ function showModes() {
   byId("size").textContent = `${geo.rows.toLocaleString("en")}×${geo.columns.toLocaleString("en")}`;
   const row = state.pin[0] === "o" ? Number(state.pin.slice(1)) : 0;
   Object.assign(byId("step"), { max: geo.rows - 1, value: row });
-  byId("position").textContent = `output ${place(unflatten(row, geo.output))}`;
+  byId("position").textContent = `output ${spot(geo, row, geo.output)}`;
 }
 
 /** A call that gives the focus back to the same thing after the views are drawn anew. */
@@ -100,7 +100,8 @@ function point(key, element) {
   const box = element.getBoundingClientRect();
   const width = tip.offsetWidth;
   tip.style.left = `${Math.max(8, Math.min(innerWidth - width - 8, box.left + box.width / 2 - width / 2))}px`;
-  tip.style.top = `${box.top > 48 ? box.top - tip.offsetHeight - 6 : box.bottom + 6}px`;
+  const below = key[0] === "o" || box.top < 48; // above an output are its wires
+  tip.style.top = `${below ? box.bottom + 6 : box.top - tip.offsetHeight - 6}px`;
 }
 
 function addPointer() {

@@ -1,10 +1,11 @@
 // The grids of inputs and outputs as sheets, one per channel, and the wires between them.
 
 import { placeColor, signed } from "onebyone/color";
-import { place, short, svg, tiny } from "onebyone/dom";
-import { unflatten } from "onebyone/layer";
+import { short, svg, tiny } from "onebyone/dom";
+import { spot, unflatten } from "onebyone/layer";
 import { cellsOf, parse } from "onebyone/view";
 
+const MANY = 100; // wires, above which those that are not pinned step back
 const GAP = 24, DROP = 104, HEAD = 26, READABLE = 30, WIDEST = 58;
 const HIGH = 0.66, LEAN = 0.4; // height and lean of a cell of width 1
 
@@ -27,6 +28,7 @@ export function drawSheets(view, links, container) {
       wire(view, links, entry, inputs.at(entry.column, end), outputs.at(entry.row, -end), hits, lines);
     }
   };
+  if (wires?.length > MANY) lines.classList.add("many");
   for (const entry of wires ?? view.entries(parse(view.state.pin))) drawWire(entry);
   label(picture, inputs, view.inputs, "input", geo.C, HEAD - 9);
   label(picture, outputs, view.outputs, view.state.back ? "∂L/∂output" : "output", geo.O, height - 10);
@@ -74,11 +76,11 @@ function sheets(view, links, kind, layout, cell, numbers) {
   const shift = (kind === "i" ? -1 : 1) * h * 0.3; // away from where wires leave and arrive
   let first = true;
   for (const [index, [x, y]] of layout.centers) {
-    const value = shown.get(index), spot = unflatten(index, grid);
+    const value = shown.get(index);
     const paint = state.colour === "values" ? signed(value, limit) : { fill: placeColor(index % (grid[1] * grid[2])), ink: "#1F2328" };
     const points = [[x - w + lean, y - h], [x + w + lean, y - h], [x + w - lean, y + h], [x - w - lean, y + h]];
     const name = kind === "i" ? "input" : state.back ? "gradient at output" : "output";
-    const element = svg("g", { class: "cell", tabindex: first ? 0 : -1, role: "button", "aria-label": `${name} ${place(spot)}: ${short(value)}` },
+    const element = svg("g", { class: "cell", tabindex: first ? 0 : -1, role: "button", "aria-label": `${name} ${spot(geo, index, grid)}: ${short(value)}` },
       svg("polygon", { points: points.join(" "), style: `fill:${paint.fill}` }));
     if (cell >= READABLE) {
       const at = { x: x + layout.left - (shift * LEAN) / HIGH, y: y + 4 + shift };

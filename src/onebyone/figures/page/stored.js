@@ -2,8 +2,8 @@
 // each; for one fully connected layer, an input grid of weights for each output.
 
 import { signed } from "onebyone/color";
-import { html, place, short, tiny } from "onebyone/dom";
-import { flatten, product, unflatten, weightEntries, weightShape } from "onebyone/layer";
+import { html, short, tiny } from "onebyone/dom";
+import { flatten, product, spot, unflatten, weightEntries, weightShape } from "onebyone/layer";
 
 const MOST = 128;
 
@@ -17,7 +17,7 @@ export function drawStored(view, links, container) {
   for (let index = 0; index < chips; index++) {
     const at = unflatten(index, shape);
     const kernel = at.slice(-2).every((n) => n === 0);
-    const title = form === "shared" ? `output channel ${at[0]}` : `output ${place(at.slice(0, 3))}`;
+    const title = form === "shared" ? `output channel ${at[0]}` : `output ${spot(geo, flatten(at.slice(0, 3), geo.output), geo.output)}`;
     if (!boxes.has(title)) boxes.set(title, html("div", { class: "box" }, html("span", { class: "label" }, title)));
     const box = boxes.get(title);
     if (kernel) box.append(html("div", { class: "kernel", style: `grid-template-columns:repeat(${shape.at(-1)},auto)` }));
@@ -42,7 +42,7 @@ function chip(view, links, index, limit, first) {
   const [entry] = weightEntries(view.geo, view.form, index);
   const paint = view.state.colour === "values" ? signed(value, limit) : entry ? view.paint(entry, limit) : null;
   const button = html("button", { type: "button", class: "chip", tabindex: first ? 0 : -1,
-    "aria-label": `${view.state.back ? "gradient of weight" : "weight"} ${place(unflatten(index, weightShape(view.geo, view.form)))}: ${short(value)}`,
+    "aria-label": `${view.state.back ? "gradient of weight" : "weight"} ${spot(view.geo, index, weightShape(view.geo, view.form))}: ${short(value)}`,
     style: paint ? `background:${paint.fill};color:${paint.ink}` : null }, tiny(value));
   button.dataset.value = value;
   return links.add(`w${index}`, button);
