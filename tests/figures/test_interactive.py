@@ -32,6 +32,14 @@ LIT = (
 )
 
 
+VISIBLE_POINT = """selector => {  // a point on a curve that nothing else covers
+    const path = document.querySelector(selector), length = path.getTotalLength();
+    for (let share = 0; share < 1; share += 0.05) {
+        const at = path.getPointAtLength(share * length).matrixTransform(path.getScreenCTM());
+        if (document.elementFromPoint(at.x, at.y) === path) return [at.x, at.y];
+    } }"""
+
+
 @pytest.fixture(scope="module")
 def browser():
     if not CHROMIUM.exists() and shutil.which("chromium") is None:
@@ -134,12 +142,8 @@ def test_hovering_an_output_lights_what_belongs_to_it_in_all_four_views(visit):
 )  # fmt: skip
 def test_hovering_anything_lights_what_belongs_to_it(visit, hovered, lit):
     page = visit(example(), GRID)
-    if ".hit" in hovered:  # a point on the curve, where no other wire or cell covers it
-        page.evaluate(
-            "at => document.querySelector(at).dispatchEvent("
-            "new PointerEvent('pointerover', {bubbles: true}))",
-            hovered,
-        )
+    if ".hit" in hovered:
+        page.mouse.move(*page.evaluate(VISIBLE_POINT, hovered))
     else:
         page.locator(hovered).hover()
     assert page.evaluate(LIT) == lit

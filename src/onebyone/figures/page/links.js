@@ -38,19 +38,29 @@ export class Links {
 
   #mark(view, key, name, before) {
     for (const element of before) element.classList.remove(name);
-    const elements = key ? [...keysOf(view, key)].flatMap((one) => this.get(one)) : [];
+    const belongs = key ? belonging(view, key) : () => false;
+    const elements = [...this.#elements].filter(([one]) => belongs(one)).flatMap(([, found]) => found);
     for (const element of elements) element.classList.add(name);
     return elements;
   }
 }
 
-/** The keys of everything that belongs to a key. */
-export function keysOf(view, key) {
-  const focus = parse(key);
-  const keys = new Set([key]);
-  if (focus.kind === "c") keys.add(`o${focus.at[0]}`).add(`i${focus.at[1]}`);
-  for (const { row, column, index } of view.entries(focus)) {
-    keys.add(`o${row}`).add(`i${column}`).add(`c${row},${column}`).add(`w${index}`);
-  }
-  return keys;
+/** Whether a key belongs to what another key stands for. */
+function belonging(view, key) {
+  const { kind, at } = parse(key);
+  const entries = view.entries({ kind, at });
+  const rows = new Set(entries.map((entry) => entry.row));
+  const columns = new Set(entries.map((entry) => entry.column));
+  const weights = new Set(entries.map((entry) => entry.index));
+  if (kind === "c") rows.add(at[0]) && columns.add(at[1]); // also where there is no connection
+  const uses = (row, column) => {
+    const index = view.index(row, column);
+    return index >= 0 && { o: row === at[0], i: column === at[0], w: index === at[0], c: false }[kind];
+  };
+  const tests = { o: (n) => rows.has(n), i: (n) => columns.has(n), w: (n) => weights.has(n), c: uses };
+  return (name) => {
+    if (name === key) return true;
+    const other = parse(name);
+    return tests[other.kind](...other.at);
+  };
 }

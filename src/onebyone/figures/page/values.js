@@ -3,7 +3,7 @@
 
 import {
   FORMS, columnEntries, flatten, geometryOf, localIndex, product, rowEntries, sharedIndex,
-  unflatten, weightEntries, weightShape,
+  unflatten, weightEntries, weightIndex, weightShape,
 } from "onebyone/layer";
 
 /** A number that depends on an index only, so that a link shows everyone the same. */
@@ -259,11 +259,20 @@ export class Values {
     const kept = Object.entries(this.state.edits).filter(([key]) => !wider.includes(key[0]));
     const edits = Object.fromEntries(kept);
     const shape = weightShape(this.geo, form);
-    for (let i = 0; i < product(shape); i++) edits[editKey(LETTERS[form], i, shape)] = this.stored(form, i);
+    for (const i of this.#moved(form)) edits[editKey(LETTERS[form], i, shape)] = this.stored(form, i);
     for (let o = 0; form === "shared" && this.state.bias && o < this.geo.O; o++) {
       edits[`b${o}`] = this.bias(form, o * this.geo.places);
     }
     return edits;
+  }
+
+  /** The stored weights of a narrower form that wider ones have moved; where one of those was
+      given whole, all of them. */
+  #moved(form) {
+    const { geo, given } = this;
+    if (given.dense || given.local) return Array(product(weightShape(geo, form))).keys();
+    const indices = [...this.#changed(this.state.source)].map(({ row, column }) => weightIndex(geo, form, row, column));
+    return new Set(indices.filter((index) => index >= 0));
   }
 
   withBias(form, row, value) {
