@@ -362,6 +362,18 @@ def test_training_shared_weights_keeps_the_forms_equal_and_training_copies_does_
     np.testing.assert_allclose(before[:, 2], gradient, atol=1e-5)
 
 
+def test_a_shared_weight_changed_after_one_of_its_copies_starts_from_their_mean(visit):
+    page = visit(example(), GRID, fragment="#form=dense")
+    for form, chip, value in (("dense", 0, "0.4"), ("shared", 1, "2")):
+        page.locator(f"#forms [data-form={form}]").click()
+        page.locator("#stored .chip").nth(chip).click()
+        page.locator("#details input").fill(value)
+        page.locator("#details input").press("Enter")
+    assert page.locator("#forms .verdict").all_inner_texts() == ["shown", "= equal", "= equal"]
+    weights = {w: v for _, _, v, w in page.evaluate(READ_CELLS)}
+    assert weights == {0: pytest.approx((0.4 + 3 * 0.8) / 4), 1: 2}
+
+
 # ------------------------------------------------------------------ state, keyboard, sizes
 
 
@@ -482,6 +494,17 @@ def test_colours_are_those_of_the_palette(visit):
         return [...Array(40).keys()].map(colours); }"""
     )
     assert found == [[weight_color(i), place_color(i), ink_on(weight_color(i))] for i in range(40)]
+
+
+def test_a_notebook_shows_the_page_in_a_frame(visit, tmp_path):
+    figure = explain(example(), GRID)
+    (tmp_path / "notebook.html").write_text(f"<!doctype html>{figure._repr_html_()}")
+    page = visit(example(), GRID)
+    page.goto((tmp_path / "notebook.html").as_uri())
+    frame = page.frame_locator("iframe")
+    frame.locator("#forms [data-form=local]").click()
+    assert frame.locator("#stored .chip").count() == 8
+    assert explain(nn.Conv2d(2, 2, 3), (2, 9, 9))._repr_svg_() is None
 
 
 # ------------------------------------------------------------------ what is written

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
 
 import torch
@@ -31,7 +32,7 @@ NUMBERS = dict(
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A picture of a layer; a notebook shows it by itself."""
+    """A picture of a layer, still and interactive; a notebook shows it by itself."""
 
     layer: nn.Module
     matrix: LayerMatrix
@@ -72,8 +73,15 @@ class Figure:
         text = self.svg + "\n" if path.suffix == ".svg" else self.html
         path.write_text(text, encoding="utf-8")
 
-    def _repr_svg_(self) -> str:
-        return self.svg
+    def _repr_html_(self) -> str:
+        return (
+            f'<iframe srcdoc="{escape(self.html)}" title="Picture of a layer" '
+            'style="width:100%;height:900px;border:0"></iframe>'
+        )
+
+    def _repr_svg_(self) -> str | None:
+        """The still, for viewers of notebooks that run no scripts; none where it is too large."""
+        return None if max(self.matrix.shape) > LARGEST else self.svg
 
 
 def explain(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None = None) -> Figure:
