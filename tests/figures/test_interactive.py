@@ -253,6 +253,27 @@ def test_the_matrix_is_that_of_onebyone_for_drawn_settings(visit):
     assert seen == set(FORMS)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")
+@pytest.mark.parametrize(
+    ("layer", "input", "output", "statement"),
+    [
+        (nn.Conv2d(1, 2, (2, 3), padding="same"), (1, 3, 4), None, "(S5)"),
+        (nn.Linear(12, 3), (2, 2, 3), None, "(S3)"),
+        (nn.Linear(5, 3), (5,), None, "(S1)"),
+        (nn.Linear(2, 3), (2, 5), None, "(S2)"),
+        (LocallyConnected((2, 6), 2, 3, stride=2, groups=2, bias=False), (2, 6), None, "(S7)"),
+    ],
+)
+def test_every_kind_of_layer_can_be_given(visit, layer, input, output, statement):
+    page = visit(layer, input, output)
+    m = matrix(layer, input, output)
+    np.testing.assert_allclose(shown_matrix(page, m.shape)[0], m.toarray(), atol=1e-7)
+    assert statement in page.locator("#statement").inner_text()
+    x = torch.tensor(page.evaluate(READ_INPUTS)).flatten().numpy()
+    np.testing.assert_allclose(page.evaluate(READ_OUTPUTS), m @ x + m.bias, atol=1e-5)
+    np.testing.assert_allclose(run_code(page)["y"].detach().flatten(), m @ x + m.bias, atol=1e-4)
+
+
 def test_layers_that_are_no_convolution_and_how_far_the_nearest_one_is(visit):
     torch.manual_seed(1)
     dense, local = nn.Linear(8, 4), LocallyConnected((2, 3, 3), 2, 2)
