@@ -10,7 +10,10 @@ function fromHls(hue, lightness, saturation) {
   const channel = (n) => {
     const k = (n + hue * 12) % 12;
     const value = lightness - reach * Math.max(-1, Math.min(k - 3, 9 - k, 1));
-    return Math.round(255 * value).toString(16).padStart(2, "0").toUpperCase();
+    return Math.round(255 * value)
+      .toString(16)
+      .padStart(2, "0")
+      .toUpperCase();
   };
   return `#${channel(0)}${channel(8)}${channel(4)}`;
 }

@@ -8,10 +8,14 @@ const NUMBERS = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "E
 const SEARCHED = 1e6; // connections that are searched for the first that differs
 
 export const isPointwise = ({ down, across }) =>
-  [down, across].every((a) => a.kernel === 1 && a.stride === 1 && a.outputs === a.size && a.padding === 0);
+  [down, across].every(
+    (a) => a.kernel === 1 && a.stride === 1 && a.outputs === a.size && a.padding === 0,
+  );
 
 export function convolutionName({ dim, down, across }) {
-  return dim === 1 ? `length-${across.kernel} convolution` : `${down.kernel}×${across.kernel} convolution`;
+  return dim === 1
+    ? `length-${across.kernel} convolution`
+    : `${down.kernel}×${across.kernel} convolution`;
 }
 
 function title(form, geo) {
@@ -24,7 +28,10 @@ function title(form, geo) {
 function sharing(form, view) {
   const { geo } = view;
   const perPlace = product(weightShape(geo, "local")) / geo.places;
-  if (form === "shared") return geo.places === 1 ? "used at one location" : `shared by ${geo.places.toLocaleString("en")} locations`;
+  if (form === "shared")
+    return geo.places === 1
+      ? "used at one location"
+      : `shared by ${geo.places.toLocaleString("en")} locations`;
   if (form === "local") return `${perPlace.toLocaleString("en")} for each location, not shared`;
   return "one for every pair of input and output";
 }
@@ -41,11 +48,25 @@ function card(form, view, choose) {
   const distance = values.distance(form);
   const equal = distance === 0;
   const verdict = equal ? (chosen ? "shown" : "= equal") : `≠ ${short(distance, 2)} away`;
-  const button = html("button", { type: "button", role: "radio", "aria-checked": String(chosen), tabindex: chosen ? 0 : -1, class: "form", "data-form": form },
+  const button = html(
+    "button",
+    {
+      type: "button",
+      role: "radio",
+      "aria-checked": String(chosen),
+      tabindex: chosen ? 0 : -1,
+      class: "form",
+      "data-form": form,
+    },
     html("b", {}, title(form, geo)),
     html("span", { class: equal ? "verdict yes" : "verdict no" }, verdict),
-    html("span", { class: "stores" }, html("span", { class: "count" }, count(product(weightShape(geo, form)), "weight")),
-      html("span", { class: "quiet" }, sharing(form, view))));
+    html(
+      "span",
+      { class: "stores" },
+      html("span", { class: "count" }, count(product(weightShape(geo, form)), "weight")),
+      html("span", { class: "quiet" }, sharing(form, view)),
+    ),
+  );
   button.addEventListener("click", () => choose(form));
   button.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
@@ -81,10 +102,14 @@ function refusal(view) {
   const name = `a ${convolutionName(geo)}`;
   const away = short(values.distance("shared"), 3);
   const [row, column] = firstForbidden(view) ?? [];
-  const reason = row === undefined
-    ? "its locations have different weights, and a convolution has one set"
-    : `output ${spot(geo, row, geo.output)} reads input ${spot(geo, column, geo.input)}, and ${name} cannot`;
-  const shown = state.form === "shared" && state.source !== "shared" ? " Shown is the nearest one (the mean over the locations)." : "";
+  const reason =
+    row === undefined
+      ? "its locations have different weights, and a convolution has one set"
+      : `output ${spot(geo, row, geo.output)} reads input ${spot(geo, column, geo.input)}, and ${name} cannot`;
+  const shown =
+    state.form === "shared" && state.source !== "shared"
+      ? " Shown is the nearest one (the mean over the locations)."
+      : "";
   return `This layer is not ${name}: ${reason}. The nearest one is ${away} away (S7).${shown}`;
 }
 
@@ -93,7 +118,8 @@ function firstForbidden({ geo, values, state }) {
   if (state.source !== "dense" || geo.rows * geo.columns > SEARCHED) return null;
   for (let row = 0; row < geo.rows; row++) {
     for (let column = 0; column < geo.columns; column++) {
-      if (localIndex(geo, row, column) < 0 && values.weight("dense", { row, column }) !== 0) return [row, column];
+      if (localIndex(geo, row, column) < 0 && values.weight("dense", { row, column }) !== 0)
+        return [row, column];
     }
   }
   return null;

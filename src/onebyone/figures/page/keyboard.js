@@ -10,7 +10,8 @@ function neighbour(view, key, [down, across]) {
   const { kind, at } = parse(key);
   const { geo } = view;
   const clamp = (value, total) => Math.max(0, Math.min(total - 1, value));
-  if (kind === "c") return `c${clamp(at[0] + down, geo.rows)},${clamp(at[1] + across, geo.columns)}`;
+  if (kind === "c")
+    return `c${clamp(at[0] + down, geo.rows)},${clamp(at[1] + across, geo.columns)}`;
   if (kind === "w") return `w${beside(view, at[0], down, across)}`;
   const grid = kind === "i" ? geo.input : geo.output;
   const [, y] = unflatten(at[0], grid);
@@ -24,7 +25,8 @@ export function addKeyboard({ read, pin, focus }) {
     if (event.key === "Escape") return pin("");
     const element = event.target.closest?.("[data-key][tabindex]");
     if (!element || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (ARROWS[event.key]) focus(neighbour(read(), element.dataset.key, ARROWS[event.key]), element);
+    if (ARROWS[event.key])
+      focus(neighbour(read(), element.dataset.key, ARROWS[event.key]), element);
     else if (event.key === "Enter" || event.key === " ") pin(element.dataset.key);
     else return;
     event.preventDefault();

@@ -30,7 +30,9 @@ export function problem(shape) {
     return "Sizes are whole numbers; only padding can be 0.";
   }
   if (c % g || o % g) return `Groups must divide the channels: ${g} does not divide ${c} and ${o}.`;
-  const fits = [h, w].every((n, i) => (dim === 1 && i === 0) || d[i] * (k[i] - 1) < n + 2 * p[i] + e[i]);
+  const fits = [h, w].every(
+    (n, i) => (dim === 1 && i === 0) || d[i] * (k[i] - 1) < n + 2 * p[i] + e[i],
+  );
   return fits ? "" : "The kernel is larger than the padded input.";
 }
 
@@ -42,10 +44,20 @@ export function geometryOf(shape) {
   const space = down.size * across.size;
   const places = down.outputs * across.outputs;
   return {
-    C, O, groups, dim, down, across, space, places,
-    perGroup: C / groups, taps: down.kernel * across.kernel,
-    rows: O * places, columns: C * space,
-    input: [C, down.size, across.size], output: [O, down.outputs, across.outputs],
+    C,
+    O,
+    groups,
+    dim,
+    down,
+    across,
+    space,
+    places,
+    perGroup: C / groups,
+    taps: down.kernel * across.kernel,
+    rows: O * places,
+    columns: C * space,
+    input: [C, down.size, across.size],
+    output: [O, down.outputs, across.outputs],
   };
 }
 
@@ -81,7 +93,8 @@ export function localIndex(geo, row, column) {
   const [c, iy, ix] = unflatten(column, geo.input);
   const channel = c - Math.floor((o * geo.groups) / geo.O) * geo.perGroup;
   if (channel < 0 || channel >= geo.perGroup) return -1;
-  const a = tapBetween(geo.down, y, iy), b = tapBetween(geo.across, x, ix);
+  const a = tapBetween(geo.down, y, iy),
+    b = tapBetween(geo.across, x, ix);
   return a < 0 || b < 0 ? -1 : flatten([o, y, x, channel, a, b], weightShape(geo, "local"));
 }
 
@@ -98,8 +111,11 @@ export function weightIndex(geo, form, row, column) {
   return local < 0 || form === "local" ? local : sharedIndex(geo, local);
 }
 
-const entry = (geo, form, row, column) =>
-  ({ row, column, index: weightIndex(geo, form, row, column) });
+const entry = (geo, form, row, column) => ({
+  row,
+  column,
+  index: weightIndex(geo, form, row, column),
+});
 
 /** Every connection of one output. */
 export function rowEntries(geo, form, row) {
@@ -112,7 +128,8 @@ export function rowEntries(geo, form, row) {
   for (let c = first; c < first + geo.perGroup; c++) {
     for (let a = 0; a < geo.down.kernel; a++) {
       for (let b = 0; b < geo.across.kernel; b++) {
-        const iy = reads(geo.down, y, a), ix = reads(geo.across, x, b);
+        const iy = reads(geo.down, y, a),
+          ix = reads(geo.across, x, b);
         if (!inside(geo.down, iy) || !inside(geo.across, ix)) continue;
         found.push(entry(geo, form, row, flatten([c, iy, ix], geo.input)));
       }
@@ -161,7 +178,8 @@ export function weightEntries(geo, form, index) {
   for (let place = 0; place < geo.places; place++) {
     const [y, x] = [Math.floor(place / geo.across.outputs), place % geo.across.outputs];
     if (form === "local" && (y !== at[1] || x !== at[2])) continue;
-    const iy = reads(geo.down, y, a), ix = reads(geo.across, x, b);
+    const iy = reads(geo.down, y, a),
+      ix = reads(geo.across, x, b);
     if (!inside(geo.down, iy) || !inside(geo.across, ix)) continue;
     const row = at[0] * geo.places + place;
     found.push({ row, column: flatten([c, iy, ix], geo.input), index });

@@ -39,7 +39,9 @@ export class Links {
   #mark(view, key, name, before) {
     for (const element of before) element.classList.remove(name);
     const belongs = key ? belonging(view, key) : () => false;
-    const elements = [...this.#elements].filter(([one]) => belongs(one)).flatMap(([, found]) => found);
+    const elements = [...this.#elements]
+      .filter(([one]) => belongs(one))
+      .flatMap(([, found]) => found);
     for (const element of elements) element.classList.add(name);
     return elements;
   }
@@ -55,9 +57,16 @@ function belonging(view, key) {
   if (kind === "c") rows.add(at[0]) && columns.add(at[1]); // also where there is no connection
   const uses = (row, column) => {
     const index = view.index(row, column);
-    return index >= 0 && { o: row === at[0], i: column === at[0], w: index === at[0], c: false }[kind];
+    return (
+      index >= 0 && { o: row === at[0], i: column === at[0], w: index === at[0], c: false }[kind]
+    );
   };
-  const tests = { o: (n) => rows.has(n), i: (n) => columns.has(n), w: (n) => weights.has(n), c: uses };
+  const tests = {
+    o: (n) => rows.has(n),
+    i: (n) => columns.has(n),
+    w: (n) => weights.has(n),
+    c: uses,
+  };
   return (name) => {
     if (name === key) return true;
     const other = parse(name);

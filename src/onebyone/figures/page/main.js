@@ -19,7 +19,9 @@ import { View } from "onebyone/view";
 const given = prepare(JSON.parse(byId("layer").textContent));
 const start = startOf(given);
 const links = new Links();
-let state, view, hovered = "";
+let state,
+  view,
+  hovered = "";
 
 function go(next) {
   state = next;
@@ -42,7 +44,9 @@ function render() {
   const focused = focusedPlace();
   view = new View(state, given);
   links.clear();
-  drawForms(view, byId("forms"), (form) => go({ ...state, form, pin: state.pin[0] === "w" ? "" : state.pin }));
+  drawForms(view, byId("forms"), (form) =>
+    go({ ...state, form, pin: state.pin[0] === "w" ? "" : state.pin }),
+  );
   byId("statement").textContent = statement(view);
   byId("sheets-note").textContent = drawSheets(view, links, byId("sheets"));
   byId("matrix-note").textContent = drawMatrix(view, links, byId("matrix"));
@@ -59,11 +63,15 @@ function render() {
 
 function showModes() {
   const { geo } = view;
-  for (const box of document.querySelectorAll("[name=colour]")) box.checked = box.value === state.colour;
-  for (const box of document.querySelectorAll("[name=back]")) box.checked = Number(box.value) === state.back;
+  for (const box of document.querySelectorAll("[name=colour]"))
+    box.checked = box.value === state.colour;
+  for (const box of document.querySelectorAll("[name=back]"))
+    box.checked = Number(box.value) === state.back;
   document.body.dataset.colour = state.colour;
   byId("train").hidden = !state.back || view.stored > MOST_TRAINED;
-  byId("stored-title").textContent = state.back ? "Gradients of the stored weights" : "Stored weights";
+  byId("stored-title").textContent = state.back
+    ? "Gradients of the stored weights"
+    : "Stored weights";
   byId("size").textContent = `${geo.rows.toLocaleString("en")}×${geo.columns.toLocaleString("en")}`;
   const row = state.pin[0] === "o" ? Number(state.pin.slice(1)) : 0;
   Object.assign(byId("step"), { max: geo.rows - 1, value: row });
@@ -73,9 +81,14 @@ function showModes() {
 /** A call that gives the focus back to the same thing after the views are drawn anew. */
 function focusedPlace() {
   const element = document.activeElement;
-  const key = element?.dataset?.key, home = element?.closest?.("section");
+  const key = element?.dataset?.key,
+    home = element?.closest?.("section");
   if (!key || !home) return null;
-  return () => links.get(key).find((one) => home.contains(one) && one.hasAttribute("tabindex"))?.focus();
+  return () =>
+    links
+      .get(key)
+      .find((one) => home.contains(one) && one.hasAttribute("tabindex"))
+      ?.focus();
 }
 
 function pin(key) {
@@ -84,7 +97,8 @@ function pin(key) {
 
 function focus(key, from) {
   const home = from.closest("section");
-  const find = () => links.get(key).find((one) => home.contains(one) && one.hasAttribute("tabindex"));
+  const find = () =>
+    links.get(key).find((one) => home.contains(one) && one.hasAttribute("tabindex"));
   if (!find()) go({ ...state, pin: key }); // the window moves there
   find()?.focus();
 }
@@ -107,10 +121,13 @@ function point(key, element) {
 function addPointer() {
   const keyed = (event) => event.target.closest?.("[data-key]");
   document.addEventListener("pointerover", (event) => {
-    const element = keyed(event), key = element?.dataset.key ?? "";
+    const element = keyed(event),
+      key = element?.dataset.key ?? "";
     if (key !== hovered) point(key, element);
   });
-  document.addEventListener("focusin", (event) => point(keyed(event)?.dataset.key ?? "", keyed(event)));
+  document.addEventListener("focusin", (event) =>
+    point(keyed(event)?.dataset.key ?? "", keyed(event)),
+  );
   document.addEventListener("click", (event) => {
     const element = keyed(event);
     if (element && !element.closest("#code")) pin(element.dataset.key);
@@ -119,11 +136,15 @@ function addPointer() {
 }
 
 function addModes() {
-  for (const box of document.querySelectorAll("[name=colour]")) box.addEventListener("change", () => go({ ...state, colour: box.value }));
-  for (const box of document.querySelectorAll("[name=back]")) box.addEventListener("change", () => go({ ...state, back: Number(box.value) }));
+  for (const box of document.querySelectorAll("[name=colour]"))
+    box.addEventListener("change", () => go({ ...state, colour: box.value }));
+  for (const box of document.querySelectorAll("[name=back]"))
+    box.addEventListener("change", () => go({ ...state, back: Number(box.value) }));
   const step = (row) => go({ ...state, pin: `o${(row + view.geo.rows) % view.geo.rows}` });
   byId("previous").addEventListener("click", () => step(byId("step").valueAsNumber - 1));
-  byId("next").addEventListener("click", () => step(state.pin[0] === "o" ? byId("step").valueAsNumber + 1 : 0));
+  byId("next").addEventListener("click", () =>
+    step(state.pin[0] === "o" ? byId("step").valueAsNumber + 1 : 0),
+  );
   byId("step").addEventListener("change", () => step(byId("step").valueAsNumber));
   byId("train").addEventListener("click", () => go(stepped(view.values, state.form)));
   byId("reset").addEventListener("click", () => go({ ...start, edits: {} }));

@@ -10,7 +10,13 @@ const PIN = /^([oiw]\d+|c\d+,\d+)?$/;
 
 /** The starting state of a page made for a layer. */
 export const startOf = (given) => ({
-  ...given.shape, form: given.form, source: given.kind, colour: "sharing", back: 0, pin: "o0", edits: {},
+  ...given.shape,
+  form: given.form,
+  source: given.kind,
+  colour: "sharing",
+  back: 0,
+  pin: "o0",
+  edits: {},
 });
 
 export function toFragment(state, start) {
@@ -35,7 +41,8 @@ export function fromFragment(text, start) {
     if (name === "edits") state.edits = readEdits(value);
     else if (NUMBERS.includes(name)) state[name] = Number(value);
     else if (PAIRS.includes(name)) state[name] = value.split("x").map(Number);
-    else if (CHOICES[name]?.includes(value) || (name === "pin" && PIN.test(value))) state[name] = value;
+    else if (CHOICES[name]?.includes(value) || (name === "pin" && PIN.test(value)))
+      state[name] = value;
     else throw new Error(`The link says “${part}”, which this page does not know.`);
   }
   const wrong = PAIRS.some((name) => state[name].length !== 2) ? "Give two sizes." : problem(state);

@@ -17,13 +17,32 @@ export function drawStored(view, links, container) {
   for (let index = 0; index < chips; index++) {
     const at = unflatten(index, shape);
     const kernel = at.slice(-2).every((n) => n === 0);
-    const title = form === "shared" ? `output channel ${at[0]}` : `output ${spot(geo, flatten(at.slice(0, 3), geo.output), geo.output)}`;
-    if (!boxes.has(title)) boxes.set(title, html("div", { class: "box" }, html("span", { class: "label" }, title)));
+    const title =
+      form === "shared"
+        ? `output channel ${at[0]}`
+        : `output ${spot(geo, flatten(at.slice(0, 3), geo.output), geo.output)}`;
+    if (!boxes.has(title))
+      boxes.set(title, html("div", { class: "box" }, html("span", { class: "label" }, title)));
     const box = boxes.get(title);
-    if (kernel) box.append(html("div", { class: "kernel", style: `grid-template-columns:repeat(${shape.at(-1)},auto)` }));
+    if (kernel)
+      box.append(
+        html("div", {
+          class: "kernel",
+          style: `grid-template-columns:repeat(${shape.at(-1)},auto)`,
+        }),
+      );
     box.lastChild.append(chip(view, links, index, limit, index === 0));
   }
-  const rest = total > chips ? [html("p", { class: "quiet" }, `The first ${chips} of ${total.toLocaleString("en")} weights.`)] : [];
+  const rest =
+    total > chips
+      ? [
+          html(
+            "p",
+            { class: "quiet" },
+            `The first ${chips} of ${total.toLocaleString("en")} weights.`,
+          ),
+        ]
+      : [];
   container.replaceChildren(...boxes.values(), ...rest);
 }
 
@@ -33,17 +52,27 @@ function shownOf({ values, form, state }, index) {
 
 function largest(view, chips) {
   let limit = 0;
-  for (let index = 0; index < chips; index++) limit = Math.max(limit, Math.abs(shownOf(view, index)));
+  for (let index = 0; index < chips; index++)
+    limit = Math.max(limit, Math.abs(shownOf(view, index)));
   return limit;
 }
 
 function chip(view, links, index, limit, first) {
   const value = shownOf(view, index);
   const [entry] = weightEntries(view.geo, view.form, index);
-  const paint = view.state.colour === "values" ? signed(value, limit) : entry ? view.paint(entry, limit) : null;
-  const button = html("button", { type: "button", class: "chip", tabindex: first ? 0 : -1,
-    "aria-label": `${view.state.back ? "gradient of weight" : "weight"} ${spot(view.geo, index, weightShape(view.geo, view.form))}: ${short(value)}`,
-    style: paint ? `background:${paint.fill};color:${paint.ink}` : null }, tiny(value));
+  const paint =
+    view.state.colour === "values" ? signed(value, limit) : entry ? view.paint(entry, limit) : null;
+  const button = html(
+    "button",
+    {
+      type: "button",
+      class: "chip",
+      tabindex: first ? 0 : -1,
+      "aria-label": `${view.state.back ? "gradient of weight" : "weight"} ${spot(view.geo, index, weightShape(view.geo, view.form))}: ${short(value)}`,
+      style: paint ? `background:${paint.fill};color:${paint.ink}` : null,
+    },
+    tiny(value),
+  );
   button.dataset.value = value;
   return links.add(`w${index}`, button);
 }

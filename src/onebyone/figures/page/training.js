@@ -1,5 +1,6 @@
 // One step of gradient descent in a form: shared weights move together, copies drift apart (S12).
 
+import { withWeights } from "onebyone/edits";
 import { product, unflatten, weightShape } from "onebyone/layer";
 
 export const MOST_TRAINED = 512; // stored weights; each becomes an edit in the link
@@ -10,9 +11,11 @@ const rounded = (value) => Number(value.toPrecision(9));
 export function stepped(values, form) {
   const { geo } = values;
   const count = product(weightShape(geo, form));
-  const changes = Array.from({ length: count }, (_, index) =>
-    [index, rounded(values.stored(form, index) - RATE * values.gradient(form, index))]);
-  const next = values.withWeights(form, changes);
+  const changes = Array.from({ length: count }, (_, index) => [
+    index,
+    rounded(values.stored(form, index) - RATE * values.gradient(form, index)),
+  ]);
+  const next = withWeights(values, form, changes);
   if (!next.bias) return next;
   const biases = form === "shared" ? channelBiases(values) : outputBiases(values, form);
   return { ...next, edits: { ...next.edits, ...biases } };
@@ -23,7 +26,8 @@ function channelBiases(values) {
   const edits = {};
   for (let o = 0; o < geo.O; o++) {
     let gradient = 0;
-    for (let place = 0; place < geo.places; place++) gradient += values.outerGradient(o * geo.places + place);
+    for (let place = 0; place < geo.places; place++)
+      gradient += values.outerGradient(o * geo.places + place);
     edits[`b${o}`] = rounded(values.bias("shared", o * geo.places) - RATE * gradient);
   }
   return edits;
@@ -31,6 +35,10 @@ function channelBiases(values) {
 
 function outputBiases(values, form) {
   const rows = Array.from({ length: values.geo.rows }, (_, row) => row);
-  return Object.fromEntries(rows.map((row) =>
-    [`q${unflatten(row, values.geo.output).join(".")}`, rounded(values.bias(form, row) - RATE * values.outerGradient(row))]));
+  return Object.fromEntries(
+    rows.map((row) => [
+      `q${unflatten(row, values.geo.output).join(".")}`,
+      rounded(values.bias(form, row) - RATE * values.outerGradient(row)),
+    ]),
+  );
 }

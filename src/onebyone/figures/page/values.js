@@ -2,8 +2,17 @@
 // gradients of a loss. Wider forms copy, narrower forms take the mean of what they share. No DOM.
 
 import {
-  FORMS, columnEntries, flatten, geometryOf, localIndex, product, rowEntries, sharedIndex,
-  unflatten, weightEntries, weightIndex, weightShape,
+  FORMS,
+  columnEntries,
+  flatten,
+  geometryOf,
+  localIndex,
+  product,
+  rowEntries,
+  sharedIndex,
+  unflatten,
+  weightEntries,
+  weightShape,
 } from "onebyone/layer";
 
 /** A number that depends on an index only, so that a link shows everyone the same. */
@@ -14,8 +23,8 @@ function drawn(...index) {
   return rank < 9 ? rank - 9 : rank - 8; // −9 … 9 without 0
 }
 
-const LETTERS = { shared: "s", local: "l", dense: "d" };
-const rank = (form) => FORMS.indexOf(form);
+export const LETTERS = { shared: "s", local: "l", dense: "d" };
+export const rank = (form) => FORMS.indexOf(form);
 
 /** The edits with a letter, as a map from flat index to value; edits of other shapes are kept out. */
 function editsOf(edits, letter, shape) {
@@ -29,7 +38,6 @@ function editsOf(edits, letter, shape) {
   return found;
 }
 
-const editKey = (letter, flat, shape) => letter + unflatten(flat, shape).join(".");
 const SHAPE = ["dim", "c", "o", "h", "w", "k", "s", "p", "e", "d", "g", "bias"];
 const sameShape = (a, b) => SHAPE.every((name) => String(a[name]) === String(b[name]));
 
@@ -39,7 +47,8 @@ function meanOverPlaces(geo, valueOfLocal) {
   for (let index = 0; index < means.length; index++) {
     const entries = weightEntries(geo, "shared", index);
     let sum = 0;
-    for (const { row, column } of entries) sum += valueOfLocal(localIndex(geo, row, column), row, column);
+    for (const { row, column } of entries)
+      sum += valueOfLocal(localIndex(geo, row, column), row, column);
     means[index] = entries.length ? sum / entries.length : 0;
   }
   return means;
@@ -49,11 +58,13 @@ function meanOverPlaces(geo, valueOfLocal) {
 export function prepare(given) {
   const geo = geometryOf(given.shape);
   const { kind, weight, bias } = given;
-  const flat = (local, row, column) => weight[kind === "dense" ? row * geo.columns + column : local];
+  const flat = (local, row, column) =>
+    weight[kind === "dense" ? row * geo.columns + column : local];
   const narrow = kind === "shared" ? weight : meanOverPlaces(geo, flat);
-  const mean = (o) => bias.slice(o * geo.places, (o + 1) * geo.places).reduce((a, b) => a + b) / geo.places;
+  const mean = (o) =>
+    bias.slice(o * geo.places, (o + 1) * geo.places).reduce((a, b) => a + b) / geo.places;
   const channels = Array.from({ length: geo.O }, (_, o) => o);
-  const channelBias = kind === "shared" || !bias ? bias ?? [] : channels.map(mean);
+  const channelBias = kind === "shared" || !bias ? (bias ?? []) : channels.map(mean);
   return { ...given, narrow, channelBias };
 }
 
@@ -64,12 +75,19 @@ export class Values {
     this.geo = geometryOf(state);
     const { geo } = this;
     const own = sameShape(state, given.shape) ? given : null;
-    this.edits = Object.fromEntries(FORMS.map((form) =>
-      [form, editsOf(state.edits, LETTERS[form], weightShape(geo, form))]));
-    this.given = { local: own?.kind === "local" && own.weight, dense: own?.kind === "dense" && own.weight };
+    this.edits = Object.fromEntries(
+      FORMS.map((form) => [form, editsOf(state.edits, LETTERS[form], weightShape(geo, form))]),
+    );
+    this.given = {
+      local: own?.kind === "local" && own.weight,
+      dense: own?.kind === "dense" && own.weight,
+    };
     this.base = this.#base(given);
     for (const [index, value] of this.edits.shared) this.base[index] = value;
-    this.biasBase = Float64Array.from({ length: geo.O }, (_, o) => given.channelBias[o] ?? drawn(o, 5) / 10);
+    this.biasBase = Float64Array.from(
+      { length: geo.O },
+      (_, o) => given.channelBias[o] ?? drawn(o, 5) / 10,
+    );
     for (const [o, value] of editsOf(state.edits, "b", [geo.O])) this.biasBase[o] = value;
     this.biasWide = own && own.kind !== "shared" && own.bias ? Float64Array.from(own.bias) : null;
     this.biasEdits = editsOf(state.edits, "q", geo.output);
@@ -118,7 +136,7 @@ export class Values {
     }
     // Copies of the shared weights but for a few edits: only those move the mean.
     const means = Float64Array.from(this.base);
-    for (const { local, row, column } of this.#changed(source)) {
+    for (const { local, row, column } of this.changed(source)) {
       if (local < 0) continue;
       const index = sharedIndex(this.geo, local);
       const copies = weightEntries(this.geo, "shared", index).length;
@@ -127,8 +145,8 @@ export class Values {
     return means;
   }
 
-  /** The connections whose weights may differ from the shared ones, each once. */
-  *#changed(source) {
+  /** The connections whose weights edits may have moved off the shared ones, each once. */
+  *changed(source) {
     const seen = new Set();
     const forms = source === "dense" ? ["local", "dense"] : ["local"];
     for (const form of forms) {
@@ -162,7 +180,8 @@ export class Values {
     const o = Math.floor(row / this.geo.places);
     if (!this.state.bias) return 0;
     if (this.state.source === "shared") return this.biasBase[o];
-    const one = (r) => this.biasEdits.get(r) ?? (this.biasWide ? this.biasWide[r] : this.biasBase[o]);
+    const one = (r) =>
+      this.biasEdits.get(r) ?? (this.biasWide ? this.biasWide[r] : this.biasBase[o]);
     if (form !== "shared") return one(row);
     let sum = 0;
     for (let place = 0; place < this.geo.places; place++) sum += one(o * this.geo.places + place);
@@ -213,11 +232,13 @@ export class Values {
       (square += (this.#truth(local, row, column) - this.weight(form, { row, column })) ** 2);
     if (this.given.dense || this.given.local) {
       for (let row = 0; row < this.geo.rows; row++) {
-        for (const { column } of rowEntries(this.geo, source, row)) add(row, column, localIndex(this.geo, row, column));
+        for (const { column } of rowEntries(this.geo, source, row))
+          add(row, column, localIndex(this.geo, row, column));
       }
     } else square += this.#sparseSquare(form);
     if (form === "shared" && this.state.bias && (this.biasWide || this.biasEdits.size)) {
-      for (let row = 0; row < this.geo.rows; row++) square += (this.bias(source, row) - this.bias(form, row)) ** 2;
+      for (let row = 0; row < this.geo.rows; row++)
+        square += (this.bias(source, row) - this.bias(form, row)) ** 2;
     }
     return Math.sqrt(square);
   }
@@ -226,7 +247,7 @@ export class Values {
   #sparseSquare(form) {
     const classes = new Map();
     let square = 0;
-    for (const { local, row, column } of this.#changed(this.state.source)) {
+    for (const { local, row, column } of this.changed(this.state.source)) {
       const value = this.#truth(local, row, column);
       if (local < 0) square += value ** 2;
       else if (form === "shared") {
@@ -240,52 +261,5 @@ export class Values {
       square += Math.max(0, squares - sum ** 2 / weightEntries(this.geo, "shared", index).length);
     }
     return square < 1e-24 ? 0 : square;
-  }
-
-  /** The state after stored weights of a form get values: the truth then lies in that form. */
-  withWeights(form, changes) {
-    const narrower = rank(form) < rank(this.state.source);
-    const edits = narrower ? this.#collapsed(form) : { ...this.state.edits };
-    const shape = weightShape(this.geo, form);
-    for (const [index, value] of changes) edits[editKey(LETTERS[form], index, shape)] = value;
-    const source = rank(form) > rank(this.state.source) || narrower ? form : this.state.source;
-    return { ...this.state, edits, source };
-  }
-
-  /** Edits that hold a narrower form whole, without those of the wider forms. */
-  #collapsed(form) {
-    const wider = FORMS.slice(rank(form) + 1).map((name) => LETTERS[name]);
-    if (form === "shared") wider.push("q");
-    const kept = Object.entries(this.state.edits).filter(([key]) => !wider.includes(key[0]));
-    const edits = Object.fromEntries(kept);
-    const shape = weightShape(this.geo, form);
-    for (const i of this.#moved(form)) edits[editKey(LETTERS[form], i, shape)] = this.stored(form, i);
-    for (let o = 0; form === "shared" && this.state.bias && o < this.geo.O; o++) {
-      edits[`b${o}`] = this.bias(form, o * this.geo.places);
-    }
-    return edits;
-  }
-
-  /** The stored weights of a narrower form that wider ones have moved; where one of those was
-      given whole, all of them. */
-  #moved(form) {
-    const { geo, given } = this;
-    if (given.dense || given.local) return Array(product(weightShape(geo, form))).keys();
-    const indices = [...this.#changed(this.state.source)].map(({ row, column }) => weightIndex(geo, form, row, column));
-    return new Set(indices.filter((index) => index >= 0));
-  }
-
-  withBias(form, row, value) {
-    const state = this.withWeights(form, []);
-    const key = form === "shared" ? `b${Math.floor(row / this.geo.places)}` : editKey("q", row, this.geo.output);
-    return { ...state, edits: { ...state.edits, [key]: value } };
-  }
-
-  withInput(column, value) {
-    return { ...this.state, edits: { ...this.state.edits, [editKey("x", column, this.geo.input)]: value } };
-  }
-
-  withOuterGradient(row, value) {
-    return { ...this.state, edits: { ...this.state.edits, [editKey("g", row, this.geo.output)]: value } };
   }
 }

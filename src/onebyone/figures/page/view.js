@@ -3,13 +3,23 @@
 
 import { signed, weightColor, inkOn } from "onebyone/color";
 import {
-  columnEntries, localIndex, product, rowEntries, sharedIndex, unflatten, weightEntries,
-  weightIndex, weightShape,
+  columnEntries,
+  localIndex,
+  product,
+  rowEntries,
+  sharedIndex,
+  unflatten,
+  weightEntries,
+  weightIndex,
+  weightShape,
 } from "onebyone/layer";
 import { Values } from "onebyone/values";
 
-const MOST_ROWS = 24, MOST_COLUMNS = 32; // of the matrix
-const MOST_ACROSS = 24, MOST_SIDE = 10, MOST_SHEETS = 6; // cells and channels in a row of sheets
+const MOST_ROWS = 24,
+  MOST_COLUMNS = 32; // of the matrix
+const MOST_ACROSS = 24,
+  MOST_SIDE = 10,
+  MOST_SHEETS = 6; // cells and channels in a row of sheets
 export const MOST_WIRES = 600;
 
 export class View {
@@ -111,7 +121,8 @@ const range = ({ first, size }) => Array.from({ length: size }, (_, i) => first 
 export function cellsOf({ channels, down, across }, [, height, width]) {
   const found = [];
   for (const c of range(channels)) {
-    for (const y of range(down)) for (const x of range(across)) found.push((c * height + y) * width + x);
+    for (const y of range(down))
+      for (const x of range(across)) found.push((c * height + y) * width + x);
   }
   return found;
 }
