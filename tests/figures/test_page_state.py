@@ -86,6 +86,9 @@ def test_the_keyboard_reaches_everything(visit):
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
     assert page.locator("#position").inner_text() == "output (0, 0, 1)"
+    page.locator("#step").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#details").inner_text().startswith("y(0, 1, 0) = ")
 
 
 def test_a_large_layer_opens_at_once_and_shows_a_window_of_its_matrix(visit):

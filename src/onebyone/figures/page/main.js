@@ -145,6 +145,11 @@ function addModes() {
   byId("next").addEventListener("click", () =>
     step(state.pin[0] === "o" ? byId("step").valueAsNumber + 1 : 0),
   );
+  byId("step").addEventListener("input", () => {
+    const row = byId("step").valueAsNumber; // while it slides; letting go pins
+    links.light(view, `o${row}`);
+    byId("position").textContent = `output ${spot(view.geo, row, view.geo.output)}`;
+  });
   byId("step").addEventListener("change", () => step(byId("step").valueAsNumber));
   byId("train").addEventListener("click", () => go(stepped(view.values, state.form)));
   byId("reset").addEventListener("click", () => go({ ...start, edits: {} }));
