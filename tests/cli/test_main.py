@@ -47,7 +47,7 @@ def test_help(capsys, words):
 def test_help_lists_every_command(capsys):
     main(["--help"])
     out = capsys.readouterr().out
-    for command in ("slide", "matrix", "equal", "train", "demo"):
+    for command in ("slide", "matrix", "equal", "explain", "train", "demo"):
         assert f" {command} " in out
 
 

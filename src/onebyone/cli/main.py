@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from onebyone.cli.demo import demo
 from onebyone.cli.equal import equal
+from onebyone.cli.explain import explain
 from onebyone.cli.matrix import matrix
 from onebyone.cli.slide import slide
 from onebyone.cli.train import train
@@ -28,7 +29,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (slide, matrix, equal, train, demo):
+for command in (slide, matrix, equal, explain, train, demo):
     app.command()(command)
 
 
