@@ -1,6 +1,7 @@
 """Sphinx configuration."""
 
 from importlib.metadata import version as installed
+from pathlib import Path
 
 project = "onebyone"
 author = "The onebyone authors"
@@ -17,10 +18,20 @@ autodoc_member_order = "bysource"
 nitpicky = False
 
 
+def write_picture(app, trouble):
+    """Put the interactive picture of the example beside the pages."""
+    if trouble is None and app.builder.format == "html":
+        from onebyone.demos.answer import INPUT, example
+        from onebyone.figures import explain
+
+        explain(example(), INPUT).save(Path(app.outdir) / "answer.html")
+
+
 def setup(app):
     """Docstrings write shapes as [N, C, *space] and norms as |x|, which are no markup."""
 
     def escape(_app, _what, _name, _obj, _options, lines):
         lines[:] = [line.replace("*", r"\*").replace("|", r"\|") for line in lines]
 
+    app.connect("build-finished", write_picture)
     app.connect("autodoc-process-docstring", escape, priority=100)

@@ -47,7 +47,7 @@ def test_help(capsys, words):
 def test_help_lists_every_command(capsys):
     main(["--help"])
     out = capsys.readouterr().out
-    layers = ("matrix", "equal", "convert", "nearest", "identify", "compare")
+    layers = ("matrix", "equal", "convert", "nearest", "identify", "compare", "explain")
     for command in ("slide", *layers, "train", "demo"):
         assert f" {command} " in out
 

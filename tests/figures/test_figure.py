@@ -83,12 +83,12 @@ def test_saves_svg_and_shows_in_a_notebook(tmp_path):
     figure.save(tmp_path / "answer.svg")
     assert (tmp_path / "answer.svg").read_text(encoding="utf-8") == figure.svg + "\n"
     assert figure._repr_svg_() == figure.svg
-    with pytest.raises(InputError, match=r"ends in \.svg"):
+    with pytest.raises(InputError, match=r"ends in \.svg or \.html"):
         figure.save(tmp_path / "answer.gif")
 
 
 def test_too_large_to_draw():
     with pytest.raises(InputError, match="up to 64 inputs and outputs"):
-        explain(nn.Conv2d(8, 8, 3, padding=1), input=(8, 5, 5))
+        _ = explain(nn.Conv2d(8, 8, 3, padding=1), input=(8, 5, 5)).svg
     with pytest.raises(InputError, match="up to 2 axes"):
         explain(nn.Conv3d(1, 1, 1), input=(1, 2, 2, 2))

@@ -18,10 +18,16 @@ KERNEL = (0.8, -0.5)
 SEED = 0
 
 
-def run(console: Console) -> None:
-    """Print the example of 2 channels of 2×2: the three forms, the matrix and the verdicts."""
+def example() -> nn.Conv2d:
+    """Return the 1×1 convolution of the example: 2 channels to 1."""
     conv = nn.Conv2d(2, 1, 1, bias=False)
     conv.weight = nn.Parameter(torch.tensor(KERNEL).reshape(1, 2, 1, 1))
+    return conv
+
+
+def run(console: Console) -> None:
+    """Print the example of 2 channels of 2×2: the three forms, the matrix and the verdicts."""
+    conv = example()
     console.print()
     console.print("[bold]Is a 1×1 convolution a fully connected layer?[/]")
     console.print("The example: 2 input channels of 2×2, one output channel.\n")

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from html import escape
 from pathlib import Path
 
 import torch
@@ -10,12 +12,13 @@ from torch import nn
 
 from onebyone.errors import InputError
 from onebyone.figures.canvas import CARD, FAINT, INK, LINE, MUTED, Canvas
+from onebyone.figures.interactive import page
 from onebyone.figures.panel import Panel, base_colors, draw_panel, panel_height, panel_width
 from onebyone.layers import LayerMatrix, convert, equal, matrix
 
 MARGIN, BETWEEN, FOOTER = 28.0, 54.0, 84.0
 LARGEST = 64
-"""The most inputs and outputs that are drawn."""
+"""The most inputs and outputs that a still picture shows."""
 
 TITLES = {
     "dense": "One fully connected layer",
@@ -27,25 +30,58 @@ NUMBERS = dict(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Figure:
-    """A picture; a notebook shows it by itself."""
+    """A picture of a layer, still and interactive; a notebook shows it by itself."""
 
-    svg: str
+    layer: nn.Module
+    matrix: LayerMatrix
 
-    def save(self, path: str | Path) -> None:
-        """Write the picture to an .svg file.
+    @cached_property
+    def svg(self) -> str:
+        """The still picture: the layer and the wider kinds that it equals, side by side.
 
         Raises:
-            InputError: the name ends otherwise.
+            InputError: the layer has more than LARGEST inputs or outputs.
+        """
+        if max(self.matrix.shape) > LARGEST:
+            rows, columns = self.matrix.shape
+            raise InputError(
+                f"input={self.matrix.form.geometry.input}: an .svg shows up to {LARGEST} inputs "
+                f"and outputs, not {columns} and {rows}; save an .html"
+            )
+        return _still(self.layer, self.matrix)
+
+    @cached_property
+    def html(self) -> str:
+        """The interactive picture: one page that needs no network, for layers of any size.
+
+        Raises:
+            InputError: the layer has more weights than a page carries, or some not finite.
+        """
+        return page(self.matrix)
+
+    def save(self, path: str | Path) -> None:
+        """Write the still picture to an .svg file or the interactive one to an .html file.
+
+        Raises:
+            InputError: the name ends otherwise, or the layer is too large for the picture.
         """
         path = Path(path)
-        if path.suffix != ".svg":
-            raise InputError(f"path={str(path)!r}: give a name that ends in .svg")
-        path.write_text(self.svg + "\n", encoding="utf-8")
+        if path.suffix not in (".svg", ".html"):
+            raise InputError(f"path={str(path)!r}: give a name that ends in .svg or .html")
+        text = self.svg + "\n" if path.suffix == ".svg" else self.html
+        path.write_text(text, encoding="utf-8")
 
-    def _repr_svg_(self) -> str:
-        return self.svg
+    def _repr_html_(self) -> str:
+        return (
+            f'<iframe srcdoc="{escape(self.html)}" title="Picture of a layer" '
+            'style="width:100%;height:900px;border:0"></iframe>'
+        )
+
+    def _repr_svg_(self) -> str | None:
+        """The still, for viewers of notebooks that run no scripts; none where it is too large."""
+        return None if max(self.matrix.shape) > LARGEST else self.svg
 
 
 def explain(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None = None) -> Figure:
@@ -57,18 +93,18 @@ def explain(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None
         output: the output grid (O, *space'); needed where a dense layer's outputs have a grid.
 
     Raises:
-        InputError: the layer or a grid is unusable, or has more than LARGEST inputs or outputs.
+        InputError: the layer or a grid is unusable.
     """
     own = matrix(layer, input, output)
-    if max(own.shape) > LARGEST or len(tuple(input)) > 3:
-        raise InputError(
-            f"input={tuple(input)}: explain draws up to {LARGEST} inputs and outputs on up to 2 "
-            f"axes, not {own.shape[1]} and {own.shape[0]}"
-        )
+    if len(own.form.geometry.axes) > 2:
+        raise InputError(f"input={tuple(input)}: explain draws grids of up to 2 axes")
+    return Figure(layer, own)
+
+
+def _still(layer: nn.Module, own: LayerMatrix) -> str:
     forms = [own, *(_as_kind(layer, own, kind) for kind in _wider(own.form.geometry.kind))]
     reason, ring = _forbidden(layer, own)
-    panels = [_panel(form, own, ring) for form in forms]
-    return Figure(_draw(panels, reason))
+    return _draw([_panel(form, own, ring) for form in forms], reason)
 
 
 def _wider(kind: str) -> tuple[str, ...]:

@@ -226,7 +226,8 @@ def _fold_batch_norm(graph: fx.Graph, norm: fx.Node) -> None:
     if not isinstance(conv, fx.Node) or conv.target not in _CONVOLUTIONS or len(conv.users) > 1:
         return
     kernel = value_of(conv.args[1])  # type: ignore[arg-type]  # a convolution's weight
-    like, flat = value_of(mean), [-1] + [1] * (kernel.ndim - 1)  # type: ignore[arg-type]
+    like = value_of(mean)  # type: ignore[arg-type]  # a buffer
+    flat = [-1] + [1] * (kernel.ndim - 1)
 
     def emit(target: Any, *args: Any, val: torch.Tensor = like) -> fx.Node:
         made = _before(graph, norm, target, *args)

@@ -90,9 +90,10 @@ class Builder:
 
     def constant(self, table: torch.Tensor) -> fx.Node:
         """A table of integers, kept once for equal ones."""
-        digits = "_".join(map(str, [*table.shape, "of", *table.flatten().tolist()]))
-        name = f"table_{digits}"
-        if not hasattr(self.constants, name):
+        kept = dict(self.constants.named_buffers())
+        equal = (name for name, other in kept.items() if torch.equal(other.cpu(), table))
+        name = next(equal, f"table{len(kept)}")
+        if name not in kept:
             self.constants.register_buffer(name, table, persistent=False)
         return self.graph.get_attr(f"constants.{name}")
 
@@ -103,6 +104,10 @@ class Builder:
     def cut(self, x: fx.Node, dim: int, start: int, stop: int, step: int = 1) -> fx.Node:
         """A slice of one dimension."""
         return self.call(aten.slice.Tensor, x, dim, start, stop, step)
+
+    def cat(self, tensors: list[fx.Node], dim: int) -> fx.Node:
+        """Several tensors joined along one dimension; one is itself."""
+        return tensors[0] if len(tensors) == 1 else self.call(aten.cat.default, tensors, dim)
 
     def read(self, value: Windowed, requests: Sequence[Request], fill: Fill = ZERO) -> fx.Node:
         """One tensor with the requested stretch of every axis, padding filled in.
@@ -195,7 +200,7 @@ class _Reader:
             tensors[0] = self._pad(tensors[0], dim, runs[0][1], 0)
         if runs[-1][0] < 0:
             tensors[-1] = self._pad(tensors[-1], dim, 0, runs[-1][1])
-        return self._cat(tensors, dim)
+        return self.build.cat(tensors, dim)
 
     def _run(
         self, k: int, rest: Parts, found: dict[Part, fx.Node], run: tuple[int, int, int]
@@ -213,7 +218,7 @@ class _Reader:
                 tensors.append(
                     self._cut(block, dim, piece.lo - start, piece.hi - piece.lo, stop - start)
                 )
-        x = self._cat(tensors, dim)
+        x = self.build.cat(tensors, dim)
         return self.build.call(aten.flip.default, x, [dim]) if step < 0 else x
 
     def _gather(self, k: int, rest: Parts, block: fx.Node, lo: int, hi: int) -> fx.Node:
@@ -262,9 +267,6 @@ class _Reader:
 
     def _cut(self, x: fx.Node, dim: int, start: int, length: int, full: int) -> fx.Node:
         return x if (start, length) == (0, full) else self.build.cut(x, dim, start, start + length)
-
-    def _cat(self, tensors: list[fx.Node], dim: int) -> fx.Node:
-        return tensors[0] if len(tensors) == 1 else self.build.call(aten.cat.default, tensors, dim)
 
     def _pad(self, x: fx.Node, dim: int, before: int, behind: int) -> fx.Node:
         pads = [0, 0] * (len(self.value.layout.shape) - dim) + [before, behind]

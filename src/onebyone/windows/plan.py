@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import product
 from math import gcd, prod
 from typing import Any
 
@@ -155,14 +155,13 @@ def _bands(
             f"memory={memory} bytes is too little: one window needs about {needed} bytes"
         )
     stretches = []
-    for h, s, m, rows in zip(geometry.window[1:], geometry.stride, grid, shape, strict=True):
-        count = -(-m // rows)
-        edges = [m * i // count for i in range(count + 1)]
+    for h, s, m, most in zip(geometry.window[1:], geometry.stride, grid, shape, strict=True):
+        # Bands of one size need one graph; the last one may repeat some windows of the one before.
+        rows = -(-m // -(-m // most))
+        axis = Axis.of_image(h, s, rows)
+        starts = [min(first, m - rows) for first in range(0, m, rows)]
         stretches.append(
-            [
-                _Stretch(Axis.of_image(h, s, b - a), a * s, (b - 1) * s + h, range(a, b))
-                for a, b in pairwise(edges)
-            ]
+            [_Stretch(axis, a * s, (a + rows - 1) * s + h, range(a, a + rows)) for a in starts]
         )
     return stretches
 
@@ -198,12 +197,13 @@ def _joined(
         return [build.call(operator.getitem, out, i) for i in range(len(results))]
 
     def join(leaves: Sequence[Any], k: int) -> Any:
-        windows = [w for part in stretches[k] for w in part.windows]
         x = build.call(aten.cat.default, list(leaves), k - len(stretches))
-        if windows == sorted(windows):
+        places = {w: place for place, w in enumerate(w for p in stretches[k] for w in p.windows)}
+        order = [places[w] for w in range(len(places))]
+        if order == list(range(len(order))):
             return x
-        places = build.constant(torch.tensor(windows).argsort())
-        return build.call(aten.index_select.default, x, k - len(stretches), places)
+        table = build.constant(torch.tensor(order))
+        return build.call(aten.index_select.default, x, k - len(stretches), table)
 
     def rows(parts: tuple[_Stretch, ...]) -> list[Any]:
         k = len(parts)

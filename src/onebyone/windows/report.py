@@ -1,12 +1,15 @@
 """What a plan shares and saves, layer by layer."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import prod
 from typing import Any
 
-from rich.console import Console
+from rich import box
+from rich.console import Console, Group
 from rich.table import Table
+from rich.text import Text
 from torch import fx
 
 from onebyone.graphs.aten import layer_name
@@ -88,32 +91,28 @@ class Report:
             f"{self.ratio:.1f}× fewer{pieces}"
         )
 
-    def table(self) -> Table:
-        """The rows that compute or end sharing, as a rich table."""
-        table = Table(title=self.summary, title_justify="left", title_style="bold")
+    def __rich__(self) -> Group:
+        """The summary, the layers that compute, and where sharing ends."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for name in ("layer", "operator", "positions", "shared"):
             table.add_column(name, overflow="fold")
         for name in ("crops", "here", "saved"):
-            table.add_column(name, justify="right")
-        table.add_column("sharing ends")
+            table.add_column(name, justify="right", no_wrap=True)
         for row in self.rows:
-            if row.crops or row.ended:
+            if row.crops:
                 table.add_row(*_cells(row))
-        return table
-
-    def __rich__(self) -> Table:
-        return self.table()
+        ends = [f"Sharing ends at {row.layer} ({row.operator}): {row.ended}" for row in self.ends]
+        return Group(Text(self.summary, style="bold"), table, *map(Text, ends))
 
     def __str__(self) -> str:
         console = Console(width=120, color_system=None)
         with console.capture() as capture:
-            console.print(self.table())
+            console.print(self)
         return capture.get()
 
     def _repr_html_(self) -> str:
-        console = Console(width=120, record=True, file=None, force_jupyter=False)
-        with console.capture():
-            console.print(self.table())
+        console = Console(width=120, record=True, file=io.StringIO(), force_jupyter=False)
+        console.print(self)
         return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
 
 
@@ -166,11 +165,10 @@ def _operator(node: fx.Node) -> str:
 
 def _cells(row: Row) -> list[str]:
     shared = " ".join(f"{a}–{b - 1}" if b > a else "none" for a, b in row.shared)
-    saved = f"{row.crops / row.here:.1f}×" if row.here and row.crops else ""
+    saved = f"{row.crops / row.here:.1f}×" if row.here else ""
     return [
         row.layer, row.operator, _by(row.positions), shared,
-        _count(row.crops) if row.crops else "", _count(row.here) if row.crops else "", saved,
-        row.ended,
+        _count(row.crops), _count(row.here), saved,
     ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from torch.utils import _pytree as pytree
 from onebyone.errors import InputError, NotExact
 from onebyone.graphs.capture import capture, example_windows
 from onebyone.windows.deviation import Deviation, deviation
-from onebyone.windows.lowering import lower
+from onebyone.windows.lowering import Lowered, lower
 from onebyone.windows.plan import Geometry, Plan, make_plan
 from onebyone.windows.report import Report, report
 
@@ -51,14 +51,34 @@ def slide(
     Raises:
         InputError: an argument does not fit, or the network does not run on such windows.
     """
+    shape = _window(window)
+    if padding not in ("crop", "image"):
+        raise InputError(f'padding={padding!r} is unknown; use "crop" or "image"')
+    if padding == "image" and memory is not None:
+        raise InputError(
+            f'memory={memory} cannot be kept with padding="image": bands would have borders'
+        )
+    if memory is not None and memory <= 0:
+        raise InputError(f"memory={memory} must be a positive number of bytes")
+    if verify < 0:
+        raise InputError(f"verify={verify} must be 0 or more windows")
+    _refuse_training(model)
+    lowered = lower(capture(model, shape), shape)
+    geometry = Geometry(shape, _stride(stride, lowered.stride), padding)
+    like = example_windows(lowered.captured.model, shape, 0)
     return SlidingModel(
-        model, window, stride, padding=padding, mean=mean, std=std, scale=scale,
-        memory=memory, verify=verify,
-    )  # fmt: skip
+        lowered,
+        geometry,
+        mean=_per_channel("mean", mean, shape, like),
+        std=_per_channel("std", std, shape, like),
+        scale=scale,
+        memory=memory,
+        verify=verify,
+    )
 
 
 class SlidingModel(nn.Module):
-    """A network at every window; made by `slide`, which has the arguments.
+    """A network at every window, made by `slide`.
 
     Outputs [N, K, ...] of the network become [B, K, ..., *grid]; tuples and dicts keep their
     structure.
@@ -66,40 +86,23 @@ class SlidingModel(nn.Module):
 
     def __init__(
         self,
-        model: nn.Module | ExportedProgram,
-        window: Sequence[int],
-        stride: int | Sequence[int] | None = None,
+        lowered: Lowered,
+        geometry: Geometry,
         *,
-        padding: str = "crop",
-        mean: float | Sequence[float] | None = None,
-        std: float | Sequence[float] | None = None,
-        scale: float | None = None,
-        memory: int | None = None,
-        verify: int = 2,
+        mean: Tensor | None,
+        std: Tensor | None,
+        scale: float | None,
+        memory: int | None,
+        verify: int,
     ) -> None:
         super().__init__()
-        shape = _window(window)
-        if padding not in ("crop", "image"):
-            raise InputError(f'padding={padding!r} is unknown; use "crop" or "image"')
-        if padding == "image" and memory is not None:
-            raise InputError(
-                f'memory={memory} cannot be kept with padding="image": bands would have borders'
-            )
-        if memory is not None and memory <= 0:
-            raise InputError(f"memory={memory} must be a positive number of bytes")
-        if verify < 0:
-            raise InputError(f"verify={verify} must be 0 or more windows")
-        _refuse_training(model)
-        self._lowered = lower(capture(model, shape), shape)
-        self.model = self._lowered.captured.model
-        self.constants = self._lowered.captured.constants
-        self.geometry = Geometry(shape, _stride(stride, self._lowered.stride), padding)
+        self._lowered, self.geometry = lowered, geometry
+        self.model, self.constants = lowered.captured.model, lowered.captured.constants
         self.memory, self.verify, self.scale = memory, verify, scale
-        like = example_windows(self.model, shape, 0)
         self.mean: Tensor | None
         self.std: Tensor | None
-        for name, value in (("mean", mean), ("std", std)):
-            self.register_buffer(name, _per_channel(name, value, shape, like), persistent=False)
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("std", std, persistent=False)
         self._plans: dict[tuple[int, ...], Plan] = {}
         self._verified: dict[tuple[int, ...], Any] = {}
         self.training = False

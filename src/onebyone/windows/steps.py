@@ -151,7 +151,9 @@ class Reduction(WindowLevel):
     finish: Callable[[Builder, fx.Node], fx.Node] = field(default=lambda _build, x: x)
 
     def axes(self, inputs: Sequence[tuple[Axis, ...]]) -> tuple[Axis, ...]:
-        """One place for each window."""
+        """One place for each window; where nothing is shared any more it stays so."""
+        if not any(axis.shared for axis in inputs[0]):
+            return tuple(axis.ended(1) for axis in inputs[0])
         return tuple(Axis(1, a.m, int(a.m > 1), 1, 0, 1) for a in inputs[0])
 
     def computed(self, k: int, axis: Axis, out: Axis) -> int:  # noqa: ARG002 - same for every k

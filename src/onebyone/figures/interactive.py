@@ -1,0 +1,110 @@
+"""The interactive picture: one self-contained page of plain ES modules, put together when saved."""
+
+import html
+import json
+import math
+from importlib import resources
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from onebyone.errors import InputError
+from onebyone.layers import LayerMatrix
+from onebyone.layers.axis import Axis, window_axes
+from onebyone.layers.kinds import Geometry
+from onebyone.layers.matrix import as_numpy, require_finite
+
+MOST_WEIGHTS = 1_000_000
+"""The most weights that a page carries."""
+
+
+def page(matrix: LayerMatrix) -> str:
+    """Return the page of a layer as HTML text.
+
+    Raises:
+        InputError: the layer has more than MOST_WEIGHTS weights, or some that are not finite.
+    """
+    form = matrix.form
+    count = math.prod(form.geometry.weight_shape)
+    if count > MOST_WEIGHTS:
+        raise InputError(
+            f"layer: the page carries up to {MOST_WEIGHTS:,} weights, not {count:,}; give a "
+            "convolution, or a smaller layer"
+        )
+    require_finite(form)
+    kind = "shared" if form.geometry.shared else form.geometry.kind
+    layer = {
+        "shape": _shape(form.geometry) | {"bias": int(form.bias is not None)},
+        "kind": kind,
+        "form": kind,
+        "weight": _numbers(as_numpy(form.weight)),
+        "bias": None if form.bias is None else _numbers(as_numpy(form.bias)),
+    }
+    grid = "×".join(map(str, form.geometry.input))
+    return _assemble(f"{str(form.geometry).capitalize()} over {grid}", layer)
+
+
+def _shape(geometry: Geometry) -> dict[str, Any]:
+    """Return the shape as the page's modules name it, per axis (down, across)."""
+    axes = _windows(geometry)
+    rank = len(axes)
+    down, across = (*(Axis(1, 1, 1) for _ in range(2 - rank)), *axes)
+    pairs = {
+        "k": "kernel",
+        "s": "stride",
+        "p": "before",
+        "d": "dilation",
+    }
+    return {
+        "dim": 1 if rank == 1 else 2,
+        "c": geometry.input[0],
+        "o": geometry.output[0],
+        "h": down.size,
+        "w": across.size,
+        "g": geometry.groups,
+        "e": [axis.after - axis.before for axis in (down, across)],
+    } | {key: [getattr(axis, name) for axis in (down, across)] for key, name in pairs.items()}
+
+
+def _windows(geometry: Geometry) -> tuple[Axis, ...]:
+    """Return the windows of the convolution that a dense layer is compared with, or a layer's own.
+
+    Over grids of one size it is the pointwise one (S7), towards one position the window itself
+    (S3), in between the one of stride 1 that gives this output grid.
+    """
+    if geometry.kind != "dense":
+        return geometry.axes
+    return tuple(_window(axis.size, axis.outputs) for axis in geometry.axes)
+
+
+def _window(size: int, outputs: int) -> Axis:
+    kernel = size - outputs + 1 if outputs <= size else 1 + (outputs - size) % 2
+    padding = (outputs - size + kernel - 1) // 2
+    return window_axes((size,), kernel, padding=padding)[0]
+
+
+def _numbers(values: np.ndarray) -> list[float]:
+    """Return numbers in their own precision's shortest decimals: 0.8, not 0.800000011920929."""
+    return [float(str(value)) for value in values.ravel()]
+
+
+def _assemble(title: str, layer: dict[str, Any]) -> str:
+    """Put style, data and modules into the template; an import map gives modules their names."""
+    files = resources.files("onebyone.figures").joinpath("page")
+    modules = {
+        f"onebyone/{file.name.removesuffix('.js')}": "data:text/javascript;charset=utf-8,"
+        + quote(file.read_text(encoding="utf-8"))
+        for file in sorted(files.iterdir(), key=lambda file: file.name)
+        if file.name.endswith(".js")
+    }
+    parts = {
+        "{{title}}": html.escape(title),
+        "{{style}}": files.joinpath("page.css").read_text(encoding="utf-8"),
+        "{{layer}}": json.dumps(layer, separators=(",", ":")),
+        "{{modules}}": json.dumps({"imports": modules}, separators=(",", ":")),
+    }
+    text = files.joinpath("page.html").read_text(encoding="utf-8")
+    for marker, part in parts.items():
+        text = text.replace(marker, part)
+    return text

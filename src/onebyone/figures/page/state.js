@@ -1,0 +1,63 @@
+// The whole state of the page, and its text in the URL fragment. What equals the page's own
+// starting state is left out, so that links stay short. No DOM.
+
+import { FORMS, problem } from "onebyone/layer";
+
+const PAIRS = ["k", "s", "p", "e", "d"];
+const NUMBERS = ["dim", "c", "o", "h", "w", "g", "bias", "back"];
+const CHOICES = { form: FORMS, source: FORMS, colour: ["sharing", "values"] };
+const PIN = /^([oiw]\d+|c\d+,\d+)?$/;
+
+/** The starting state of a page made for a layer. */
+export const startOf = (given) => ({
+  ...given.shape,
+  form: given.form,
+  source: given.kind,
+  colour: "sharing",
+  back: 0,
+  pin: "o0",
+  edits: {},
+});
+
+export function toFragment(state, start) {
+  const parts = [];
+  const put = (name, text) => parts.push(`${name}=${text}`);
+  for (const name of [...NUMBERS, ...Object.keys(CHOICES), "pin"]) {
+    if (state[name] !== start[name]) put(name, state[name]);
+  }
+  for (const name of PAIRS) {
+    if (String(state[name]) !== String(start[name])) put(name, state[name].join("x"));
+  }
+  const edits = Object.entries(state.edits).map(([key, value]) => `${key}:${value}`);
+  if (edits.length) put("edits", edits.sort().join(";"));
+  return parts.join("&");
+}
+
+/** Read a fragment; whatever is no valid layer is an error. */
+export function fromFragment(text, start) {
+  const state = { ...start, edits: {} };
+  for (const part of decodeURIComponent(text).split("&").filter(Boolean)) {
+    const [name, value = ""] = part.split(/=(.*)/s);
+    if (name === "edits") state.edits = readEdits(value);
+    else if (NUMBERS.includes(name)) state[name] = Number(value);
+    else if (PAIRS.includes(name)) state[name] = value.split("x").map(Number);
+    else if (CHOICES[name]?.includes(value) || (name === "pin" && PIN.test(value)))
+      state[name] = value;
+    else throw new Error(`The link says “${part}”, which this page does not know.`);
+  }
+  const wrong = PAIRS.some((name) => state[name].length !== 2) ? "Give two sizes." : problem(state);
+  if (wrong) throw new Error(`The link is of no layer. ${wrong}`);
+  return state;
+}
+
+function readEdits(text) {
+  const edits = {};
+  for (const part of text.split(";").filter(Boolean)) {
+    const [key, value] = part.split(":");
+    if (!/^[sldbqxg]\d+(\.\d+)*$/.test(key) || !Number.isFinite(Number(value))) {
+      throw new Error(`The link says “${part}”, which is no value.`);
+    }
+    edits[key] = Number(value);
+  }
+  return edits;
+}
