@@ -1,7 +1,8 @@
 """A convolution is a fully connected layer applied at every window.
 
-`matrix`, `equal`, `convert` and `nearest` say for any linear layer which forms are equal and why;
-`explain` shows it; `slide` runs a trained classifier at every window of an image of any size.
+`matrix`, `equal`, `convert`, `nearest` and `identify` say for any linear layer which forms are
+equal and why; `explain` shows it; `slide` runs a trained classifier at every window of an image of
+any size.
 """
 
 from importlib import import_module
@@ -13,34 +14,46 @@ if TYPE_CHECKING:
     from onebyone import nin
     from onebyone.figures import Figure, explain
     from onebyone.layers import (
+        Comparison,
+        Identification,
         LayerMatrix,
         LocallyConnected,
         Nearest,
         NotConvertible,
+        NotLinear,
         Verdict,
+        compare,
         convert,
         equal,
+        fold,
+        identify,
         matrix,
         nearest,
     )
     from onebyone.windows import Deviation, Plan, Report, SlidingModel, slide
 
 __all__ = [
+    "Comparison",
     "Deviation",
     "Figure",
+    "Identification",
     "InputError",
     "LayerMatrix",
     "LocallyConnected",
     "Nearest",
     "NotConvertible",
     "NotExact",
+    "NotLinear",
     "Plan",
     "Report",
     "SlidingModel",
     "Verdict",
+    "compare",
     "convert",
     "equal",
     "explain",
+    "fold",
+    "identify",
     "matrix",
     "nearest",
     "nin",
@@ -51,8 +64,9 @@ __all__ = [
 _HOME = {
     "figures": ("Figure", "explain"),
     "layers": (
-        "LayerMatrix", "LocallyConnected", "Nearest", "NotConvertible", "Verdict", "convert",
-        "equal", "matrix", "nearest",
+        "Comparison", "Identification", "LayerMatrix", "LocallyConnected", "Nearest",
+        "NotConvertible", "NotLinear", "Verdict", "compare", "convert", "equal", "fold", "identify",
+        "matrix", "nearest",
     ),
     "windows": ("Deviation", "Plan", "Report", "SlidingModel", "slide"),
 }  # fmt: skip

@@ -47,7 +47,8 @@ def test_help(capsys, words):
 def test_help_lists_every_command(capsys):
     main(["--help"])
     out = capsys.readouterr().out
-    for command in ("slide", "matrix", "equal", "explain", "train", "demo"):
+    layers = ("matrix", "equal", "convert", "nearest", "identify", "compare", "explain")
+    for command in ("slide", *layers, "train", "demo"):
         assert f" {command} " in out
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -33,6 +33,37 @@ def test_there_and_back_again_is_bit_for_bit(layers, data):
     assert type(back) is type(layer)
     assert equal(back, layer, input)
     assert equal(inside, layer, input)
+
+
+@settings(max_examples=80)
+@given(data=st.data(), to=st.sampled_from(["convolution", "local"]))
+def test_back_from_dense_without_taps_that_are_zero(oracle, layers, data, to):
+    layer, input = layers(data)
+    local = isinstance(layer, LocallyConnected)
+    output = matrix(layer, input).form.geometry.output
+    # At a stride past the input, positions have nothing to share; over one position (S3) holds.
+    assume(to == "local" or not local)
+    assume(to == "local" or all(s < n for s, n in zip(layer.stride, input[1:], strict=True)))
+    back = convert(convert(layer, "dense", input, output), to, input, output)
+    np.testing.assert_array_equal(oracle(back, input)[0], oracle(layer, input)[0])
+    if np.prod(output[1:]) > 1:
+        kernel = layer.weight.shape[-len(input) + 1 :]
+        assert np.prod(back.weight.shape[-len(input) + 1 :]) <= np.prod(kernel)
+
+
+def test_a_dense_layer_is_one_fully_connected_layer_per_location():
+    dense = nn.Linear(8, 4)
+    local = convert(dense, "local", GRID, OUT)
+    x = torch.randn(3, *GRID)
+    torch.testing.assert_close(local(x).flatten(1), dense(x.flatten(1)))
+
+
+def test_zeros_stay_where_the_storage_is_shared_or_the_window_is_the_input():
+    dense = convert(nn.Conv2d(2, 1, 1), "dense", GRID)
+    assert convert(dense, "convolution", GRID, OUT).kernel_size == (1, 1)
+    nn.init.zeros_(dense.weight)
+    assert convert(dense, "convolution", GRID).kernel_size == (2, 2)
+    assert convert(dense, "convolution", GRID, share=True).kernel_size == (2, 2)
 
 
 def test_the_forms_of_the_original_example():

@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -29,6 +31,62 @@ def test_witness_distance_and_bound_are_those_of_the_matrices(oracle, layers, da
     assert verdict.bound == pytest.approx(np.linalg.norm(delta, axis=1).max())
     assert equal(layer, other, input, tol=verdict.bound)
     assert not equal(layer, other, input, tol=0.99 * verdict.bound)
+
+
+@settings(max_examples=100)
+@given(data=st.data(), local=st.booleans())
+def test_alike_windows_are_compared_by_their_weights(oracle, layers, data, local):
+    layer, input = layers(data)
+    other = convert(layer, "local", input) if local else copy.deepcopy(layer)
+    generator = torch.Generator().manual_seed(data.draw(st.integers(0, 9)))
+    some = data.draw(st.sampled_from([0.1, 1.0]))
+    for parameter in other.parameters():
+        change = torch.randn(parameter.shape, generator=generator)
+        parameter.data += change * (torch.rand(parameter.shape, generator=generator) < some)
+    if data.draw(st.booleans()):
+        other.weight.data = other.weight.data.float().double().round(decimals=1)
+    verdict = equal(layer, other, input)
+    (first, bias), (second, other_bias) = (oracle(each, input) for each in (layer, other))
+    delta, delta_bias = np.abs(first - second), np.abs(bias - other_bias)
+    assert verdict.distance == pytest.approx(
+        np.hypot(np.linalg.norm(delta), np.linalg.norm(delta_bias))
+    )
+    assert verdict.bound == pytest.approx((np.linalg.norm(delta, axis=1) + delta_bias).max())
+    if not delta.max() > 1e-12:
+        return
+    at = verdict.connection
+    row = np.ravel_multi_index(at.output, matrix(layer, input).form.geometry.output)
+    column = np.ravel_multi_index(at.input, input)
+    assert delta[row, column] == pytest.approx(delta.max())
+    assert verdict.witness.ravel()[column] == verdict.witness.sum() == 1
+    # Of all the largest it is the first.
+    assert not (delta.ravel()[: row * delta.shape[1] + column] > delta.max() + 1e-12).any()
+    weights = first[row, column], second[row, column]
+    assert "with weight {:.6g} in the first layer, {:.6g} in".format(*weights) in verdict.reason
+
+
+def test_layers_too_large_for_a_matrix_are_compared():
+    a, b = (nn.Conv2d(64, 64, 3, padding=1) for _ in range(2))
+    verdict = equal(a, b, (64, 224, 224))
+    assert "with weight" in verdict.reason
+    delta = (a.weight - b.weight).detach()
+    assert verdict.witness.sum() == 1
+    bias = (a.bias - b.bias).detach().abs()
+    assert verdict.bound == pytest.approx(float((delta.flatten(1).norm(dim=1) + bias).max()))
+    b.load_state_dict(a.state_dict())
+    b.weight.data[3, 5, 0, 0] += 1
+    verdict = equal(a, b, (64, 224, 224))
+    # The first output row and column lie where this tap reads padding.
+    assert verdict.connection == ((3, 1, 1), (5, 0, 0))
+    assert verdict.distance == pytest.approx(223)
+
+
+def test_weights_too_small_to_square_still_differ():
+    a = nn.Conv1d(1, 1, 1, bias=False).double()
+    b = nn.Conv1d(1, 1, 1, bias=False).double()
+    a.weight.data.zero_()
+    b.weight.data.fill_(5e-324)
+    assert not equal(a, b, (1, 2))
 
 
 def test_the_original_question():

@@ -1,16 +1,15 @@
 """Layers written on the command line: `conv(2,1,1)`, `linear(8,4)`, `dense(conv(2,1,1))`."""
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 import typer
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
+from onebyone.cli.tensors import read_tensors
 from onebyone.cli.values import LAYER_HELP
 from onebyone.errors import InputError
 from onebyone.layers import KINDS, LocallyConnected, NotConvertible, convert
@@ -31,7 +30,7 @@ def parse_layer(
         text: the spec, see LAYER_HELP.
         input: the input grid (C, *space); its rank is that of `conv`, `pointwise` and `local`.
         output: the output grid, for conversions of dense layers.
-        weights: a safetensors file with the entries "weight" and, if the layer has one, "bias".
+        weights: a file that `read_tensors` takes.
 
     Raises:
         InputError: the spec or the file is unusable.
@@ -42,7 +41,7 @@ def parse_layer(
     if wrapped is None:
         layer = _construct(text, call, input)
         if weights is not None:
-            _load(layer, weights)
+            _load(layer, read_tensors(weights, "--weights"), f"--weights {weights}")
         return layer
     layer = parse_layer(ast.unparse(wrapped), input, output, weights)
     to = call.func.id if isinstance(call.func, ast.Name) else ""
@@ -78,25 +77,52 @@ def _construct(text: str, call: ast.Call, input: tuple[int, ...]) -> nn.Module:
     try:
         positional = [ast.literal_eval(argument) for argument in call.args]
         named = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+        if positional and isinstance(positional[0], str):
+            return _from_file(text, name, makers[name], positional, named)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(SEED)
             return makers[name](*positional, **named)
     except InputError:
         raise
-    except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
+    except (TypeError, ValueError, RuntimeError, ZeroDivisionError, IndexError) as error:
         cause = str(error).splitlines()[0]
         raise InputError(f"layer {text!r} cannot be built ({cause}): give {LAYER_HELP}") from error
+
+
+def _from_file(
+    text: str,
+    name: str,
+    make: Callable[..., nn.Module],
+    positional: list[Any],
+    named: dict[str, Any],
+) -> nn.Module:
+    """Return the layer of a weight file: its sizes are those of the weight."""
+    file, *rest = positional
+    tensors = read_tensors(Path(file), f"layer {text!r}:")
+    weight = tensors["weight"]
+    outputs, window = weight.shape[0], tuple(weight.shape[1:])
+    if name == "local":  # [O, *space', C/groups, *kernel]
+        window = window[len(window) // 2 :]
+    sizes: list[Any] = [window[0] * named.get("groups", 1), outputs]
+    if name not in ("linear", "dense", "pointwise"):
+        sizes.append(window[1:])
+    layer = make(*sizes, *rest, **{"bias": "bias" in tensors, **named}).to(weight.dtype)
+    if name == "pointwise":
+        weight = weight.reshape(outputs, window[0], *layer.get_parameter("weight").shape[2:])
+    _load(layer, {**tensors, "weight": weight}, f"layer {text!r}: {file}")
+    return layer
 
 
 def _makers(input: tuple[int, ...]) -> dict[str, Callable[..., nn.Module]]:
     rank = len(input) - 1
     makers: dict[str, Callable[..., nn.Module]] = {
         "linear": nn.Linear,
+        "dense": nn.Linear,
         **{f"conv{n}d": kind for n, kind in enumerate(CONVOLUTIONS, start=1)},
     }
     if 1 <= rank <= len(CONVOLUTIONS):
         convolution = CONVOLUTIONS[rank - 1]
-        makers["conv"] = convolution
+        makers["conv"] = makers["convolution"] = convolution
 
         def pointwise(channels: int, outputs: int, **options: Any) -> nn.Module:
             return convolution(channels, outputs, 1, **options)
@@ -112,15 +138,9 @@ def _makers(input: tuple[int, ...]) -> dict[str, Callable[..., nn.Module]]:
     return makers
 
 
-def _load(layer: nn.Module, path: Path) -> None:
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise InputError(
-            f"--weights {path}: cannot be read as safetensors ({error}); give such a file"
-        ) from error
+def _load(layer: nn.Module, tensors: Mapping[str, Tensor], origin: str) -> None:
     wanted = {name: tuple(tensor.shape) for name, tensor in layer.state_dict().items()}
     given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if wanted != given:
-        raise InputError(f"--weights {path} holds {given}: this layer needs {wanted}")
+        raise InputError(f"{origin} holds {given}: this layer needs {wanted}")
     layer.load_state_dict(tensors)

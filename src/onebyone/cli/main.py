@@ -10,10 +10,14 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from onebyone.cli.compare import compare
+from onebyone.cli.convert import convert
 from onebyone.cli.demo import demo
 from onebyone.cli.equal import equal
 from onebyone.cli.explain import explain
+from onebyone.cli.identify import identify
 from onebyone.cli.matrix import matrix
+from onebyone.cli.nearest import nearest
 from onebyone.cli.slide import slide
 from onebyone.cli.train import train
 from onebyone.errors import InputError, NotExact
@@ -29,7 +33,8 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (slide, matrix, equal, explain, train, demo):
+LAYERS = (matrix, equal, convert, nearest, identify, compare, explain)
+for command in (slide, *LAYERS, train, demo):
     app.command()(command)
 
 

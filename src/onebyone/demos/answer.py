@@ -11,7 +11,7 @@ from rich.text import Text
 from torch import nn
 
 from onebyone.figures import matrix_text
-from onebyone.layers import NotConvertible, convert, equal, matrix
+from onebyone.layers import NotConvertible, convert, equal, matrix, nearest
 
 INPUT, OUTPUT = (2, 2, 2), (1, 2, 2)
 KERNEL = (0.8, -0.5)
@@ -77,7 +77,7 @@ def _print_refusal(console: Console) -> None:
     try:
         convert(dense, "pointwise", INPUT, OUTPUT)
     except NotConvertible as refusal:
-        near = refusal.nearest
+        near = nearest(dense, "pointwise", INPUT, OUTPUT)
         weights = " ".join(f"{value:.3f}" for value in near.layer.get_parameter("weight").flatten())
         _answer(console, False, "a 1×1 convolution over 2 channels of 2×2?", refusal.reason)
         console.print(

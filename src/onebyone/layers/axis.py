@@ -16,7 +16,8 @@ OUTSIDE = -1
 class Axis:
     """Windows along one axis: output o reads input stride·o + dilation·k − before, 0 ≤ k < kernel.
 
-    A fully connected layer is the case of stride 0: every output reads the whole input.
+    A fully connected layer is the case of stride 0: every output reads the whole input. A
+    transposed convolution reads an input that is spread out: `spacing` − 1 zeros between positions.
     """
 
     size: int
@@ -26,12 +27,14 @@ class Axis:
     dilation: int = 1
     before: int = 0
     after: int = 0
+    spacing: int = 1
 
     def reads(self) -> Int[np.ndarray, "outputs kernel"]:
         """Return the input position behind each output and kernel tap, OUTSIDE in the padding."""
         starts = self.stride * np.arange(self.outputs)[:, None] - self.before
-        index = starts + self.dilation * np.arange(self.kernel)
-        return np.where((index >= 0) & (index < self.size), index, OUTSIDE)
+        index, between = np.divmod(starts + self.dilation * np.arange(self.kernel), self.spacing)
+        inside = (index >= 0) & (index < self.size) & (between == 0)
+        return np.where(inside, index, OUTSIDE)
 
 
 def dense_axes(space: Sequence[int], outputs: Sequence[int]) -> tuple[Axis, ...]:
@@ -55,9 +58,9 @@ def window_axes(
     kernels = per_axis(kernel, rank, "kernel", least=1)
     strides = per_axis(stride, rank, "stride", least=1)
     dilations = per_axis(dilation, rank, "dilation", least=1)
-    pads = _pads(padding, kernels, strides, dilations)
+    around = pads(padding, kernels, strides, dilations)
     return tuple(
-        _window_axis(*axis) for axis in zip(space, kernels, strides, dilations, pads, strict=True)
+        _window_axis(*axis) for axis in zip(space, kernels, strides, dilations, around, strict=True)
     )
 
 
@@ -75,22 +78,32 @@ def per_axis(value: int | Sequence[int], rank: int, name: str, least: int) -> tu
     return values
 
 
-def _pads(
+def pads(
     padding: int | str | Sequence[int],
     kernels: tuple[int, ...],
     strides: tuple[int, ...],
     dilations: tuple[int, ...],
 ) -> tuple[tuple[int, int], ...]:
+    """Return the zeros before and after each axis that a padding argument stands for.
+
+    Raises:
+        InputError: the argument has the wrong length or range, or 'same' is asked with a stride.
+    """
     if padding == "same":
         if any(s != 1 for s in strides):
             raise InputError(f"padding='same' needs stride 1, not {strides}")
-        spans = [d * (k - 1) for k, d in zip(kernels, dilations, strict=True)]
-        return tuple((span // 2, span - span // 2) for span in spans)
+        return tuple(same_pads(k, d) for k, d in zip(kernels, dilations, strict=True))
     if padding == "valid":
         padding = 0
     if isinstance(padding, str):
         raise InputError(f"padding={padding!r}: give 'same', 'valid', or ints")
     return tuple((p, p) for p in per_axis(padding, len(kernels), "padding", least=0))
+
+
+def same_pads(kernel: int, dilation: int) -> tuple[int, int]:
+    """Return the padding before and after that keeps the size, as PyTorch shares it out."""
+    span = dilation * (kernel - 1)
+    return span // 2, span - span // 2
 
 
 def _window_axis(size: int, kernel: int, stride: int, dilation: int, pad: tuple[int, int]) -> Axis:

@@ -1,6 +1,8 @@
 """Exact conversions between the kinds of layer, or the reason why there is none."""
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -8,23 +10,29 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from onebyone.errors import InputError
+from onebyone.layers.entries import entries
 from onebyone.layers.equality import compare_forms, place
-from onebyone.layers.kinds import Form, build, read
-from onebyone.layers.matrix import LayerMatrix, entries
+from onebyone.layers.kinds import Form, Geometry, build
+from onebyone.layers.matrix import LayerMatrix
 from onebyone.layers.nearest import Nearest, Projection, nearest, project, target
+from onebyone.layers.reading import read
+from onebyone.layers.recovery import Recovery, grid_entries
 
 
 class NotConvertible(Exception):
-    """No layer of the wanted kind equals the given one.
+    """No layer of the wanted kind equals the given one, or the given two.
 
     Attributes:
         reason: the connection or the weights that forbid it, in a sentence.
         witness: an input [C, *space] on which the layer and its nearest of the kind differ most.
-        nearest: the nearest layer of the kind, and how far it is.
+        nearest: the nearest layer of the kind, and how far it is; None from `fold`.
     """
 
     def __init__(
-        self, reason: str, witness: Float[np.ndarray, "..."] | None, nearest: Nearest
+        self,
+        reason: str,
+        witness: Float[np.ndarray, "..."] | None = None,
+        nearest: Nearest | None = None,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -44,7 +52,8 @@ def convert(
     Args:
         layer: a layer that `matrix` takes.
         to: "dense", "local" (`LocallyConnected`: one fully connected layer per location),
-            "convolution", "pointwise", or "linear" (`nn.Linear` on channels-last).
+            "convolution", "pointwise", or "linear" (`nn.Linear` on channels-last). A dense layer
+            gets the smallest windows and strides that hold its connections.
         input: the input grid (C, *space).
         output: the output grid (O, *space'); needed where a dense layer's outputs have a grid.
         share: keep the same storage, so that training one layer trains the other.
@@ -55,7 +64,8 @@ def convert(
             or `share` is asked where the two kinds store their weights differently.
     """
     form = read(layer, input, output)
-    projection = project(form, target(form.geometry, to))
+    geometry = target(form.geometry, to)
+    projection = project(form, geometry if share else _trimmed(form, geometry))
     if not projection.exact:
         verdict = compare_forms(form, projection.form)
         reason = _sharing_reason(form, projection) or verdict.reason
@@ -68,6 +78,20 @@ def convert(
             "differently; convert with share=False"
         )
     return build(projection.form)
+
+
+def _trimmed(form: Form, geometry: Geometry) -> Geometry:
+    """Return the geometry with the smallest windows that hold a dense layer's connections.
+
+    A convolution may need a stride for it. Over a single position the window stays the whole
+    input (S3), so that the convolution also finds its windows in larger ones (S11).
+    """
+    reshaped = form.geometry.kind in ("dense", "transposed")
+    windowed = geometry.kind in ("convolution", "local")
+    if not (reshaped and windowed) or math.prod(geometry.output[1:]) == 1:
+        return geometry
+    axes = next(Recovery(grid_entries(form)).axes(geometry.shared), geometry.axes)
+    return replace(geometry, axes=axes)
 
 
 def _map(form: Form, change: Callable[[Tensor], Tensor]) -> Form:

@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from onebyone.errors import InputError
-from onebyone.layers.kinds import Form, Geometry, read
-from onebyone.layers.matrix import LayerMatrix
+from onebyone.layers.difference import Difference, difference
+from onebyone.layers.kinds import Form, Geometry
+from onebyone.layers.matrix import as_numpy
+from onebyone.layers.reading import read
 
 
 class Connection(NamedTuple):
@@ -87,7 +88,7 @@ def compare_forms(a: Form, b: Form, tol: float = 0.0) -> Verdict:
         return Verdict(False, reason, distance=np.inf, bound=np.inf)
     if _same_bits(a, b):
         return Verdict(True, _equal_reason(a.geometry, b.geometry))
-    return _compare_matrices(LayerMatrix(a), LayerMatrix(b), tol)
+    return _verdict(a, b, tol)
 
 
 def place(index: int, grid: tuple[int, ...]) -> tuple[int, ...]:
@@ -123,47 +124,47 @@ def _same_tensors(a: Tensor | None, b: Tensor | None) -> bool:
     return torch.equal(a, b)
 
 
-def _compare_matrices(a: LayerMatrix, b: LayerMatrix, tol: float) -> Verdict:
-    delta = (a.weight.astype(np.float64) - b.weight.astype(np.float64)).tocsr()
-    delta.sort_indices()
-    delta_bias = np.abs(a.bias.astype(np.float64) - b.bias.astype(np.float64))
-    squares = np.asarray(delta.multiply(delta).sum(axis=1)).ravel()
-    distance = float(np.sqrt(squares.sum() + (delta_bias**2).sum()))
-    bound = float((np.sqrt(squares) + delta_bias).max())
-    if bound == 0:
-        return Verdict(True, _equal_reason(a.form.geometry, b.form.geometry))
-    witness, connection, reason = _difference(a, b, delta)
-    if bound <= tol:
+def _verdict(a: Form, b: Form, tol: float) -> Verdict:
+    found = difference(a, b)
+    biases = [_bias(form) for form in (a, b)]
+    delta_bias = np.abs(biases[0] - biases[1])
+    if found.largest is None and not delta_bias.any():
+        return Verdict(True, _equal_reason(a.geometry, b.geometry))
+    distance = float(np.sqrt(found.squares.sum() + (delta_bias**2).sum()))
+    bound = float((np.sqrt(found.squares) + delta_bias).max())
+    witness = np.zeros(math.prod(a.geometry.input))
+    if found.largest is not None:
+        witness[found.largest[1]] = 1.0
+    connection, reason = _reason(a.geometry, b.geometry, found, biases)
+    if 0 < tol >= bound:
         reason = f"equal within tol={tol:g}: no output differs by more than {bound:.3g} (norm 1)"
-    return Verdict(bound <= tol, reason, witness, connection, distance, bound)
+    return Verdict(
+        0 < tol >= bound, reason, witness.reshape(a.geometry.input), connection, distance, bound
+    )
 
 
-def _difference(
-    a: LayerMatrix, b: LayerMatrix, delta: csr_array
-) -> tuple[Float[np.ndarray, "..."], Connection | None, str]:
-    """Return the witness, the connection and the sentence for layers that are not equal."""
-    input, output = a.form.geometry.input, a.form.geometry.output
-    witness = np.zeros(a.shape[1])
-    if not delta.nnz:
-        first = int(np.flatnonzero(a.bias != b.bias)[0])
-        reason = f"the biases of output {place(first, output)} differ: {a.bias[first]:.6g} and "
-        return witness.reshape(input), None, reason + f"{b.bias[first]:.6g}"
-    rows = np.repeat(np.arange(a.shape[0]), np.diff(delta.indptr))
-    keys = rows * a.shape[1] + delta.indices
-    largest = int(np.abs(delta.data).argmax())
-    witness[delta.indices[largest]] = 1.0
-    in_a, in_b = (np.isin(keys, m.entries.keys(m.shape[1])) for m in (a, b))
-    exclusive = np.flatnonzero(in_a != in_b)
-    entry = int(exclusive[0]) if len(exclusive) else largest
-    row, column = int(rows[entry]), int(delta.indices[entry])
-    connection = Connection(place(row, output), place(column, input))
+def _reason(
+    a: Geometry, b: Geometry, found: Difference, biases: Sequence[Float[np.ndarray, " outputs"]]
+) -> tuple[Connection | None, str]:
+    """Return the connection and the sentence for layers that are not equal."""
+    if found.largest is None:
+        first = int(np.flatnonzero(biases[0] != biases[1])[0])
+        values = f"{biases[0][first]:.6g} and {biases[1][first]:.6g}"
+        return None, f"the biases of output {place(first, a.output)} differ: {values}"
+    row, column = found.exclusive or found.largest
+    connection = Connection(place(row, a.output), place(column, a.input))
     reason = f"output {connection.output} reads input {connection.input}"
-    if len(exclusive):
-        reason += f"; {(b if in_a[entry] else a).form.geometry} cannot"
-    else:
-        weights = a.weight[row, column], b.weight[row, column]
-        reason += " with weight {:.6g} in the first layer, {:.6g} in the second".format(*weights)
-    return witness.reshape(input), connection, reason
+    if found.exclusive:
+        return connection, f"{reason}; {b if found.in_first else a} cannot"
+    reason += " with weight {:.6g} in the first layer, {:.6g} in the second".format(*found.weights)
+    return connection, reason
+
+
+def _bias(form: Form) -> Float[np.ndarray, " outputs"]:
+    if form.bias is None:
+        return np.zeros(math.prod(form.geometry.output))
+    grid = np.broadcast_to(as_numpy(form.bias), form.geometry.output)
+    return grid.astype(np.float64).ravel()
 
 
 def _equal_reason(a: Geometry, b: Geometry) -> str:

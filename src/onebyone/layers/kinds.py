@@ -1,12 +1,10 @@
-"""The kinds of linear layer, and a module read into one form that holds for all of them.
+"""The kinds of linear layer, and one form that holds for all of them.
 
 dense ⊃ local ⊃ convolution ⊃ pointwise. Every kind is S5's sum over kernel taps; they differ in
 how far a window reaches and in whether all positions share one set of weights.
 """
 
 import math
-import operator
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from onebyone.errors import InputError
-from onebyone.layers.axis import Axis, dense_axes, window_axes
+from onebyone.layers.axis import Axis
 from onebyone.layers.local import LocallyConnected
 
 KINDS = ("dense", "local", "convolution", "pointwise", "linear")
@@ -24,6 +22,8 @@ KINDS = ("dense", "local", "convolution", "pointwise", "linear")
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 MAX_RANK = len(CONVOLUTIONS)
+MEMORY_LIMIT = 4 * 2**30
+"""Bytes above which a matrix is refused; `LayerMatrix.operator` needs none of them."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Geometry:
     @property
     def shared(self) -> bool:
         """Whether all output positions use the same weights."""
-        return self.kind in ("convolution", "pointwise", "linear")
+        return self.kind in ("convolution", "pointwise", "linear", "transposed")
 
     @property
     def kernel(self) -> tuple[int, ...]:
@@ -81,6 +81,8 @@ class Geometry:
         size = f"length-{sizes[0]}" if len(sizes) == 1 else "×".join(map(str, sizes))
         if self.kind == "local":
             return f"a locally connected layer of {size} windows"
+        if self.kind == "transposed":
+            return f"a transposed {size} convolution"
         return f"a {size} convolution"
 
 
@@ -91,88 +93,6 @@ class Form:
     geometry: Geometry
     weight: Float[Tensor, "..."]
     bias: Float[Tensor, "..."] | None
-
-
-def read(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None = None) -> Form:
-    """Return the form of a layer on an input grid; its tensors share the layer's storage.
-
-    An `nn.Linear` of C·prod(space) inputs is dense; one of C inputs acts at every position
-    (channels-last).
-
-    Args:
-        layer: `nn.Linear`, `nn.Conv1d/2d/3d` or `LocallyConnected`.
-        input: the grid (C, *space), spatial rank 0 to 3.
-        output: the grid (O, *space'); needed where a dense layer's outputs have a grid.
-
-    Raises:
-        InputError: the layer is of another type, or the grids do not fit it.
-    """
-    grid = _grid(input, "input")
-    wanted = None if output is None else _grid(output, "output")
-    if wanted is not None and len(wanted) != len(grid):
-        raise InputError(f"output={wanted} must have as many axes as input={grid}")
-    form = _read(layer, grid, wanted)
-    if wanted not in (None, form.geometry.output):
-        raise InputError(f"output={wanted}: this layer gives {form.geometry.output} for {grid}")
-    return form
-
-
-def _read(layer: nn.Module, grid: tuple[int, ...], output: tuple[int, ...] | None) -> Form:
-    if isinstance(layer, nn.Linear) and type(layer).forward is nn.Linear.forward:
-        geometry = _linear_geometry(layer, grid, output)
-    elif isinstance(layer, CONVOLUTIONS) and type(layer).forward in _FORWARDS:
-        geometry = _convolution_geometry(layer, grid)
-    elif isinstance(layer, LocallyConnected):
-        _require(layer.input == grid, f"input={grid}: this layer takes {layer.input}")
-        geometry = Geometry("local", grid, layer.output, layer.axes, layer.groups)
-    else:
-        raise InputError(
-            f"layer={type(layer).__name__}: give an nn.Linear, nn.Conv1d/2d/3d or LocallyConnected"
-        )
-    _require(
-        layer.weight.is_floating_point(),
-        f"layer={layer} has weights of type {layer.weight.dtype}: give a layer of floats",
-    )
-    bias = None if layer.bias is None else layer.bias.detach().reshape(geometry.bias_shape)
-    return Form(geometry, layer.weight.detach().reshape(geometry.weight_shape), bias)
-
-
-_FORWARDS = tuple(kind.forward for kind in CONVOLUTIONS)
-
-
-def _linear_geometry(
-    layer: nn.Linear, grid: tuple[int, ...], output: tuple[int, ...] | None
-) -> Geometry:
-    channels, *space = grid
-    if layer.in_features == math.prod(grid):
-        output = output or (layer.out_features, *(1 for _ in space))
-        _require(
-            math.prod(output) == layer.out_features,
-            f"output={output}: this layer has {layer.out_features} outputs",
-        )
-        return Geometry("dense", grid, output, dense_axes(space, output[1:]))
-    _require(
-        layer.in_features == channels,
-        f"input={grid}: this linear layer takes {layer.in_features} values; give a grid of so "
-        "many values, or of so many channels",
-    )
-    return Geometry("linear", grid, (layer.out_features, *space), window_axes(space, 1))
-
-
-def _convolution_geometry(
-    layer: nn.Conv1d | nn.Conv2d | nn.Conv3d, grid: tuple[int, ...]
-) -> Geometry:
-    channels, *space = grid
-    rank = len(layer.kernel_size)
-    _require(layer.padding_mode == "zeros", f"padding_mode={layer.padding_mode!r}: give 'zeros'")
-    _require(
-        len(space) == rank and channels == layer.in_channels,
-        f"input={grid}: this convolution takes {layer.in_channels} channels and {rank} axes",
-    )
-    axes = window_axes(space, layer.kernel_size, layer.stride, layer.padding, layer.dilation)
-    output = (layer.out_channels, *(axis.outputs for axis in axes))
-    kind = "pointwise" if axes == window_axes(space, 1) else "convolution"
-    return Geometry(kind, grid, output, axes, layer.groups)
 
 
 def build(form: Form) -> nn.Module:
@@ -209,20 +129,6 @@ def _empty(geometry: Geometry, bias: bool) -> nn.Module:
         }
         if geometry.kind == "local":
             return LocallyConnected(geometry.input, geometry.output[0], **window)
-        _require(bool(axes), "PyTorch has no convolution of rank 0: give input=(C, 1, 1)")
+        if not axes:
+            raise InputError("PyTorch has no convolution of rank 0: give input=(C, 1, 1)")
         return CONVOLUTIONS[len(axes) - 1](geometry.input[0], geometry.output[0], **window)
-
-
-def _grid(value: Sequence[int], name: str) -> tuple[int, ...]:
-    try:
-        grid = tuple(operator.index(n) for n in value)
-    except TypeError:
-        raise InputError(f"{name}={value!r}: give ints, (channels, *space)") from None
-    if not 1 <= len(grid) <= MAX_RANK + 1 or any(n < 1 for n in grid):
-        raise InputError(f"{name}={grid}: give (channels, *space) with up to 3 axes, all positive")
-    return grid
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise InputError(message)

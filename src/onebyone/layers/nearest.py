@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from onebyone.errors import InputError
 from onebyone.layers.axis import Axis, dense_axes, per_axis, window_axes
-from onebyone.layers.kinds import KINDS, Form, Geometry, build, read
-from onebyone.layers.matrix import LayerMatrix, as_numpy, entries, positions, require_finite
+from onebyone.layers.entries import entries, positions
+from onebyone.layers.kinds import KINDS, Form, Geometry, build
+from onebyone.layers.matrix import LayerMatrix, as_numpy, require_finite
+from onebyone.layers.reading import read
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +64,7 @@ def nearest(
         input: the input grid (C, *space).
         output: the output grid (O, *space').
         kernel: the kernel of a convolution (stride 1); by default the layer's own windows, and
-            for a dense layer the smallest kernel that has room for all its connections.
+            for a dense or transposed layer the smallest that has room for all its connections.
 
     Raises:
         InputError: an argument is unusable, or no layer of this kind maps the one grid to the
@@ -99,7 +101,7 @@ def target(source: Geometry, to: str, kernel: int | Sequence[int] | None = None)
         axes, groups = window_axes(space, 1), groups if to == "pointwise" else 1
     elif kernel is not None:
         axes = _kernel_axes(source, per_axis(kernel, len(space), "kernel", least=1))
-    elif source.kind == "dense":
+    elif source.kind in ("dense", "transposed"):
         # Wide enough for every connection: offsets −(m−1) … n−1; for one output this is S3.
         pairs = tuple(zip(space, places, strict=True))
         axes = window_axes(space, [n + m - 1 for n, m in pairs], 1, [m - 1 for _, m in pairs])
@@ -126,7 +128,7 @@ def project(source: Form, geometry: Geometry) -> Projection:
 
     The weights pass through as a view where both store them alike.
     """
-    bias, bias_squares, same_bias = _project_bias(source, geometry)
+    bias, bias_squares, same_bias = project_bias(source, geometry)
     if source.geometry.same_windows(geometry) and source.weight.shape == geometry.weight_shape:
         form = Form(geometry, source.weight, bias)
         return Projection(form, math.sqrt(bias_squares), same_bias)
@@ -151,13 +153,14 @@ def _project_weight(
     outside = np.ones(len(keys), dtype=bool)
     outside[found[hit]] = False
     size = math.prod(geometry.weight_shape)
-    means, first = _class_means(sampled, theirs.sharing, size)
-    left = sampled - means[theirs.sharing]
+    sharing = theirs.sharing(size)
+    means, first = _class_means(sampled, sharing, size)
+    left = sampled - means[sharing]
     squares = float(np.square(left).sum() + np.square(values[outside]).sum())
-    differs = np.flatnonzero(sampled != sampled[first[theirs.sharing]])
+    differs = np.flatnonzero(sampled != sampled[first[sharing]])
     clash = None
     if len(differs):
-        pair = (first[theirs.sharing[differs[0]]], differs[0])
+        pair = (first[sharing[differs[0]]], differs[0])
         a, b = (divmod(int(wanted[entry]), columns) for entry in pair)
         clash = (a, b)
     exact = clash is None and not values[outside].any()
@@ -180,7 +183,7 @@ def _class_means(
     return base + np.bincount(classes, values - base[classes], size) / counts, first
 
 
-def _project_bias(source: Form, geometry: Geometry) -> tuple[Tensor | None, float, bool]:
+def project_bias(source: Form, geometry: Geometry) -> tuple[Tensor | None, float, bool]:
     """Return the bias in the geometry's shape, the squares left over, and whether there are none.
 
     It is a view where it can be.

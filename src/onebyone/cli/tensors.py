@@ -1,0 +1,57 @@
+"""A layer's weights from a file and to one: a `.safetensors` state dict, or a `.npy` array."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from onebyone.errors import InputError
+from onebyone.images.writing import check_target, replacing
+
+
+def read_tensors(path: Path, argument: str) -> Mapping[str, Tensor]:
+    """Return the entries "weight" and, if there is one, "bias" of a file.
+
+    Args:
+        path: a `.safetensors` file with these entries, or a `.npy` file with the weight alone.
+        argument: what named the file, for errors.
+
+    Raises:
+        InputError: the file cannot be read, or holds anything else.
+    """
+    try:
+        if path.suffix.lower() == ".npy":
+            tensors = {"weight": torch.from_numpy(np.load(path, allow_pickle=False))}
+        else:
+            tensors = load_file(path)
+    except (OSError, SafetensorError, ValueError, TypeError) as error:
+        cause = str(error).splitlines()[0]
+        raise InputError(
+            f"{argument} {path}: cannot be read ({cause}); give a .safetensors or .npy file"
+        ) from error
+    if "weight" not in tensors or set(tensors) - {"weight", "bias"}:
+        raise InputError(
+            f"{argument} {path} holds {', '.join(sorted(tensors)) or 'nothing'}: give a file with "
+            "'weight' and, if the layer has one, 'bias'"
+        )
+    return {
+        name: tensor if tensor.is_floating_point() else tensor.float()
+        for name, tensor in tensors.items()
+    }
+
+
+def write_tensors(layer: nn.Module, path: Path) -> None:
+    """Write a layer's weights to a `.safetensors` file, whole or not at all.
+
+    Raises:
+        InputError: the name has another suffix, or its folder cannot be written to.
+    """
+    if path.suffix.lower() != ".safetensors":
+        raise InputError(f"--out {path}: give a name that ends in .safetensors")
+    check_target(path)
+    with replacing(path) as beside:
+        save_file({name: t.contiguous() for name, t in layer.state_dict().items()}, beside)

@@ -1,0 +1,295 @@
+"""The equal forms of one layer side by side: what each stores, costs, accepts and takes here."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+
+from onebyone.errors import InputError
+from onebyone.layers.conversion import NotConvertible, convert
+from onebyone.layers.kinds import Form, Geometry, build
+from onebyone.layers.matrix import require_finite
+from onebyone.layers.nearest import target
+from onebyone.layers.reading import read
+
+MOST_WEIGHTS = 2**24
+"""Weights above which a form with more than the layer's own is neither built nor timed."""
+BAR = 10
+SECONDS, LEAST_ROUNDS, MOST_ROUNDS = 2.0, 5, 200
+MEMORY_FORMATS = {2: torch.channels_last, 3: torch.channels_last_3d}
+
+Run = Callable[[], Tensor]
+
+
+@dataclass(frozen=True)
+class FormRow:
+    """One form of a layer.
+
+    Attributes:
+        form: its name, with the layout that its inputs have in memory.
+        weights: stored, biases not counted.
+        operations: for the batch; a multiplication and an addition are two, and taps that read
+            padding or hold a zero count like the others.
+        bytes: of weights, biases, inputs and outputs, each moved once.
+        sizes: the input sizes that it accepts.
+        trains_alike: whether it has the same weights as the given layer, so that training keeps
+            the two equal (S12).
+        seconds: the median time of one forward pass; None where the form was not built.
+        spread: the first and third quartile of the times.
+    """
+
+    form: str
+    weights: int
+    operations: int
+    bytes: int
+    sizes: str
+    trains_alike: bool
+    seconds: float | None = None
+    spread: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The forms that a layer can take, and the time of each on this machine.
+
+    Attributes:
+        layer: the given layer, in words.
+        input: its grid (C, *space).
+        output: its grid (O, *space').
+        batch: inputs in a batch.
+        device: on which it was timed.
+        threads: of PyTorch on the CPU.
+        rounds: how often each form was run; the forms took turns.
+        rows: one for each form.
+    """
+
+    layer: str
+    input: tuple[int, ...]
+    output: tuple[int, ...]
+    batch: int
+    device: str
+    threads: int
+    rounds: int
+    rows: tuple[FormRow, ...]
+
+    @property
+    def fastest(self) -> FormRow:
+        """The form with the least time of those that training keeps equal."""
+        timed = [row for row in self.rows if row.trains_alike and row.seconds is not None]
+        return min(timed, key=lambda row: row.seconds or 0.0)
+
+    @property
+    def advice(self) -> str:
+        """Which form to take, and why."""
+        best = self.fastest
+        slower = [row.seconds for row in self.rows if row.trains_alike and row.seconds is not None]
+        factor = max(slower) / (best.seconds or math.inf)
+        said = f"take {best.form}: the fastest here of the forms with the same weights"
+        if len(slower) > 1:
+            said += f", {factor:.1f}× faster than the slowest of them"
+        if any(not row.trains_alike for row in self.rows):
+            said += "; training ends the equality of the others (S12)"
+        return said
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain numbers, strings, lists and dicts."""
+        return {**asdict(self), "fastest": self.fastest.form, "advice": self.advice}
+
+    def table(self) -> Table:
+        """The forms as a rich table."""
+        title = f"{self.layer}, {self.input} → {self.output}, batch {self.batch}, {self.device}"
+        table = Table(title=title, title_justify="left", title_style="bold", caption=self.advice)
+        table.caption_justify = "left"
+        table.add_column("form", min_width=16)
+        for name in ("weights", "operations", "bytes"):
+            table.add_column(name, justify="right")
+        table.add_column("sizes")
+        table.add_column("trains alike")
+        table.add_column("time", justify="right")
+        table.add_column("")
+        slowest = max(row.seconds or 0.0 for row in self.rows)
+        for row in self.rows:
+            cells = [_si(n) for n in (row.weights, row.operations, row.bytes)]
+            cells += [row.sizes, "yes" if row.trains_alike else "no"]
+            if row.seconds is None or row.spread is None:
+                cells += ["too large"]
+            else:
+                first, third = row.spread
+                cells += [f"{_si(row.seconds)}s ± {(third - first) / 2 / row.seconds:.0%}"]
+                cells += ["█" * max(1, round(BAR * row.seconds / slowest))]
+            table.add_row(row.form, *cells)
+        return table
+
+    def __rich__(self) -> Table:
+        return self.table()
+
+    def __str__(self) -> str:
+        console = Console(width=120, color_system=None)
+        with console.capture() as capture:
+            console.print(self.table())
+        return capture.get()
+
+
+def _si(value: int | float) -> str:
+    """Write a number with three digits and the prefix of its thousands."""
+    power = min(max(math.floor(math.log10(value)) // 3, -3), 4) if value else 0
+    return f"{value / 1000**power:.3g} {('', 'k', 'M', 'G', 'T', 'n', 'µ', 'm')[power]}"
+
+
+def compare(
+    layer: nn.Module, input: Sequence[int], output: Sequence[int] | None = None, batch: int = 1
+) -> Comparison:
+    """Return every form that a layer can take, with its costs and its time measured here.
+
+    Each form reads its input in the layout that it is made for; changing layouts is not timed.
+
+    Args:
+        layer: a layer that `matrix` takes.
+        input: the input grid (C, *space).
+        output: the output grid (O, *space'); needed where a dense layer's outputs have a grid.
+        batch: inputs in a batch.
+
+    Raises:
+        InputError: an argument is unusable.
+    """
+    if batch < 1:
+        raise InputError(f"batch={batch}: give at least 1")
+    form = read(layer, input, output)
+    require_finite(form)
+    device, dtype = form.weight.device, form.weight.dtype
+    x = torch.randn(batch, *form.geometry.input, device=device, dtype=dtype)
+    rows, runs = [], []
+    for name, geometry, run in _forms(layer, form, x):
+        rows.append(_count(name, geometry, form, batch))
+        runs.append(run)
+    times = _measure([run for run in runs if run is not None], device)
+    timed = iter(times.T)
+    return Comparison(
+        str(form.geometry),
+        form.geometry.input,
+        form.geometry.output,
+        batch,
+        str(device),
+        torch.get_num_threads(),
+        len(times),
+        tuple(
+            row if run is None else _with_times(row, next(timed))
+            for row, run in zip(rows, runs, strict=True)
+        ),
+    )
+
+
+def _forms(layer: nn.Module, form: Form, x: Tensor) -> Iterator[tuple[str, Geometry, Run | None]]:
+    """Yield the name of each form, what it connects, and a call; None for those too large."""
+    grids = form.geometry.input, form.geometry.output
+    source = layer if form.geometry.kind == "transposed" else build(form)
+    for kind in ("dense", "local", "convolution"):
+        if kind == "convolution" and not form.geometry.axes:
+            continue
+        geometry = target(form.geometry, kind)
+        weights = math.prod(geometry.weight_shape)
+        if weights > max(MOST_WEIGHTS, math.prod(form.geometry.weight_shape)):
+            yield kind, geometry, None
+            continue
+        try:
+            module = convert(source, kind, *grids)
+        except NotConvertible:
+            continue
+        geometry = read(module, *grids).geometry
+        if kind == "dense":
+            yield kind, geometry, _call(module, x.flatten(1))
+        elif kind == "local":
+            yield kind, geometry, _call(module, x)
+        else:
+            yield from _convolutions(module, geometry, x)
+
+
+def _convolutions(
+    module: nn.Module, geometry: Geometry, x: Tensor
+) -> Iterator[tuple[str, Geometry, Run | None]]:
+    """Yield the layouts of a convolution, and what else a pointwise one is."""
+    rank = len(geometry.axes)
+    yield "convolution, channels first", geometry, _call(module, x)
+    if rank in MEMORY_FORMATS:
+        last: dict[str, Any] = {"memory_format": MEMORY_FORMATS[rank]}
+        copied = convert(module, "convolution", geometry.input).to(**last)
+        yield "convolution, channels last", geometry, _call(copied, x.to(**last))
+    if geometry.kind == "pointwise" and geometry.groups == 1:
+        linear = convert(module, "linear", geometry.input)
+        yield "linear, channels last", geometry, _call(linear, x.movedim(1, -1).contiguous())
+        yield "batched matmul, channels first", geometry, _matmul(linear, x.flatten(2))
+
+
+def _call(module: nn.Module, x: Tensor) -> Run:
+    def run() -> Tensor:
+        y: Tensor = module(x)
+        return y
+
+    return run
+
+
+def _matmul(linear: nn.Module, x: Tensor) -> Run:
+    weight, bias = linear.get_parameter("weight"), linear._parameters["bias"]
+
+    def run() -> Tensor:
+        y = weight @ x
+        return y if bias is None else y + bias[:, None]
+
+    return run
+
+
+def _count(name: str, geometry: Geometry, source: Form, batch: int) -> FormRow:
+    weights, taps = math.prod(geometry.weight_shape), math.prod(geometry.kernel)
+    outputs, inputs = math.prod(geometry.output), math.prod(geometry.input)
+    biases = 0 if source.bias is None else math.prod(geometry.bias_shape)
+    per_output = taps * (geometry.input[0] // geometry.groups)
+    return FormRow(
+        name,
+        weights,
+        2 * batch * outputs * per_output,
+        (weights + biases + batch * (inputs + outputs)) * source.weight.element_size(),
+        _sizes(geometry),
+        weights == math.prod(source.geometry.weight_shape),
+    )
+
+
+def _sizes(geometry: Geometry) -> str:
+    if not geometry.shared:
+        return "×".join(map(str, geometry.input[1:])) + " only" if geometry.axes else "one"
+    spans = [a.dilation * (a.kernel - 1) + 1 - a.before - a.after for a in geometry.axes]
+    least = [max(1, span) for span in spans]
+    return "any" if set(least) == {1} else "from " + "×".join(map(str, least))
+
+
+def _measure(runs: Sequence[Run], device: torch.device) -> np.ndarray:
+    """Return the seconds of every run [rounds, runs]; they take turns, so that drift hits all."""
+    times: list[list[float]] = []
+    with torch.no_grad():
+        for run in runs:
+            run()
+        end = time.perf_counter() + SECONDS
+        while len(times) < LEAST_ROUNDS or (len(times) < MOST_ROUNDS and time.perf_counter() < end):
+            times.append([_seconds(run, device) for run in runs])
+    return np.array(times)
+
+
+def _seconds(run: Run, device: torch.device) -> float:
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
+    start = time.perf_counter()
+    run()
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
+    return time.perf_counter() - start
+
+
+def _with_times(row: FormRow, seconds: np.ndarray) -> FormRow:
+    first, median, third = (float(t) for t in np.quantile(seconds, (0.25, 0.5, 0.75)))
+    return replace(row, seconds=median, spread=(first, third))
