@@ -1,10 +1,14 @@
 """Settings that all tests share."""
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+
+CHROMIUM = Path("/usr/bin/chromium")
 
 # Drawn cases are the same on every run, so that a red CI is red on everybody's machine.
 COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
@@ -23,3 +27,19 @@ def one_thread() -> None:
 def seeded() -> None:
     """Weights and images are the same on every run."""
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Debian's Chromium; without it page tests are skipped, in CI they fail."""
+    if not CHROMIUM.exists() and shutil.which("chromium") is None:
+        reason = "no chromium: apt install chromium"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        path = str(CHROMIUM) if CHROMIUM.exists() else shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()

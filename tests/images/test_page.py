@@ -1,9 +1,6 @@
 """The page in a real browser: what is seen under the pointer, the controls, no errors."""
 
-import os
 import re
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +9,6 @@ from PIL import Image
 from onebyone.errors import InputError
 from onebyone.images import Box, save_html
 
-CHROMIUM = Path("/usr/bin/chromium")
 LOCAL = ("file:", "data:", "blob:")
 CLASSES = ["cat", "dog", "background"]
 # Windows of 8 × 12 pixels, one every 4: 5 × 4 windows on 24 × 24 pixels.
@@ -23,21 +19,6 @@ SCORES[:, 1, 2] = [0.7, 0.2, 0.1]
 SCORES[:, 3, 0] = [0.25, 0.75, 0.0]
 SCORES[:, 4, 3] = np.nan
 IMAGE = np.linspace(0, 1, 24 * 24).reshape(24, 24)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM.exists() and shutil.which("chromium") is None:
-        reason = "no chromium: apt install chromium"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        path = str(CHROMIUM) if CHROMIUM.exists() else shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

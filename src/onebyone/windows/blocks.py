@@ -174,9 +174,8 @@ class _Reader:
             yield _Piece(Part.SHARED, 0, axis.length)
             return
         inside = [run for run in self.runs[k] if run[0] >= 0] or [self._nearest(k)]
-        for first, count, step in inside:
-            lo, hi = (first, first + count) if step > 0 else (first - count + 1, first + 1)
-            yield from _split(axis, lo, hi)
+        for run in inside:
+            yield from _split(axis, run)
 
     def _nearest(self, k: int) -> tuple[int, int, int]:
         """A position to take the shape from, where all that is asked for is padding."""
@@ -206,10 +205,8 @@ class _Reader:
         self, k: int, rest: Parts, found: dict[Part, fx.Node], run: tuple[int, int, int]
     ) -> fx.Node:
         axis, dim = self.value.axes[k], self.value.layout.dims[k]
-        first, count, step = run
-        lo, hi = (first, first + count) if step > 0 else (first - count + 1, first + 1)
         tensors = []
-        for piece in _split(axis, lo, hi):
+        for piece in _split(axis, run):
             block = found[piece.part]
             if piece.part is Part.SHARED:
                 tensors.append(self._gather(k, rest, block, piece.lo, piece.hi))
@@ -219,7 +216,7 @@ class _Reader:
                     self._cut(block, dim, piece.lo - start, piece.hi - piece.lo, stop - start)
                 )
         x = self.build.cat(tensors, dim)
-        return self.build.call(aten.flip.default, x, [dim]) if step < 0 else x
+        return self.build.call(aten.flip.default, x, [dim]) if run[2] < 0 else x
 
     def _gather(self, k: int, rest: Parts, block: fx.Node, lo: int, hi: int) -> fx.Node:
         """Positions [lo, hi) of every window from the lattice; the windows go to the batch."""
@@ -282,7 +279,10 @@ class _Piece:
     hi: int
 
 
-def _split(axis: Axis, lo: int, hi: int) -> Iterator[_Piece]:
+def _split(axis: Axis, run: tuple[int, int, int]) -> Iterator[_Piece]:
+    """The pieces of a run (first, count, step), in order of position."""
+    first, count, step = run
+    lo, hi = (first, first + count) if step > 0 else (first - count + 1, first + 1)
     for part in axis.parts:
         start, stop = axis.positions(part)
         if max(lo, start) < min(hi, stop):
