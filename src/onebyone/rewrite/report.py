@@ -1,0 +1,147 @@
+"""What a rewrite did to each layer, and what the check of the result found."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer that could be meant.
+
+    Attributes:
+        name: of the module, node or tensor.
+        operator: as its file or module calls it.
+        shape: of its weight, before.
+        became: the new operator and its name; empty where the layer was left as it was.
+        reason: why it was left; empty where it was rewritten.
+    """
+
+    name: str
+    operator: str
+    shape: tuple[int, ...]
+    became: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Transposes and reshapes that the rewrite brought in.
+
+    Attributes:
+        added: beside the rewritten layers.
+        cancelled: against one another.
+        left: in the result.
+    """
+
+    added: int = 0
+    cancelled: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One kind of check of the result.
+
+    Attributes:
+        name: "structure", "integers" or "numbers".
+        passed: whether nothing spoke against equality.
+        detail: what was compared and found, in one line; the first fault where there is one.
+    """
+
+    name: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was rewritten, what was left and why, and the checks.
+
+    Attributes:
+        to: "convolution" or "linear".
+        layout: of the convolutions.
+        rows: one for each layer that could be meant.
+        bytes_before: of the model or file given.
+        bytes_after: of the result.
+        moves: transposes and reshapes that came with it.
+        checks: empty where none was asked for.
+    """
+
+    to: str
+    layout: str
+    rows: tuple[Row, ...]
+    bytes_before: int
+    bytes_after: int
+    moves: Moves = Moves()
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def rewritten(self) -> list[Row]:
+        """The layers that were rewritten."""
+        return [row for row in self.rows if row.became]
+
+    @property
+    def left(self) -> list[Row]:
+        """The layers that were left as they were."""
+        return [row for row in self.rows if not row.became]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check speaks against the result."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def summary(self) -> str:
+        """The figures in one line."""
+        return (
+            f"{len(self.rewritten)} of {len(self.rows)} layers rewritten to {self.to}, "
+            f"{self.bytes_before:,} bytes before, {self.bytes_after:,} after; transposes and "
+            f"reshapes: {self.moves.added} added, {self.moves.cancelled} cancelled, "
+            f"{self.moves.left} left"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain numbers, strings, lists and dicts."""
+        return {**asdict(self), "passed": self.passed}
+
+    def __rich__(self) -> Group:
+        """The summary, a row for each layer, a line for each check."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for name in ("layer", "operator", "weight", "became, or why not"):
+            table.add_column(name, overflow="fold")
+        for row in self.rows:
+            table.add_row(row.name, row.operator, _by(row.shape), row.became or row.reason)
+        checks = [
+            Text(f"{check.name}: {'equal' if check.passed else 'NOT EQUAL'}; {check.detail}")
+            for check in self.checks
+        ]
+        return Group(Text(self.summary, style="bold"), *([table] if self.rows else []), *checks)
+
+    def __str__(self) -> str:
+        console = Console(width=120, color_system=None)
+        with console.capture() as capture:
+            console.print(self)
+        return capture.get()
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """The result of a rewrite.
+
+    Attributes:
+        model: the module or exported program, or the path of the file written.
+        report: what was done.
+    """
+
+    model: Any
+    report: Report
+
+
+def _by(sizes: Sequence[int]) -> str:
+    return "×".join(map(str, sizes))
