@@ -5,8 +5,9 @@ along an edge axis it is the positions of that part, and the windows are in the 
 order image, first axis, second axis, third.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -53,7 +54,12 @@ class Windowed:
 
     axes: tuple[Axis, ...]
     layout: Layout
-    blocks: Mapping[Parts, fx.Node]
+    blocks: dict[Parts, fx.Node]
+
+    @property
+    def parts(self) -> Iterator[Parts]:
+        """The products of parts that are not empty."""
+        return product(*(axis.parts for axis in self.axes))
 
 
 @dataclass(frozen=True)
@@ -143,8 +149,8 @@ class _Reader:
         axes = self.value.axes
         wanted = [{piece.part for piece in self._pieces(k)} for k in range(len(axes))]
         tensors = {
-            parts: block
-            for parts, block in self.value.blocks.items()
+            parts: self.value.blocks[parts]
+            for parts in self.value.parts
             if all(part in wanted[k] for k, part in enumerate(parts))
         }
         for k in range(len(axes)):
@@ -188,22 +194,18 @@ class _Reader:
         if isinstance(request, Lattice):
             start = request.start + axis.origin
             return self._cut(found[Part.SHARED], dim, start, request.length, axis.length)
-        runs = self.runs[k]
-        inside = [run for run in runs if run[0] >= 0]
-        if not inside:
-            x = self._run(k, rest, found, self._nearest(k))
-            return self._pad(x, dim, runs[0][1], -1)
-        tensors = [self._run(k, rest, found, run) for run in inside]
-        # Padding goes to the outer pieces before they are joined: the long middle is copied once.
-        if runs[0][0] < 0:
-            tensors[0] = self._pad(tensors[0], dim, runs[0][1], 0)
-        if runs[-1][0] < 0:
-            tensors[-1] = self._pad(tensors[-1], dim, 0, runs[-1][1])
-        return self.build.cat(tensors, dim)
+        inside = [run for run in self.runs[k] if run[0] >= 0] or [self._nearest(k)]
+        tensors = {run: self._run(k, rest, found, run) for run in inside}
+        joined = []
+        for run in self.runs[k]:
+            # Padding is joined like any piece, so that every number is copied once.
+            joined += tensors.get(run) or [self._outside(tensors[inside[0]][0], dim)] * run[1]
+        return self.build.cat(joined, dim)
 
     def _run(
         self, k: int, rest: Parts, found: dict[Part, fx.Node], run: tuple[int, int, int]
-    ) -> fx.Node:
+    ) -> list[fx.Node]:
+        """The tensors that hold a run of positions, in its order."""
         axis, dim = self.value.axes[k], self.value.layout.dims[k]
         tensors = []
         for piece in _split(axis, run):
@@ -215,8 +217,15 @@ class _Reader:
                 tensors.append(
                     self._cut(block, dim, piece.lo - start, piece.hi - piece.lo, stop - start)
                 )
-        x = self.build.cat(tensors, dim)
-        return self.build.call(aten.flip.default, x, [dim]) if run[2] < 0 else x
+        if run[2] > 0:
+            return tensors
+        return [self.build.call(aten.flip.default, x, [dim]) for x in reversed(tensors)]
+
+    def _outside(self, x: fx.Node, dim: int) -> fx.Node:
+        """One position of padding beside a tensor."""
+        return self.build.call(
+            aten.full_like.default, self.build.cut(x, dim, 0, 1), self.fill.value
+        )
 
     def _gather(self, k: int, rest: Parts, block: fx.Node, lo: int, hi: int) -> fx.Node:
         """Positions [lo, hi) of every window from the lattice; the windows go to the batch."""
@@ -264,10 +273,6 @@ class _Reader:
 
     def _cut(self, x: fx.Node, dim: int, start: int, length: int, full: int) -> fx.Node:
         return x if (start, length) == (0, full) else self.build.cut(x, dim, start, start + length)
-
-    def _pad(self, x: fx.Node, dim: int, before: int, behind: int) -> fx.Node:
-        pads = [0, 0] * (len(self.value.layout.shape) - dim) + [before, behind]
-        return self.build.call(aten.constant_pad_nd.default, x, pads, self.fill.value)
 
 
 @dataclass(frozen=True)

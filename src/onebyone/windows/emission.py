@@ -1,7 +1,16 @@
-"""Writing the graph of all windows: steps on blocks, the rest on the batch of windows."""
+"""Writing the graph of all windows, level by level.
+
+What windows share along the first axis is written once for all of them. What belongs to windows
+along the first axis, and is shared along the second, is a graph of its own that runs for some of
+these windows at a time; and so on for each axis. The last level has what belongs to single
+windows: the corners of every map, and all that comes after sharing has ended.
+"""
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -10,13 +19,11 @@ from torch import fx
 
 from onebyone.graphs.aten import aten, value_of
 from onebyone.windows.axis import Part
-from onebyone.windows.blocks import Builder, Windowed
+from onebyone.windows.blocks import Builder, Layout, Parts, Windowed
 from onebyone.windows.cut import Sharing
 from onebyone.windows.lowering import Lowered, is_size
-
-# Numbers in the largest value of what runs on windows at a time, 16 MiB in single precision: with
-# all windows at once EfficientNet took 1.4 times as long, with fewer no less.
-_CACHED = 2**22
+from onebyone.windows.memory import Axes, at_a_time, by_window, depth, for_some
+from onebyone.windows.steps import Step
 
 
 def emit(lowered: Lowered, sharing: Sharing) -> fx.GraphModule:
@@ -30,17 +37,15 @@ def emit(lowered: Lowered, sharing: Sharing) -> fx.GraphModule:
         A module that takes an image [B, C, *size] and gives each leaf of the network's output as
         [B, ..., *grid]. Parameters are those of the live network.
     """
-    graph = fx.Graph()
-    emission = _Emission(graph, lowered, sharing)
-    graph.output(tuple(emission.result(leaf) for leaf in lowered.captured.results))
-    return _module(graph, lowered, **emission.children)
-
-
-def _module(graph: fx.Graph, lowered: Lowered, **children: Any) -> fx.GraphModule:
-    # Sizes that only crops need are dead in the other graph.
-    graph.eliminate_dead_code(is_impure_node=lambda node: node.op in ("placeholder", "output"))
-    captured = lowered.captured
-    return module_of(graph, model=captured.model, constants=captured.constants, **children)
+    level = _Level(lowered, sharing.axes, 0)
+    image = level.graph.placeholder("image")
+    layout, axes = lowered.layout, sharing.axes[lowered.captured.image]
+    for axis, dim in zip(axes, layout.dims, strict=True):
+        if axis.extent is None:  # pixels behind the last window are in no crop
+            image = level.build.cut(image, dim, 0, axis.length)
+    whole = {(Part.SHARED,) * len(axes): image}
+    level.values[lowered.captured.image] = Windowed(axes, layout, whole)
+    return level.module(lowered.captured.results)
 
 
 def module_of(graph: fx.Graph, **children: Any) -> fx.GraphModule:
@@ -52,148 +57,190 @@ def module_of(graph: fx.Graph, **children: Any) -> fx.GraphModule:
     return module
 
 
-class _Copies:
-    """Captured nodes in an emitted graph: those that are the same for every window, and others."""
+class _Blocks(dict[Parts, fx.Node]):
+    """The blocks that a level has written; those of earlier levels are received when read."""
 
-    def __init__(self, graph: fx.Graph, lowered: Lowered, batch: fx.Node) -> None:
-        self.graph, self.lowered, self.batch = graph, lowered, batch
-        self.found: dict[fx.Node, fx.Node] = {}
+    def __init__(self, receive: Callable[[Parts], fx.Node]) -> None:
+        super().__init__()
+        self.receive = receive
 
-    def __call__(self, node: fx.Node) -> fx.Node:
-        """What has become of a node; one that no window changes is copied when first read."""
-        if node not in self.found:
-            is_batch = is_size(node) and node.target is aten.sym_size.int
-            self.found[node] = self.batch if is_batch else self.graph.node_copy(node, self)
-        return self.found[node]
+    def __missing__(self, parts: Parts) -> fx.Node:
+        self[parts] = self.receive(parts)
+        return self[parts]
 
 
-class _Emission:
-    """The state of one emission: which captured node has become what."""
+class _Level:
+    """One level being written: the graph that runs for some windows along each earlier axis."""
 
-    def __init__(self, graph: fx.Graph, lowered: Lowered, sharing: Sharing) -> None:
-        self.graph, self.lowered, self.sharing = graph, lowered, sharing
-        captured = lowered.captured
-        self.grid = tuple(axis.m for axis in sharing.axes[captured.image])
-        image = graph.placeholder("image")
-        self.images = graph.call_function(aten.sym_size.int, (image, 0))
-        total = graph.call_function(operator.mul, (self.images, prod(self.grid)))
-        self.copies = _Copies(graph, lowered, total)
-        self.build = Builder(graph, captured.constants, self.copies)
-        self.blocks = {captured.image: self._trimmed(image)}
-        for node, step in lowered.steps.items():
-            if is_shared(sharing, node):
-                inputs = [self.blocks[source] for source in step.sources]
-                self.blocks[node] = step.emit(self.build, inputs, sharing.axes[node])
-        self.children: dict[str, fx.GraphModule] = {}
+    def __init__(self, lowered: Lowered, axes: Mapping[fx.Node, Axes], level: int) -> None:
+        self.lowered, self.axes, self.level = lowered, axes, level
+        self.rank = len(lowered.layout.dims)
+        self.grid = tuple(axis.m for axis in axes[lowered.captured.image])
+        self.alone = by_window(lowered, axes)
+        self.graph = fx.Graph()
+        self.build = Builder(self.graph, lowered.captured.constants, self.copy)
+        self.values: dict[fx.Node, Windowed] = {}
         self.windows: dict[fx.Node, fx.Node] = {}
-        self._tail([n for n in captured.graph.nodes if n in lowered.dependent - self.blocks.keys()])
+        self.copies: dict[fx.Node, fx.Node] = {}
+        self.received: dict[tuple[fx.Node, Parts], fx.Node] = {}
+        self.children: dict[str, fx.GraphModule] = {}
 
-    def _trimmed(self, image: fx.Node) -> Windowed:
-        """The image without the pixels behind the last window, which are in no crop."""
-        axes, layout = self.sharing.axes[self.lowered.captured.image], self.lowered.layout
-        for axis, dim in zip(axes, layout.dims, strict=True):
-            if axis.extent is None:
-                image = self.build.cut(image, dim, 0, axis.length)
-        return Windowed(axes, layout, {(Part.SHARED,) * len(axes): image})
-
-    def _tail(self, nodes: list[fx.Node]) -> None:
-        """Run what is not shared on the batch of windows, some of them at a time."""
-        if not nodes:
-            return
-        inside = set(nodes)
-        needed = [n for n in self.blocks if not inside.isdisjoint(n.users)]
-        ends = [n for n in nodes if n in self.lowered.captured.results]
-        inputs = [self._for_windows(n) for n in needed]
-        self.children["tail"] = _tail_module(self.lowered, needed, nodes, ends)
-        windows = prod(self.grid)
-        step = -(-windows // -(-windows // at_a_time(self.lowered, nodes)))  # pieces of one size
-        parts = []
-        for first in range(0, windows, step):
-            part = [self._rows(x, first, step) for x in inputs]
-            parts.append(self.graph.call_module("tail", tuple(part)))
-        for place, end in enumerate(ends):
-            leaves = [self.build.call(operator.getitem, part, place) for part in parts]
-            self.windows[end] = self.build.cat(leaves, 0)
-
-    def _rows(self, x: fx.Node, first: int, count: int) -> fx.Node:
-        """Some of the batch of windows, `count` for each image."""
-        if count >= prod(self.grid):
-            return x
-        start, stop = (
-            self.build.call(operator.mul, self.images, i) for i in (first, first + count)
+    def module(self, leaves: Sequence[Any]) -> fx.GraphModule:
+        """The level as a module that gives these leaves of the network's output."""
+        for node, step in self.lowered.steps.items():
+            self._run(node, step)
+        if self.level == self.rank:
+            self._run_alone()
+        later = dict.fromkeys(leaf for leaf in leaves if self._is_later(leaf))
+        found = dict(zip(later, self._next_level(tuple(later)), strict=True))
+        self.graph.output(
+            tuple(found[leaf] if leaf in found else self._result(leaf) for leaf in leaves)
         )
-        return self.build.call(aten.slice.Tensor, x, 0, start, stop)
+        # Sizes that only crops need are dead here.
+        self.graph.eliminate_dead_code(lambda node: node.op in ("placeholder", "output"))
+        captured = self.lowered.captured
+        return module_of(
+            self.graph, model=captured.model, constants=captured.constants, **self.children
+        )
 
-    def _for_windows(self, node: fx.Node) -> fx.Node:
+    def copy(self, node: fx.Node) -> fx.Node:
+        """What has become of a captured node that is the same for every window."""
+        if node not in self.copies:
+            self.copies[node] = self._copied(node)
+        return self.copies[node]
+
+    def _copied(self, node: fx.Node) -> fx.Node:
+        if is_size(node) and node.target is aten.sym_size.int:
+            first = next(iter(self.windows), self.lowered.captured.image)
+            return self.build.call(aten.sym_size.int, self._on_windows(first), 0)
+        if self.level and node.op == "call_function" and _is_constant(node):
+            return self._receive(node, ())
+        return self.graph.node_copy(node, self.copy)
+
+    def _receive(self, node: fx.Node, parts: Parts) -> fx.Node:
+        """A block of an earlier level; a value that is the same for every window has no parts."""
+        last = next(reversed(self.received.values()), None)
+        with self.graph.inserting_after(last):
+            name = f"block{len(self.received)}"
+            self.received[node, parts] = self.graph.placeholder(name)
+        return self.received[node, parts]
+
+    def _value(self, node: fx.Node) -> Windowed:
+        if node not in self.values:
+            blocks = _Blocks(partial(self._receive, node))
+            self.values[node] = Windowed(self.axes[node], self._layout(node), blocks)
+        return self.values[node]
+
+    def _layout(self, node: fx.Node) -> Layout:
+        lowered = self.lowered
+        return lowered.layout if node is lowered.captured.image else lowered.steps[node].layout
+
+    def _run(self, node: fx.Node, step: Step) -> None:
+        """Write the blocks of a step that belong to this level."""
+        alone = node in self.alone
+        if not self._is_shared(node) or (alone and self.level < self.rank):
+            return
+        value = self._value(node)
+        inputs = [self._value(source) for source in step.sources]
+        for parts in value.parts:
+            if alone or depth(parts) == self.level:
+                value.blocks[parts] = step.block(self.build, inputs, value.axes, parts)
+
+    def _is_shared(self, node: fx.Node) -> bool:
+        return any(axis.shared for axis in self.axes.get(node, ()))
+
+    def _run_alone(self) -> None:
+        """Run what is not shared on the batch of windows."""
+        captured, dependent = self.lowered.captured, self.lowered.dependent
+        nodes = [n for n in captured.graph.nodes if n in dependent and not self._is_shared(n)]
+        inside = set(nodes)
+        for node in self.axes:
+            if self._is_shared(node) and not inside.isdisjoint(node.users):
+                self._on_windows(node)
+        for node in nodes:
+            self.windows[node] = self.graph.node_copy(node, self._on_windows)
+
+    def _on_windows(self, node: fx.Node) -> fx.Node:
+        """A captured node's value as the network computes it, on the batch of windows."""
         if node not in self.lowered.dependent:
-            return self.copies(node)
+            return self.copy(node)
         if node not in self.windows:
-            self.windows[node] = self.build.windows(self.blocks[node])
+            self.windows[node] = self.build.windows(self._value(node))
         return self.windows[node]
 
-    def result(self, leaf: Any) -> Any:
+    def _is_later(self, leaf: Any) -> bool:
+        """Whether a leaf of the output needs a later level."""
+        if not _is_tensor(leaf) or self.level == self.rank:
+            return False
+        parts = self._value(leaf).parts if self._is_shared(leaf) else ()
+        return leaf in self.alone or any(depth(found) > self.level for found in parts)
+
+    def _next_level(self, leaves: tuple[fx.Node, ...]) -> list[fx.Node]:
+        """Run the next level for some windows along this level's axis at a time."""
+        if not leaves:
+            return []
+        k, windows = self.level, self.grid[self.level]
+        pieces = -(-windows // at_a_time(self.lowered, self.axes, k))
+        levels: dict[int, _Level] = {}
+        results = []
+        # Pieces of two sizes at most, so that two graphs serve them all.
+        for start, stop in pairwise(windows * piece // pieces for piece in range(pieces + 1)):
+            size = stop - start
+            if size not in levels:
+                axes = for_some(self.axes, k, size)
+                levels[size] = _Level(self.lowered, axes, k + 1)
+                self.children[f"some{size}"] = levels[size].module(leaves)
+            args = [self._some(*block, start, size) for block in levels[size].received]
+            results.append(self.graph.call_module(f"some{size}", tuple(args)))
+        return [
+            self.build.cat(
+                [self.build.call(operator.getitem, found, i) for found in results], k - self.rank
+            )
+            for i in range(len(leaves))
+        ]
+
+    def _some(self, node: fx.Node, parts: Parts, first: int, count: int) -> fx.Node:
+        """What a block holds of windows [first, first + count) along this level's axis."""
+        if not parts:
+            return self.copy(node)
+        k, value = self.level, self._value(node)
+        x, axis, build = value.blocks[parts], value.axes[k], self.build
+        if parts[k] is Part.SHARED:
+            start = axis.origin + first * axis.t
+            length = replace(axis.cropped(), m=count).length
+            if length == axis.length:
+                return x
+            return build.cut(x, value.layout.dims[k], start, start + length)
+        if count == axis.m:
+            return x
+        sizes = list(value.layout.shape)
+        for a, part, dim in zip(value.axes, parts, value.layout.dims, strict=True):
+            sizes[dim - 1] = a.places(part)
+        later = prod(
+            a.m
+            for a, part in zip(value.axes[k + 1 :], parts[k + 1 :], strict=True)
+            if part is not Part.SHARED
+        )
+        x = build.call(aten.reshape.default, x, [-1, axis.m, later, *sizes])
+        x = build.cut(x, 1, first, first + count)
+        return build.call(aten.reshape.default, x, [-1, *sizes])
+
+    def _result(self, leaf: Any) -> Any:
         """A leaf of the output as [B, ..., *grid]."""
-        if not isinstance(leaf, fx.Node) or not isinstance(value_of(leaf), torch.Tensor):
+        if not _is_tensor(leaf):
             return leaf
-        x, rank = self._for_windows(leaf), len(self.grid)
+        x = self._on_windows(leaf)
         rest = [int(size) for size in value_of(leaf).shape[1:]]
         x = self.build.call(aten.reshape.default, x, [-1, *self.grid, *rest])
-        order = [0, *range(1 + rank, 1 + rank + len(rest)), *range(1, 1 + rank)]
-        return self.build.call(aten.permute.default, x, order)
+        behind = range(1 + self.rank, 1 + self.rank + len(rest))
+        return self.build.call(aten.permute.default, x, [0, *behind, *range(1, 1 + self.rank)])
 
 
-def is_shared(sharing: Sharing, node: fx.Node) -> bool:
-    """Whether windows share anything of a node's value."""
-    return any(axis.shared for axis in sharing.axes.get(node, ()))
+def _is_tensor(leaf: Any) -> bool:
+    return isinstance(leaf, fx.Node) and isinstance(value_of(leaf), torch.Tensor)
 
 
-def at_a_time(lowered: Lowered, nodes: Iterable[fx.Node]) -> int:
-    """How many windows of one image the operators that share nothing are run on at a time.
-
-    Few enough for their values to stay in the processor's cache.
-    """
-    return max(1, _CACHED // max(lowered.elements[node] for node in nodes))
-
-
-def _tail_module(
-    lowered: Lowered, inputs: list[fx.Node], nodes: list[fx.Node], ends: list[fx.Node]
-) -> fx.GraphModule:
-    """Captured nodes, unchanged, on a batch of windows."""
-    graph = fx.Graph()
-    placeholders = [graph.placeholder(f"windows_{node.name}") for node in inputs]
-    copies = _Copies(graph, lowered, graph.call_function(aten.sym_size.int, (placeholders[0], 0)))
-    copies.found.update(zip(inputs, placeholders, strict=True))
-    for node in nodes:
-        copies(node)
-    graph.output(tuple(copies(end) for end in ends))
-    return _module(graph, lowered)
-
-
-def peak_elements(lowered: Lowered, sharing: Sharing) -> int:
-    """An estimate of the most numbers that are alive at once for one image.
-
-    While a step runs its inputs, its output and a copy of its inputs with their halo are alive.
-    """
-    windows = prod(axis.m for axis in sharing.axes[lowered.captured.image])
-    tail = [n for n in lowered.multiply_adds if not is_shared(sharing, n)]
-    some = min(windows, at_a_time(lowered, tail)) if tail else 0
-    nodes = [lowered.captured.image, *lowered.multiply_adds]
-    places = {node: place for place, node in enumerate(nodes)}
-    sizes = {n: _stored(lowered, sharing, n, windows, some) for n in nodes}
-    last = {n: max((places[user] for user in n.users if user in places), default=-1) for n in nodes}
-    alive = peak = 0
-    for place, node in enumerate(nodes):
-        alive += sizes[node]
-        read = [n for n in node.all_input_nodes if n in sizes]
-        peak = max(peak, alive + sum(sizes[n] for n in read))
-        alive -= sum(sizes[n] for n in {*read, node} if last[n] <= place)
-    return peak
-
-
-def _stored(lowered: Lowered, sharing: Sharing, node: fx.Node, windows: int, some: int) -> int:
-    if not is_shared(sharing, node):
-        kept = windows if node in lowered.captured.results else some
-        return lowered.elements[node] * kept
-    layout = lowered.layout if node is lowered.captured.image else lowered.steps[node].layout
-    channels = prod(layout.shape[d - 1] for d in layout.others)
-    return channels * prod(axis.size for axis in sharing.axes[node])
+def _is_constant(node: fx.Node) -> bool:
+    """Whether a value is a tensor of known sizes."""
+    value = value_of(node)
+    return isinstance(value, torch.Tensor) and all(isinstance(n, int) for n in value.shape)

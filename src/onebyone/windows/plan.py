@@ -15,8 +15,9 @@ from onebyone.graphs.aten import aten, value_of
 from onebyone.windows.axis import Axis
 from onebyone.windows.blocks import Builder
 from onebyone.windows.cut import Sharing, share
-from onebyone.windows.emission import emit, module_of, peak_elements
+from onebyone.windows.emission import emit, module_of
 from onebyone.windows.lowering import Lowered
+from onebyone.windows.memory import peak_elements
 
 # Larger bands recompute less where they meet; this much fits the machines that people have.
 DEFAULT_MEMORY = 2 * 2**30
@@ -171,7 +172,7 @@ def _bytes(lowered: Lowered, geometry: Geometry, grid: Sequence[int]) -> int:
         Axis.of_image(h, s, m)
         for h, s, m in zip(geometry.window[1:], geometry.stride, grid, strict=True)
     )
-    return peak_elements(lowered, share(lowered, axes))
+    return peak_elements(lowered, share(lowered, axes).axes)
 
 
 def _joined(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from functools import partial, reduce
 from typing import Any
 
 from torch import fx
@@ -86,20 +86,10 @@ class Step:
         """The same for one window by itself, which has n positions before the step."""
         return self.movers[k].unit(n, self.layout.positions[k])
 
-    def emit(self, build: Builder, inputs: list[Windowed], axes: tuple[Axis, ...]) -> Windowed:
-        """The output's blocks, one for each product of parts."""
-        return Windowed(
-            axes,
-            self.layout,
-            {
-                parts: self._block(build, inputs, axes, parts)
-                for parts in product(*(axis.parts for axis in axes))
-            },
-        )
-
-    def _block(
+    def block(
         self, build: Builder, inputs: list[Windowed], axes: tuple[Axis, ...], parts: Parts
     ) -> fx.Node:
+        """One block of the output."""
         readings = [
             tuple(
                 mover.reading(source, out, part)
@@ -164,16 +154,17 @@ class Reduction(WindowLevel):
         """One result."""
         return 1
 
-    def emit(self, build: Builder, inputs: list[Windowed], axes: tuple[Axis, ...]) -> Windowed:
-        """Reduce every block to one value for each window, and join them."""
+    def block(
+        self,
+        build: Builder,
+        inputs: list[Windowed],
+        axes: tuple[Axis, ...],  # noqa: ARG002 - one block of one value for each window
+        parts: Parts,  # noqa: ARG002
+    ) -> fx.Node:
+        """Every block of the input reduced to one value for each window, and joined."""
         (value,) = inputs
-        total: fx.Node | None = None
-        for parts in value.blocks:
-            share = self._share(build, value, parts)
-            total = share if total is None else build.call(self.combine, total, share)
-        assert total is not None
-        block = self.finish(build, total)
-        return Windowed(axes, self.layout, {(Part.SHARED,) * len(axes): block})
+        shares = (self._share(build, value, parts) for parts in value.parts)
+        return self.finish(build, reduce(partial(build.call, self.combine), shares))
 
     def _share(self, build: Builder, value: Windowed, parts: Parts) -> fx.Node:
         axes, layout = value.axes, value.layout
