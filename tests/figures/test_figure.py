@@ -83,7 +83,7 @@ def test_saves_svg_and_shows_in_a_notebook(tmp_path):
     figure.save(tmp_path / "answer.svg")
     assert (tmp_path / "answer.svg").read_text(encoding="utf-8") == figure.svg + "\n"
     assert figure._repr_svg_() == figure.svg
-    with pytest.raises(InputError, match=r"ends in \.svg or \.html"):
+    with pytest.raises(InputError, match=r"ends in \.html or \.svg or \.png"):
         figure.save(tmp_path / "answer.gif")
 
 

@@ -14,9 +14,12 @@ from onebyone.errors import InputError
 from onebyone.figures.canvas import CARD, FAINT, INK, LINE, MUTED, Canvas
 from onebyone.figures.interactive import page
 from onebyone.figures.panel import Panel, base_colors, draw_panel, panel_height, panel_width
+from onebyone.figures.png import to_png
+from onebyone.figures.svg import to_svg
 from onebyone.layers import LayerMatrix, convert, equal, matrix
 
 MARGIN, BETWEEN, FOOTER = 28.0, 54.0, 84.0
+STILLS = (".svg", ".png")
 LARGEST = 64
 """The most inputs and outputs that a still picture shows."""
 
@@ -39,15 +42,28 @@ class Figure:
 
     @cached_property
     def svg(self) -> str:
-        """The still picture: the layer and the wider kinds that it equals, side by side.
+        """The still picture as SVG: the layer and the wider kinds that it equals, side by side.
 
         Raises:
             InputError: the layer has more than LARGEST inputs or outputs.
         """
+        return to_svg(self._still)
+
+    @cached_property
+    def png(self) -> bytes:
+        """The still picture as a PNG file, twice as large as the SVG says.
+
+        Raises:
+            InputError: the layer has more than LARGEST inputs or outputs.
+        """
+        return to_png(self._still)
+
+    @cached_property
+    def _still(self) -> Canvas:
         if max(self.matrix.shape) > LARGEST:
             rows, columns = self.matrix.shape
             raise InputError(
-                f"input={self.matrix.form.geometry.input}: an .svg shows up to {LARGEST} inputs "
+                f"input={self.matrix.form.geometry.input}: a still shows up to {LARGEST} inputs "
                 f"and outputs, not {columns} and {rows}; save an .html"
             )
         return _still(self.layer, self.matrix)
@@ -62,16 +78,19 @@ class Figure:
         return page(self.matrix)
 
     def save(self, path: str | Path) -> None:
-        """Write the still picture to an .svg file or the interactive one to an .html file.
+        """Write the still picture to an .svg or .png file, or the interactive one to .html.
 
         Raises:
             InputError: the name ends otherwise, or the layer is too large for the picture.
         """
         path = Path(path)
-        if path.suffix not in (".svg", ".html"):
-            raise InputError(f"path={str(path)!r}: give a name that ends in .svg or .html")
-        text = self.svg + "\n" if path.suffix == ".svg" else self.html
-        path.write_text(text, encoding="utf-8")
+        match suffix_of(path, (".html", *STILLS)):
+            case ".html":
+                path.write_text(self.html, encoding="utf-8")
+            case ".svg":
+                path.write_text(self.svg + "\n", encoding="utf-8")
+            case _:
+                path.write_bytes(self.png)
 
     def _repr_html_(self) -> str:
         return (
@@ -101,7 +120,18 @@ def explain(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None
     return Figure(layer, own)
 
 
-def _still(layer: nn.Module, own: LayerMatrix) -> str:
+def suffix_of(path: Path, known: Sequence[str]) -> str:
+    """Return how a name ends.
+
+    Raises:
+        InputError: in no known way.
+    """
+    if path.suffix not in known:
+        raise InputError(f"path={str(path)!r}: give a name that ends in {' or '.join(known)}")
+    return path.suffix
+
+
+def _still(layer: nn.Module, own: LayerMatrix) -> Canvas:
     forms = [own, *(_as_kind(layer, own, kind) for kind in _wider(own.form.geometry.kind))]
     reason, ring = _forbidden(layer, own)
     return _draw([_panel(form, own, ring) for form in forms], reason)
@@ -194,7 +224,7 @@ def _brief(values: Sequence[int]) -> str:
     return str(values[0]) if len(set(values)) == 1 else str(tuple(values))
 
 
-def _draw(panels: list[Panel], reason: str) -> str:
+def _draw(panels: list[Panel], reason: str) -> Canvas:
     widths = [panel_width(panel.matrix) for panel in panels]
     height = max(panel_height(panel.matrix) for panel in panels)
     width = 2 * MARGIN + sum(widths) + BETWEEN * (len(panels) - 1)
@@ -209,7 +239,7 @@ def _draw(panels: list[Panel], reason: str) -> str:
         x += own_width + BETWEEN
     if reason:
         _draw_footer(canvas, (width, total), reason, panels[0])
-    return canvas.to_svg()
+    return canvas
 
 
 def _draw_footer(canvas: Canvas, size: tuple[float, float], reason: str, own: Panel) -> None:
