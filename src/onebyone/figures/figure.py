@@ -13,6 +13,7 @@ from torch import nn
 from onebyone.errors import InputError
 from onebyone.figures.canvas import CARD, FAINT, INK, LINE, MUTED, Canvas
 from onebyone.figures.interactive import page
+from onebyone.figures.mlpconv import as_mlpconv
 from onebyone.figures.panel import Panel, base_colors, draw_panel, panel_height, panel_width
 from onebyone.figures.png import to_png
 from onebyone.figures.svg import to_svg
@@ -35,17 +36,25 @@ NUMBERS = dict(
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A picture of a layer, still and interactive; a notebook shows it by itself."""
+    """A picture of a layer, still and interactive; a notebook shows it by itself.
+
+    Attributes:
+        layer: the layer; of an mlpconv layer the first convolution.
+        matrix: of `layer`.
+        mixing: the 1×1 convolutions after it in an mlpconv layer, which only the interactive
+            picture shows.
+    """
 
     layer: nn.Module
     matrix: LayerMatrix
+    mixing: tuple[nn.Module, ...] = ()
 
     @cached_property
     def svg(self) -> str:
         """The still picture as SVG: the layer and the wider kinds that it equals, side by side.
 
         Raises:
-            InputError: the layer has more than LARGEST inputs or outputs.
+            InputError: the layer has more than LARGEST inputs or outputs, or is an mlpconv layer.
         """
         return to_svg(self._still)
 
@@ -54,12 +63,14 @@ class Figure:
         """The still picture as a PNG file, twice as large as the SVG says.
 
         Raises:
-            InputError: the layer has more than LARGEST inputs or outputs.
+            InputError: the layer has more than LARGEST inputs or outputs, or is an mlpconv layer.
         """
         return to_png(self._still)
 
     @cached_property
     def _still(self) -> Canvas:
+        if self.mixing:
+            raise InputError("layer: an mlpconv layer has no still picture; save an .html")
         if max(self.matrix.shape) > LARGEST:
             rows, columns = self.matrix.shape
             raise InputError(
@@ -75,7 +86,7 @@ class Figure:
         Raises:
             InputError: the layer has more weights than a page carries, or some not finite.
         """
-        return page(self.matrix)
+        return page(self.matrix, self.mixing)
 
     def save(self, path: str | Path) -> None:
         """Write the still picture to an .svg or .png file, or the interactive one to .html.
@@ -99,25 +110,28 @@ class Figure:
         )
 
     def _repr_svg_(self) -> str | None:
-        """The still, for viewers of notebooks that run no scripts; none where it is too large."""
-        return None if max(self.matrix.shape) > LARGEST else self.svg
+        """The still, for viewers of notebooks that run no scripts; none where there is none."""
+        large = max(self.matrix.shape) > LARGEST
+        return None if large or self.mixing else self.svg
 
 
 def explain(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None = None) -> Figure:
     """Return the picture of a layer and of the wider kinds that it equals.
 
     Args:
-        layer: a layer that `matrix` takes.
+        layer: a layer that `matrix` takes, or an mlpconv layer: a convolution and two 1×1
+            convolutions, a ReLU after each.
         input: the input grid (C, *space), spatial rank 0 to 2.
         output: the output grid (O, *space'); needed where a dense layer's outputs have a grid.
 
     Raises:
         InputError: the layer or a grid is unusable.
     """
+    layer, mixing = as_mlpconv(layer) or (layer, ())
     own = matrix(layer, input, output)
     if len(own.form.geometry.axes) > 2:
         raise InputError(f"input={tuple(input)}: explain draws grids of up to 2 axes")
-    return Figure(layer, own)
+    return Figure(layer, own, mixing)
 
 
 def suffix_of(path: Path, known: Sequence[str]) -> str:

@@ -1,6 +1,8 @@
 // Everything that stands for the same thing lights up together. Views register their elements by
-// key: o5 an output, i3 an input, c5,3 a connection, w1 a stored weight.
+// key: o5 an output, i3 an input, c5,3 a connection, w1 a stored weight; of an mlpconv h5 and z5
+// units, u1 and v1 weights.
 
+import { belongingAbove } from "onebyone/mlpconv";
 import { parse } from "onebyone/view";
 
 export class Links {
@@ -58,11 +60,15 @@ function belonging(view, key) {
   const uses = (row, column) => {
     const index = view.index(row, column);
     return (
-      index >= 0 && { o: row === at[0], i: column === at[0], w: index === at[0], c: false }[kind]
+      index >= 0 &&
+      ({ o: row === at[0], i: column === at[0], w: index === at[0] }[kind] ??
+        ("hz".includes(kind) && rows.has(row)))
     );
   };
+  const above = belongingAbove(view, { kind, at }, rows);
   const tests = {
-    o: (n) => rows.has(n),
+    ...above,
+    o: (n) => rows.has(n) || above.o(n),
     i: (n) => columns.has(n),
     w: (n) => weights.has(n),
     c: uses,
