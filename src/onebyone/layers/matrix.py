@@ -1,6 +1,7 @@
 """The matrix of a layer, built from S5: index patterns per axis, never unit vectors."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Int, Num
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import LinearOperator
-from torch import Tensor, nn
+from torch import Tensor, from_numpy, nn, sparse_csr_tensor
 
 from onebyone.errors import InputError
 from onebyone.layers.entries import Entries, channels, entries, index_type
@@ -94,6 +95,14 @@ class LayerMatrix:
     def toarray(self) -> Num[np.ndarray, "outputs inputs"]:
         """Return M as a dense array."""
         return np.asarray(self.weight.toarray())
+
+    def torch(self) -> Tensor:
+        """Return M as a sparse CSR tensor of PyTorch, which shares the memory of `weight`."""
+        m = self.weight
+        parts = [from_numpy(array) for array in (m.indptr, m.indices, m.data)]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
+            return sparse_csr_tensor(*parts, size=self.shape, check_invariants=False)
 
     def operator(self) -> LinearOperator:
         """Return M as a SciPy LinearOperator that never stores the matrix, for layers of any size.
