@@ -80,6 +80,15 @@ def test_compare(monkeypatch, capsys):
     assert "batched matmul" in " ".join(capsys.readouterr().out.split())
 
 
+def test_compare_draws_bars(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(comparison, "SECONDS", 0.0)
+    for name, begins in (("bars.svg", b"<svg "), ("bars.png", b"\x89PNG")):
+        assert main(["compare", "pointwise(2,3)", *GRID, "-o", str(tmp_path / name)]) == 0
+        assert (tmp_path / name).read_bytes().startswith(begins)
+        assert "batched matmul" in " ".join(capsys.readouterr().out.split())
+    assert len([*tmp_path.iterdir()]) == 2
+
+
 @pytest.mark.parametrize(
     ("spec", "layer"),
     [
@@ -125,6 +134,8 @@ def test_a_pointwise_matrix_and_a_local_weight(tmp_path, capsys):
         (["identify", "linear('names.safetensors')", *GRID], "holds other"),
         (["identify", "linear(8,4)", *GRID, "--tol", "-1"], "tol=-1"),
         (["compare", "linear(8,4)", *GRID, "--batch", "0"], "batch=0"),
+        (["compare", "linear(8,4)", *GRID, "-o", "bars.html"], "ends in .svg or .png"),
+        (["compare", "linear(8,4)", *GRID, "-o", "no/bars.svg"], "folder no does not exist"),
     ],
 )
 def test_bad_input_is_one_line_and_exits_with_2(tmp_path, monkeypatch, words, message, capsys):

@@ -54,7 +54,7 @@ def without_text(canvas: Canvas) -> Canvas:
     ],
 )
 def test_every_shape_is_where_chromium_draws_it(browser, layer, input):
-    canvas = without_text(explain(layer, input)._still)
+    canvas = without_text(explain(layer, input).still.canvas)
     size = (int(canvas.width) * SCALE, int(canvas.height) * SCALE)
     drawn = pixels(to_png(canvas))[: size[1], : size[0]]
     assert_alike(drawn, chromium(browser, to_svg(canvas), canvas.width, canvas.height))
@@ -99,6 +99,6 @@ def test_without_an_installed_font_all_signs_are_still_written(monkeypatch):
 def test_saves_a_png_twice_as_large_as_the_svg(tmp_path):
     figure = explain(nn.Conv2d(1, 1, 3, padding=1), (1, 4, 4))
     figure.save(tmp_path / "still.png")
-    still = figure._still
+    still = figure.still.canvas
     with Image.open(tmp_path / "still.png") as image:
         assert image.size == (round(still.width * SCALE), round(still.height * SCALE))

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,14 +18,26 @@ def compare(
     output: Output = None,
     batch: Annotated[int, typer.Option(help="Inputs in a batch.")] = 1,
     weights: Weights = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Draw the times as bars: .svg or .png.")
+    ] = None,
     as_json: Json = False,
     trust: Trust = False,
 ) -> None:
     """Count and time every form that a layer can take, and say which to take here."""
+    from onebyone.figures import bars
+    from onebyone.figures.still import STILLS, suffix_of
+    from onebyone.images.writing import check_target, replacing
     from onebyone.layers import compare as layers_compare
 
+    if out is not None:
+        suffix_of(out, STILLS)
+        check_target(out)
     module, grid, places = layer_on_grid(layer, weights, input, output, trust)
     found = layers_compare(module, grid, places, batch)
+    if out is not None:
+        with replacing(out) as beside:
+            bars(found).save(beside)
     if as_json:
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False))
     else:

@@ -45,7 +45,7 @@ def explain(
     """Draw a layer as convolution, fully connected layers per location, and one such layer."""
     from onebyone.demos.answer import INPUT, example
     from onebyone.figures import explain as draw
-    from onebyone.figures.figure import STILLS, suffix_of
+    from onebyone.figures.still import STILLS, suffix_of
     from onebyone.images.writing import check_target, replacing
 
     suffix_of(out, (".html", *STILLS))

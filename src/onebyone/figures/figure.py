@@ -15,12 +15,10 @@ from onebyone.figures.canvas import CARD, FAINT, INK, LINE, MUTED, Canvas
 from onebyone.figures.interactive import page
 from onebyone.figures.mlpconv import as_mlpconv
 from onebyone.figures.panel import Panel, base_colors, draw_panel, panel_height, panel_width
-from onebyone.figures.png import to_png
-from onebyone.figures.svg import to_svg
+from onebyone.figures.still import STILLS, Still, suffix_of
 from onebyone.layers import LayerMatrix, convert, equal, matrix
 
 MARGIN, BETWEEN, FOOTER = 28.0, 54.0, 84.0
-STILLS = (".svg", ".png")
 LARGEST = 64
 """The most inputs and outputs that a still picture shows."""
 
@@ -50,25 +48,12 @@ class Figure:
     mixing: tuple[nn.Module, ...] = ()
 
     @cached_property
-    def svg(self) -> str:
-        """The still picture as SVG: the layer and the wider kinds that it equals, side by side.
+    def still(self) -> Still:
+        """The still picture: the layer and the wider kinds that it equals, side by side.
 
         Raises:
             InputError: the layer has more than LARGEST inputs or outputs, or is an mlpconv layer.
         """
-        return to_svg(self._still)
-
-    @cached_property
-    def png(self) -> bytes:
-        """The still picture as a PNG file, twice as large as the SVG says.
-
-        Raises:
-            InputError: the layer has more than LARGEST inputs or outputs, or is an mlpconv layer.
-        """
-        return to_png(self._still)
-
-    @cached_property
-    def _still(self) -> Canvas:
         if self.mixing:
             raise InputError("layer: an mlpconv layer has no still picture; save an .html")
         if max(self.matrix.shape) > LARGEST:
@@ -77,7 +62,12 @@ class Figure:
                 f"input={self.matrix.form.geometry.input}: a still shows up to {LARGEST} inputs "
                 f"and outputs, not {columns} and {rows}; save an .html"
             )
-        return _still(self.layer, self.matrix)
+        return Still(_still(self.layer, self.matrix))
+
+    @property
+    def svg(self) -> str:
+        """The still picture as SVG text."""
+        return self.still.svg
 
     @cached_property
     def html(self) -> str:
@@ -95,13 +85,10 @@ class Figure:
             InputError: the name ends otherwise, or the layer is too large for the picture.
         """
         path = Path(path)
-        match suffix_of(path, (".html", *STILLS)):
-            case ".html":
-                path.write_text(self.html, encoding="utf-8")
-            case ".svg":
-                path.write_text(self.svg + "\n", encoding="utf-8")
-            case _:
-                path.write_bytes(self.png)
+        if suffix_of(path, (".html", *STILLS)) == ".html":
+            path.write_text(self.html, encoding="utf-8")
+        else:
+            self.still.save(path)
 
     def _repr_html_(self) -> str:
         return (
@@ -132,17 +119,6 @@ def explain(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None
     if len(own.form.geometry.axes) > 2:
         raise InputError(f"input={tuple(input)}: explain draws grids of up to 2 axes")
     return Figure(layer, own, mixing)
-
-
-def suffix_of(path: Path, known: Sequence[str]) -> str:
-    """Return how a name ends.
-
-    Raises:
-        InputError: in no known way.
-    """
-    if path.suffix not in known:
-        raise InputError(f"path={str(path)!r}: give a name that ends in {' or '.join(known)}")
-    return path.suffix
 
 
 def _still(layer: nn.Module, own: LayerMatrix) -> Canvas:

@@ -24,7 +24,7 @@ FONTS = {
     (False, True): ("Menlo-Regular", "consola", "DejaVuSansMono", "LiberationMono-Regular"),
 }
 """Fonts by (bold, of one width); the first one that is installed."""
-PLAIN = str.maketrans("×−", "x-")
+PLAIN = str.maketrans("×−µ", "x-u")
 """What the font that Pillow brings along lacks."""
 
 Color = tuple[int, ...]

@@ -116,13 +116,13 @@ class Comparison:
         table.add_column("")
         slowest = max(row.seconds or 0.0 for row in self.rows)
         for row in self.rows:
-            cells = [_si(n) for n in (row.weights, row.operations, row.bytes)]
+            cells = [si(n) for n in (row.weights, row.operations, row.bytes)]
             cells += [row.sizes, "yes" if row.trains_alike else "no"]
             if row.seconds is None or row.spread is None:
                 cells += ["too large"]
             else:
                 first, third = row.spread
-                cells += [f"{_si(row.seconds)}s ± {(third - first) / 2 / row.seconds:.0%}"]
+                cells += [f"{si(row.seconds)}s ± {(third - first) / 2 / row.seconds:.0%}"]
                 cells += ["█" * max(1, round(BAR * row.seconds / slowest))]
             table.add_row(row.form, *cells)
         return table
@@ -137,7 +137,7 @@ class Comparison:
         return capture.get()
 
 
-def _si(value: int | float) -> str:
+def si(value: int | float) -> str:
     """Write a number with three digits and the prefix of its thousands."""
     power = min(max(math.floor(math.log10(value)) // 3, -3), 4) if value else 0
     return f"{value / 1000**power:.3g} {('', 'k', 'M', 'G', 'T', 'n', 'µ', 'm')[power]}"

@@ -99,10 +99,10 @@ class LayerMatrix:
     def torch(self) -> Tensor:
         """Return M as a sparse CSR tensor of PyTorch, which shares the memory of `weight`."""
         m = self.weight
-        parts = [from_numpy(array) for array in (m.indptr, m.indices, m.data)]
+        crow, columns, values = map(from_numpy, (m.indptr, m.indices, m.data))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
-            return sparse_csr_tensor(*parts, size=self.shape, check_invariants=False)
+            return sparse_csr_tensor(crow, columns, values, size=self.shape, check_invariants=False)
 
     def operator(self) -> LinearOperator:
         """Return M as a SciPy LinearOperator that never stores the matrix, for layers of any size.
