@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from onebyone.errors import InputError
 from onebyone.layers.conversion import NotConvertible, convert
-from onebyone.layers.kinds import Form, Geometry, build
+from onebyone.layers.kinds import MEMORY_LIMIT, Form, Geometry, build
 from onebyone.layers.matrix import require_finite
 from onebyone.layers.nearest import target
 from onebyone.layers.reading import read
@@ -164,6 +164,12 @@ def compare(
     form = read(layer, input, output)
     require_finite(form)
     device, dtype = form.weight.device, form.weight.dtype
+    size = batch * math.prod(form.geometry.input) * form.weight.element_size()
+    if size > MEMORY_LIMIT:
+        raise InputError(
+            f"batch={batch}: such a batch of {form.geometry.input} takes {size:,} bytes; give a "
+            "smaller one"
+        )
     x = torch.randn(batch, *form.geometry.input, device=device, dtype=dtype)
     rows, runs = [], []
     for name, geometry, run in _forms(layer, form, x):

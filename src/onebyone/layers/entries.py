@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Int, Num
 
-from onebyone.layers.kinds import Geometry
+from onebyone.errors import InputError
+from onebyone.layers.kinds import MEMORY_LIMIT, Geometry
 
 PART = 2**18
 """Entries that are written for all output channels while they are in the processor's cache."""
@@ -63,6 +64,26 @@ class Entries:
 def index_type(entries: int, columns: int) -> type[np.integer]:
     """Return the smaller integer type that SciPy can index such a matrix with."""
     return np.int32 if max(entries, columns) <= np.iinfo(np.int32).max else np.int64
+
+
+def require_room(geometry: Geometry, value: int, remedy: str) -> None:
+    """Refuse a matrix that would take more than MEMORY_LIMIT bytes.
+
+    Args:
+        geometry: of the layer.
+        value: bytes of a weight.
+        remedy: what to do instead.
+
+    Raises:
+        InputError: the matrix is too large to store.
+    """
+    index = index_type(geometry.connections, math.prod(geometry.input))
+    size = geometry.connections * (np.dtype(index).itemsize + value)
+    if size > MEMORY_LIMIT:
+        raise InputError(
+            f"input={geometry.input}: the matrix of {geometry} has {geometry.connections:,} "
+            f"entries and would take {size:,} bytes; {remedy}"
+        )
 
 
 def channels(geometry: Geometry) -> Int[np.ndarray, "O channels_per_group"]:

@@ -13,8 +13,8 @@ from scipy.sparse.linalg import LinearOperator
 from torch import Tensor, from_numpy, nn, sparse_csr_tensor
 
 from onebyone.errors import InputError
-from onebyone.layers.entries import Entries, channels, entries, index_type
-from onebyone.layers.kinds import MEMORY_LIMIT, Form
+from onebyone.layers.entries import Entries, channels, entries, require_room
+from onebyone.layers.kinds import Form
 from onebyone.layers.operator import LayerOperator
 from onebyone.layers.reading import read
 
@@ -43,14 +43,8 @@ class LayerMatrix:
         Raises:
             InputError: the matrix would take more than MEMORY_LIMIT bytes.
         """
-        geometry = self.form.geometry
-        index = index_type(geometry.connections, self.shape[1])
-        size = geometry.connections * (np.dtype(index).itemsize + self.form.weight.element_size())
-        if size > MEMORY_LIMIT:
-            raise InputError(
-                f"input={geometry.input}: the matrix of this layer has {geometry.connections:,} "
-                f"entries and would take {size:,} bytes; use .operator(), which stores none"
-            )
+        geometry, value = self.form.geometry, self.form.weight.element_size()
+        require_room(geometry, value, "use .operator(), which stores none of it")
         return entries(geometry, self.order)
 
     @cached_property
