@@ -118,6 +118,11 @@ def explain(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None
     own = matrix(layer, input, output)
     if len(own.form.geometry.axes) > 2:
         raise InputError(f"input={tuple(input)}: explain draws grids of up to 2 axes")
+    if any(axis.spacing > 1 for axis in own.form.geometry.axes):
+        raise InputError(
+            f"layer={layer} spreads its input out, which explain does not draw: give its dense "
+            "form, convert(layer, 'dense', input)"
+        )
     return Figure(layer, own, mixing)
 
 
