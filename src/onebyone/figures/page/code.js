@@ -107,14 +107,22 @@ function network({ mlpconv, geo, state }) {
     [2, "third"],
   ]) {
     const [rows, columns] = mlpconv.shape(n);
-    const weight = tensor(rows * columns, (i) => mlpconv.weights[n][i], (i) => `${WEIGHTS[n]}${i}`);
+    const weight = tensor(
+      rows * columns,
+      (i) => mlpconv.weights[n][i],
+      (i) => `${WEIGHTS[n]}${i}`,
+    );
     const unit = (o) => `${UNITS[n]}${o * geo.places}`;
     const bias = tensor(rows, (o) => mlpconv.biases[n][o], unit);
     pieces.push(`    ${name}.weight.copy_(`, ...weight, `.reshape(${name}.weight.shape))\n`);
     pieces.push(`    ${name}.bias.copy_(`, ...bias, ")\n");
   }
   const value = (n) => Number(mlpconv.unit(2, n).toPrecision(6));
-  return pieces.concat(apply, "# z = ", list(units, value, (n) => `z${n}`, "# "));
+  return pieces.concat(
+    apply,
+    "# z = ",
+    list(units, value, (n) => `z${n}`, "# "),
+  );
 }
 
 function constructor({ geo, form, state }) {

@@ -25,7 +25,8 @@ export function describe(view, key) {
       ? `∂L/∂${name} = ${short(values.gradient(form, at[0]))}`
       : `${name} = ${short(values.stored(form, at[0]))}`;
   }
-  if (WEIGHTS.includes(kind)) return `${mixingName(view, kind, at[0])} = ${short(mixing(view, kind, at[0]))}`;
+  if (WEIGHTS.includes(kind))
+    return `${mixingName(view, kind, at[0])} = ${short(mixing(view, kind, at[0]))}`;
   if (kind !== "c") return unitFormula(view, UNITS.indexOf(kind), at[0]);
   const index = view.index(...at);
   const ends = `y${y(at[0])} reads x${spot(geo, at[1], geo.input)}`;
@@ -198,7 +199,9 @@ function mixingName({ mlpconv }, letter, index) {
 function unitFormula({ mlpconv, geo, state }, n, unit) {
   const name = `${UNITS[n]}${spot(geo, unit, mlpconv.grid(n))}`;
   const sum = short(mlpconv.sum(n, unit));
-  return state.relu ? `${name} = ReLU(${sum}) = ${short(mlpconv.unit(n, unit))}` : `${name} = ${sum}`;
+  return state.relu
+    ? `${name} = ReLU(${sum}) = ${short(mlpconv.unit(n, unit))}`
+    : `${name} = ${sum}`;
 }
 
 /** A unit after a 1×1 convolution: a fully connected layer on the channels of its location. */
@@ -227,7 +230,10 @@ function unitDetails(n, view, links, _go, unit) {
 function mixingDetails(n, view, links, go, index) {
   const value = view.mlpconv.weights[n][index];
   const places = view.geo.places;
-  const used = places === 1 ? "One location uses it." : `All ${places.toLocaleString("en")} locations share it.`;
+  const used =
+    places === 1
+      ? "One location uses it."
+      : `All ${places.toLocaleString("en")} locations share it.`;
   return [
     headline(`${mixingName(view, WEIGHTS[n], index)} = ${short(value, 5)}`),
     editor("Weight", value, (v) => go(withMixing(view, n, index, v))),

@@ -145,9 +145,15 @@ function addModes() {
   for (const box of document.querySelectorAll("[name=back]"))
     box.addEventListener("change", () => go({ ...state, back: Number(box.value) }));
   byId("mlp").addEventListener("change", () =>
-    go({ ...state, mlp: Number(byId("mlp").checked), pin: "huvz".includes(state.pin[0]) ? "o0" : state.pin }),
+    go({
+      ...state,
+      mlp: Number(byId("mlp").checked),
+      pin: "huvz".includes(state.pin[0]) ? "o0" : state.pin,
+    }),
   );
-  byId("relu").addEventListener("change", () => go({ ...state, relu: Number(byId("relu").checked) }));
+  byId("relu").addEventListener("change", () =>
+    go({ ...state, relu: Number(byId("relu").checked) }),
+  );
   for (const n of [0, 1]) byId(`m${n}`).addEventListener("change", resize);
   const step = (row) => go({ ...state, pin: `o${(row + view.geo.rows) % view.geo.rows}` });
   byId("previous").addEventListener("click", () => step(byId("step").valueAsNumber - 1));

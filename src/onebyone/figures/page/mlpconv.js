@@ -47,7 +47,11 @@ export class Mlpconv {
   /** A unit of a stage before its ReLU. */
   sum(n, unit) {
     const key = `${n},${unit}`;
-    if (!this.known.has(key)) this.known.set(key, this.#sum(n, unit, (c) => this.unit(n - 1, c)));
+    if (!this.known.has(key))
+      this.known.set(
+        key,
+        this.#sum(n, unit, (c) => this.unit(n - 1, c)),
+      );
     return this.known.get(key);
   }
 
@@ -80,9 +84,9 @@ export class Mlpconv {
   }
 
   /** The last stage at a location when all its inputs are multiplied by `factor`. */
-  #at(place, factor, relu) {
+  #at(place, factor) {
     const { places } = this.geo;
-    const bend = (v) => (relu ? Math.max(0, v) : v);
+    const bend = (v) => (this.state.relu ? Math.max(0, v) : v);
     let stage = Array.from({ length: this.channels[0] }, (_, o) => {
       const row = o * places + place;
       const bias = this.values.bias(this.form, row);
@@ -97,7 +101,7 @@ export class Mlpconv {
 
   /** f(x) + f(−x) − 2·f(0) at a location, where it is largest: 0 for every layer with a bias. */
   bend(place) {
-    const [plus, minus, zero] = [1, -1, 0].map((factor) => this.#at(place, factor, this.state.relu));
+    const [plus, minus, zero] = [1, -1, 0].map((factor) => this.#at(place, factor));
     const bends = plus.map((v, o) => v + minus[o] - 2 * zero[o]);
     const o = bends.reduce((best, v, n) => (Math.abs(v) > Math.abs(bends[best]) ? n : best), 0);
     return { unit: o * this.geo.places + place, value: Math.abs(bends[o]) < 1e-9 ? 0 : bends[o] };
@@ -113,7 +117,9 @@ export class Mlpconv {
   }
 
   get stored() {
-    return product(weightShape(this.geo, this.form)) + product(this.shape(1)) + product(this.shape(2));
+    return (
+      product(weightShape(this.geo, this.form)) + product(this.shape(1)) + product(this.shape(2))
+    );
   }
 
   /** S14: the weights V·U·W of the one convolution that is left without the ReLUs. */
@@ -138,25 +144,32 @@ export class Mlpconv {
 }
 
 /** Which units and weights of the small network belong to a focus, by kind of key. */
-export function belongingAbove({ mlpconv, geo }, { kind, at }, rows) {
+export function belongingAbove({ mlpconv, geo }, { kind, at: [n] }, rows) {
   const place = (unit) => unit % geo.places;
   const channel = (unit) => Math.floor(unit / geo.places);
-  const [, u, v] = [0, 1, 2].map((n) => (n ? mlpconv.shape(n)[1] : 0));
-  const [n] = at;
+  // A weight leads from a channel of one stage to a channel of the next.
+  const columns = { u: mlpconv.channels[0], v: mlpconv.channels[1] };
+  const to = (letter, index) => Math.floor(index / columns[letter]);
+  const from = (letter, index) => index % columns[letter];
   const places = new Set([...rows].map(place));
-  if (kind === "h" || kind === "z") places.add(place(n));
   const here = (unit) => places.has(place(unit));
+  const unitsOf = {
+    u: { o: (c) => c === from("u", n), h: (c) => c === to("u", n), z: () => false },
+    v: { o: () => false, h: (c) => c === from("v", n), z: (c) => c === to("v", n) },
+  }[kind];
+  const unit = (letter) => (one) => {
+    if (unitsOf) return unitsOf[letter](channel(one));
+    return letter === kind ? one === n : here(one);
+  };
+  const weight = (letter, below, above) => (index) => {
+    if (kind === below) return from(letter, index) === channel(n);
+    return kind === above ? to(letter, index) === channel(n) : false;
+  };
   return {
-    h: (unit) =>
-      ({ u: channel(unit) === Math.floor(n / u), v: channel(unit) === n % v, h: unit === n })[kind] ??
-      here(unit),
-    z: (unit) => ({ u: false, v: channel(unit) === Math.floor(n / v), z: unit === n })[kind] ?? here(unit),
-    u: (index) =>
-      ({ u: index === n, h: Math.floor(index / u) === channel(n), o: index % u === channel(n) })[kind] ??
-      false,
-    v: (index) =>
-      ({ v: index === n, z: Math.floor(index / v) === channel(n), h: index % v === channel(n) })[kind] ??
-      false,
-    o: (row) => kind === "u" && channel(row) === n % u,
+    h: unit("h"),
+    z: unit("z"),
+    u: weight("u", "o", "h"),
+    v: weight("v", "h", "z"),
+    o: (row) => Boolean(unitsOf?.o(channel(row))),
   };
 }

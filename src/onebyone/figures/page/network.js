@@ -1,16 +1,15 @@
-// The mlpconv view: the maps of the three stages, the small network at the pinned location, its
-// weights, and what is left of it without the ReLUs.
+// The mlpconv view: the maps of the three stages, and the small network at the pinned location.
 
-import { inkOn, placeColor, signed, weightColor } from "onebyone/color";
-import { byId, count, html, short, svg, tiny } from "onebyone/dom";
+import { largest, placeColor, signed } from "onebyone/color";
+import { byId, short, svg, tiny } from "onebyone/dom";
 import { convolutionName } from "onebyone/forms";
-import { product, spot, unflatten, weightShape } from "onebyone/layer";
+import { spot, unflatten } from "onebyone/layer";
+import { conclusion, drawFolded, drawMixing, mixingColor } from "onebyone/mixing";
 import { UNITS, WEIGHTS } from "onebyone/mlpconv";
 import { cellsOf, parse, span } from "onebyone/view";
 
 const MOST_CHANNELS = 6,
   MOST_SIDE = 6,
-  MOST_CHIPS = 64,
   MOST_WORK = 3e5; // multiplications for the maps
 const NODE = 18,
   BESIDE = 8, // between a map and its node
@@ -79,7 +78,9 @@ function drawStages(view, links, stages, container) {
     const name = n ? "1×1" : view.form === "shared" ? convolutionName(view.geo) : "the layer";
     const units = view.state.relu ? (n ? `ReLU: ${NAMES[n]}` : "ReLU(y)") : NAMES[n];
     [name, units].forEach((words, line) =>
-      picture.append(svg("text", { x: left + block / 2, y: 13 + 15 * line, class: "label" }, words)),
+      picture.append(
+        svg("text", { x: left + block / 2, y: 13 + 15 * line, class: "label" }, words),
+      ),
     );
     const found = new Map();
     for (let c = channels.first; c < channels.first + channels.size; c++) {
@@ -87,7 +88,9 @@ function drawStages(view, links, stages, container) {
       drawMap(view, links, picture, stages[n], c, [left, middle - map.height / 2], cell);
       const at = [left + map.width + BESIDE + NODE, middle];
       found.set(c, at);
-      picture.append(drawNode(view, links, kind, n, c * view.geo.places + place, at, found.size === 1));
+      picture.append(
+        drawNode(view, links, kind, n, c * view.geo.places + place, at, found.size === 1),
+      );
     }
     return found;
   });
@@ -98,7 +101,7 @@ function drawStages(view, links, stages, container) {
 function drawMap(view, links, picture, { kind, n, grid, down, across }, c, [left, top], cell) {
   const { mlpconv, state, geo } = view;
   const units = cellsOf({ channels: { first: c, size: 1 }, down, across }, grid);
-  const limit = Math.max(...units.map((unit) => Math.abs(mlpconv.unit(n, unit))));
+  const limit = largest(units.map((unit) => mlpconv.unit(n, unit)));
   for (const unit of units) {
     const [, y, x] = unflatten(unit, grid);
     const value = mlpconv.unit(n, unit);
@@ -146,7 +149,7 @@ function drawNode(view, links, kind, n, unit, [x, y], first) {
 
 function drawWires(view, links, n, nodes, map, hits, wires) {
   const { mlpconv, state } = view;
-  const limit = Math.max(...mlpconv.weights[n].map(Math.abs));
+  const limit = largest(mlpconv.weights[n]);
   for (const [o, [x1, y1]] of nodes[n]) {
     for (const [c, [x0, y0]] of nodes[n - 1]) {
       const index = o * mlpconv.channels[n - 1] + c;
@@ -160,7 +163,7 @@ function drawWires(view, links, n, nodes, map, hits, wires) {
           ? value < 0
             ? "var(--negative)"
             : "var(--positive)"
-          : colorOf(view, n, index);
+          : mixingColor(view, n, index);
       const strength = 0.8 + 2.4 * Math.abs(value / (limit || 1));
       hits.append(links.add(key, svg("path", { d, class: "hit" })));
       wires.append(
@@ -175,49 +178,6 @@ function drawWires(view, links, n, nodes, map, hits, wires) {
       );
     }
   }
-}
-
-function colorOf({ mlpconv, geo }, n, index) {
-  const before = product(weightShape(geo, "shared")) + (n === 2 ? product(mlpconv.shape(1)) : 0);
-  return weightColor(before + index);
-}
-
-/** The weights of the two 1×1 convolutions, a row for each channel after it. */
-function drawMixing(view, links, container) {
-  container.replaceChildren(
-    ...[1, 2].map((n) => {
-      const [rows, columns] = view.mlpconv.shape(n);
-      const shown = Math.min(columns, 12);
-      const grid = html("div", { class: "kernel", style: `grid-template-columns:repeat(${shown},auto)` });
-      for (let o = 0; o < Math.min(rows, 12); o++)
-        for (let c = 0; c < shown; c++) grid.append(chip(view, links, n, o * columns + c));
-      const part = rows > 12 || columns > 12 ? ", a part" : "";
-      const name = `${WEIGHTS[n]}: the ${n === 1 ? "first" : "second"} 1×1, ${rows}×${columns}${part}`;
-      return html("div", { class: "box" }, html("span", { class: "label" }, name), grid);
-    }),
-  );
-}
-
-function chip(view, links, n, index) {
-  const { mlpconv, state } = view;
-  const value = mlpconv.weights[n][index];
-  const fill = state.colour === "values" ? null : colorOf(view, n, index);
-  const paint = fill
-    ? { fill, ink: inkOn(fill) }
-    : signed(value, Math.max(...mlpconv.weights[n].map(Math.abs)));
-  const button = html(
-    "button",
-    {
-      type: "button",
-      class: "chip",
-      tabindex: index ? -1 : 0,
-      "aria-label": `weight ${WEIGHTS[n]}(${unflatten(index, mlpconv.shape(n)).join(", ")}): ${short(value)}`,
-      style: `background:${paint.fill};color:${paint.ink}`,
-    },
-    tiny(value),
-  );
-  button.dataset.value = value;
-  return links.add(`${WEIGHTS[n]}${index}`, button);
 }
 
 function note({ geo }, stages) {
@@ -235,58 +195,3 @@ function note({ geo }, stages) {
 /** The locations that a stage shows. */
 const placesOf = ({ grid, down, across }) =>
   cellsOf({ channels: { first: 0, size: 1 }, down, across }, grid);
-
-/** What the ReLUs are for, in numbers. */
-function conclusion(view, places) {
-  const { mlpconv, geo, state, values } = view;
-  const { place } = view;
-  const layer = values.distance("shared") ? "fully connected layer" : convolutionName(geo);
-  if (!state.relu) {
-    const one = product([state.m[1], geo.C, geo.taps]);
-    return [
-      html("b", {}, `Without the ReLUs it is one ${layer} (S14).`),
-      ` Its weights are v · u · W: ${count(one, "weight")} in the place of ${mlpconv.stored.toLocaleString("en")}, and the same outputs for every input.`,
-    ];
-  }
-  const bends = [place, ...places].map((one) => mlpconv.bend(one));
-  const { unit, value } = bends.find((bend) => bend.value) ?? bends[0];
-  const total = mlpconv.channels.reduce((a, b) => a + b);
-  const shut = `${mlpconv.shut(place)} of the ${total} ReLUs at this location are shut.`;
-  const z = `z${spot(geo, unit, mlpconv.grid(2))}`;
-  if (!value)
-    return [
-      `${shut} Where it is shown, x and −x give what one ${layer} could give: change an input or a weight.`,
-    ];
-  return [
-    html("b", {}, `With the ReLUs it is more than one ${layer}.`),
-    ` ${shut} At ${z}, f(x) + f(−x) − 2·f(0) = ${short(value)}; of every convolution, and of every fully connected layer, that is 0.`,
-  ];
-}
-
-/** The kernels that are left without the ReLUs. */
-function drawFolded(view, container) {
-  const { state, geo, mlpconv, values } = view;
-  container.hidden = Boolean(state.relu) || values.distance("shared") > 0;
-  if (container.hidden) return;
-  const weights = mlpconv.folded();
-  const limit = Math.max(...weights.map(Math.abs));
-  const boxes = [];
-  weights.slice(0, MOST_CHIPS).forEach((value, index) => {
-    const [z, c, tap] = unflatten(index, [state.m[1], geo.C, geo.taps]);
-    if (c === 0 && tap === 0)
-      boxes.push(
-        html("div", { class: "box" }, html("span", { class: "label" }, `folded, output channel ${z}`)),
-      );
-    if (tap === 0)
-      boxes.at(-1).append(
-        html("div", { class: "kernel", style: `grid-template-columns:repeat(${geo.across.kernel},auto)` }),
-      );
-    const { fill, ink } = signed(value, limit);
-    const cell = html("span", { class: "chip", style: `background:${fill};color:${ink}` }, tiny(value));
-    cell.dataset.value = value;
-    boxes.at(-1).lastChild.append(cell);
-  });
-  if (weights.length > MOST_CHIPS)
-    boxes.push(html("p", { class: "quiet" }, `The first ${MOST_CHIPS} of ${weights.length.toLocaleString("en")}.`));
-  container.replaceChildren(...boxes);
-}
