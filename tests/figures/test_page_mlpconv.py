@@ -1,5 +1,6 @@
 """The mlpconv view: its numbers are PyTorch's, it folds without ReLUs, and it is linked."""
 
+import time
 from itertools import product
 
 import numpy as np
@@ -176,6 +177,16 @@ def test_a_trained_mlpconv_opens_with_its_weights(visit):
     x = torch.tensor(found["inputs"], dtype=torch.float32).reshape(48, 3, 3)
     np.testing.assert_allclose(found["units"], block(x).detach().flatten(), rtol=1e-4, atol=1e-4)
     assert "y 0–5 of 128" in page.locator("#network-note").inner_text()
+
+
+@pytest.mark.parametrize("fragment", ["form=dense&m=8x8&pin=h0", "form=local&m=512x512&relu=0&pin=z5"])
+def test_after_a_large_layer_it_opens_as_fast(visit, fragment):
+    began = time.monotonic()
+    page = visit(nn.Conv2d(64, 64, 3, padding=1), (64, 56, 56), fragment=f"#mlp=1&{fragment}")
+    assert time.monotonic() - began < 12  # generous: about one second
+    place = int(fragment.split("pin=")[1].split("&")[0][1:])
+    assert page.locator(f"#sheets .cell.pinned[data-key=o{place}]").count() == 1
+    assert page.locator("#network .wire").count() == 2 * 6 * 6
 
 
 def test_what_is_an_mlpconv():

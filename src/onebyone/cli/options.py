@@ -1,10 +1,9 @@
 """The options that the commands on layers share, and what they name."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from torch import nn
 
 from onebyone.cli.values import parse_integers
 from onebyone.errors import InputError
@@ -49,11 +48,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Load a .pt2 that may run code.")]
 
 Grid = tuple[int, ...]
+# Layers are `Any` here: naming their type would import torch, and --help would wait for it.
 
 
 def layer_on_grid(
     text: str, weights: Path | None, input: str | None, output: str | None, trust: bool
-) -> tuple[nn.Module, Grid, Grid | None]:
+) -> tuple[Any, Grid, Grid | None]:
     """Return the layer that the options above name, its input grid and its output grid.
 
     Raises:
@@ -70,7 +70,7 @@ def layers_on_grid(
     input: str | None,
     output: str | None,
     trust: bool,
-) -> tuple[list[nn.Module], Grid, Grid | None]:
+) -> tuple[list[Any], Grid, Grid | None]:
     """Return layers of one input grid, that grid (C, *space) and their output grid (O, *space').
 
     Raises:

@@ -57,15 +57,15 @@ function belonging(view, key) {
   const columns = new Set(entries.map((entry) => entry.column));
   const weights = new Set(entries.map((entry) => entry.index));
   if (kind === "c") rows.add(at[0]) && columns.add(at[1]); // also where there is no connection
+  const above = belongingAbove(view, { kind, at }, rows);
   const uses = (row, column) => {
     const index = view.index(row, column);
     return (
       index >= 0 &&
       ({ o: row === at[0], i: column === at[0], w: index === at[0] }[kind] ??
-        ("hz".includes(kind) && rows.has(row)))
+        ("hz".includes(kind) && above.o(row)))
     );
   };
-  const above = belongingAbove(view, { kind, at }, rows);
   const tests = {
     ...above,
     o: (n) => rows.has(n) || above.o(n),

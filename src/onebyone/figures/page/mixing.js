@@ -101,14 +101,12 @@ export function drawFolded(view, container) {
         ),
       );
     if (tap === 0)
-      boxes
-        .at(-1)
-        .append(
-          html("div", {
-            class: "kernel",
-            style: `grid-template-columns:repeat(${geo.across.kernel},auto)`,
-          }),
-        );
+      boxes.at(-1).append(
+        html("div", {
+          class: "kernel",
+          style: `grid-template-columns:repeat(${geo.across.kernel},auto)`,
+        }),
+      );
     const { fill, ink } = signed(value, limit);
     const cell = html(
       "span",

@@ -152,6 +152,7 @@ export function belongingAbove({ mlpconv, geo }, { kind, at: [n] }, rows) {
   const to = (letter, index) => Math.floor(index / columns[letter]);
   const from = (letter, index) => index % columns[letter];
   const places = new Set([...rows].map(place));
+  if ("hz".includes(kind)) places.add(place(n));
   const here = (unit) => places.has(place(unit));
   const unitsOf = {
     u: { o: (c) => c === from("u", n), h: (c) => c === to("u", n), z: () => false },
@@ -170,6 +171,6 @@ export function belongingAbove({ mlpconv, geo }, { kind, at: [n] }, rows) {
     z: unit("z"),
     u: weight("u", "o", "h"),
     v: weight("v", "h", "z"),
-    o: (row) => Boolean(unitsOf?.o(channel(row))),
+    o: (row) => (unitsOf ? unitsOf.o(channel(row)) : "hz".includes(kind) && here(row)),
   };
 }

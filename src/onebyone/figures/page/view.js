@@ -21,6 +21,7 @@ const MOST_ROWS = 24,
 const MOST_ACROSS = 24,
   MOST_SIDE = 10,
   MOST_SHEETS = 6; // cells and channels in a row of sheets
+const MOST_LIT = 2e5; // connections of a location
 export const MOST_WIRES = 600;
 
 export class View {
@@ -52,10 +53,13 @@ export class View {
     return index < 0 ? [] : [{ row: at[0], column: at[1], index }];
   }
 
-  /** The connections that all outputs of a location have. */
+  /** The connections of all outputs of a location; where they are many, of one in each group. */
   #entriesAt(place) {
     const { geo, form } = this;
-    const channels = Array.from({ length: geo.O }, (_, o) => o);
+    const row = form === "dense" ? geo.columns : geo.perGroup * geo.taps;
+    const groups = form === "dense" ? 1 : geo.groups;
+    const shown = geo.O * row > MOST_LIT ? groups : geo.O;
+    const channels = Array.from({ length: shown }, (_, n) => (n * geo.O) / shown);
     return channels.flatMap((o) => rowEntries(geo, form, o * geo.places + place));
   }
 
