@@ -2,6 +2,8 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from torch.export import Dim, export, save
 
 from onebyone import nin
 from onebyone.cli import main
@@ -36,6 +38,21 @@ def test_a_layer_of_a_model_with_its_trained_weights(tmp_path):
     assert layer["shape"] | {"c": 1, "o": 96, "h": 28, "w": 28, "k": [5, 5]} == layer["shape"]
     trained = nin.load("nin-digits").features[0][0].weight.detach().flatten()
     np.testing.assert_allclose(layer["weight"], trained, rtol=1e-6)
+
+
+def test_a_trained_mlpconv_of_a_program_and_json(tmp_path, capsys):
+    model, path = nin.load("nin-digits"), tmp_path / "a.html"
+    program = export(model, (torch.zeros(2, 1, 28, 28),), dynamic_shapes=({0: Dim("batch")},))
+    save(program, tmp_path / "net.pt2")
+    pages = []
+    for spec in ("nin-digits", str(tmp_path / "net.pt2")):
+        words = ["--model", spec, "--layer", "features.3", "--out", str(path), "--json"]
+        assert main(["explain", *words]) == 0
+        fields = json.loads(capsys.readouterr().out)
+        assert (fields["out"], fields["inputs"], fields["outputs"]) == (str(path), 6912, 8192)
+        pages.append(path.read_text(encoding="utf-8"))
+    assert pages[0] == pages[1]
+    assert '"tail":[{"shape":[96,128]' in pages[0]
 
 
 @pytest.mark.parametrize(

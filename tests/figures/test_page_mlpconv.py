@@ -179,7 +179,9 @@ def test_a_trained_mlpconv_opens_with_its_weights(visit):
     assert "y 0–5 of 128" in page.locator("#network-note").inner_text()
 
 
-@pytest.mark.parametrize("fragment", ["form=dense&m=8x8&pin=h0", "form=local&m=512x512&relu=0&pin=z5"])
+@pytest.mark.parametrize(
+    "fragment", ["form=dense&m=8x8&pin=h0", "form=local&m=512x512&relu=0&pin=z5"]
+)
 def test_after_a_large_layer_it_opens_as_fast(visit, fragment):
     began = time.monotonic()
     page = visit(nn.Conv2d(64, 64, 3, padding=1), (64, 56, 56), fragment=f"#mlp=1&{fragment}")

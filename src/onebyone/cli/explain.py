@@ -1,11 +1,12 @@
 """`onebyone explain`: the picture of a layer, interactive or still."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from onebyone.cli.options import LAYER_HELP, Input, Output, Trust, Weights, layer_on_grid
+from onebyone.cli.options import LAYER_HELP, Input, Json, Output, Trust, Weights, layer_on_grid
 from onebyone.errors import InputError
 
 
@@ -40,6 +41,7 @@ def explain(
             help="The file: .html for the interactive picture, .svg or .png for a still.",
         ),
     ] = Path("picture.html"),
+    as_json: Json = False,
     trust: Trust = False,
 ) -> None:
     """Draw a layer as convolution, fully connected layers per location, and one such layer."""
@@ -62,4 +64,9 @@ def explain(
         figure = draw(example(), INPUT)
     with replacing(out) as beside:
         figure.save(beside)
-    typer.echo(out)
+    if as_json:
+        rows, columns = figure.matrix.shape
+        fields = {"out": str(out), "layer": str(figure.layer), "outputs": rows, "inputs": columns}
+        typer.echo(json.dumps(fields, ensure_ascii=False))
+    else:
+        typer.echo(out)

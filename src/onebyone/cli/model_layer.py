@@ -6,26 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.export import ExportedProgram, unflatten
 from torch.export.graph_signature import InputKind
 
+from onebyone.cli.exported import as_layer
 from onebyone.cli.models import Chosen, choose
 from onebyone.errors import InputError
-from onebyone.graphs.aten import arguments, aten, is_call, per_axis, value_of
+from onebyone.graphs.aten import value_of
 from onebyone.graphs.capture import example_windows
 
 Grid = tuple[int, ...]
 NEAR = 3
-CONVOLUTIONS: dict[Any, type[nn.Conv1d | nn.Conv2d | nn.Conv3d]] = {
-    overload: kind
-    for packet, kind in (
-        (aten.conv1d, nn.Conv1d),
-        (aten.conv2d, nn.Conv2d),
-        (aten.conv3d, nn.Conv3d),
-    )
-    for overload in (packet.default, packet.padding)
-}
 
 
 def model_layer(text: str, weights: Path | None, *, trust: bool) -> tuple[nn.Module, Grid | None]:
@@ -48,7 +40,7 @@ def model_layer(text: str, weights: Path | None, *, trust: bool) -> tuple[nn.Mod
     except AttributeError:
         near = _near(model, path)
         raise InputError(f"layer {text!r}: {spec} has no module {path!r}; {near}") from None
-    return _as_layer(layer), _grid(model, layer, _windows(chosen, model))
+    return as_layer(layer), _grid(model, layer, _windows(chosen, model))
 
 
 def _modules(program: ExportedProgram) -> nn.Module:
@@ -93,46 +85,6 @@ def _grid(model: nn.Module, layer: nn.Module, windows: Tensor | None) -> Grid | 
     handle.remove()
     if not shapes:
         return None
-    if _is_linear(layer) and len(shapes[0]) > 1:  # on channels-last
+    if isinstance(as_layer(layer), nn.Linear) and len(shapes[0]) > 1:  # on channels-last
         return (shapes[0][-1], *shapes[0][:-1])
     return shapes[0]
-
-
-def _is_linear(layer: nn.Module) -> bool:
-    return isinstance(_as_layer(layer), nn.Linear)
-
-
-def _as_layer(module: nn.Module) -> nn.Module:
-    """Return the convolution or fully connected layer that an exported module is."""
-    graph = getattr(module, "graph", None)
-    if not isinstance(graph, fx.Graph):
-        return module
-    calls = [node for node in graph.nodes if node.op == "call_function"]
-    if len(calls) != 1 or not is_call(calls[0], aten.linear.default, *CONVOLUTIONS):
-        return module
-    bound = arguments(calls[0])
-    weight, bias = (
-        None if bound[name] is None else module.get_parameter(bound[name].target)
-        for name in ("weight", "bias")
-    )
-    layer: nn.Module = _empty(calls[0], bound, weight, bias is not None)
-    layer.register_parameter("weight", weight)
-    layer.register_parameter("bias", bias)
-    return layer
-
-
-def _empty(node: fx.Node, bound: dict[str, Any], weight: Any, bias: bool) -> nn.Module:
-    """Return the layer of a node without memory for its parameters."""
-    outputs, channels, *kernel = weight.shape
-    kind = CONVOLUTIONS.get(node.target)
-    with torch.device("meta"):
-        if kind is None:
-            return nn.Linear(channels, outputs, bias)
-        padding, rank = bound["padding"], len(kernel)
-        window: dict[str, Any] = {
-            "stride": per_axis(bound["stride"], rank, 1),
-            "padding": padding if isinstance(padding, str) else per_axis(padding, rank, 0),
-            "dilation": per_axis(bound["dilation"], rank, 1),
-            "groups": bound["groups"],
-        }
-        return kind(channels * window["groups"], outputs, tuple(kernel), **window, bias=bias)
