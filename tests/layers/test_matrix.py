@@ -151,3 +151,12 @@ def test_torch_sparse_of_low_precision_is_float32():
     sparse = matrix(nn.Conv1d(2, 3, 2).half(), (2, 5)).torch()
     assert sparse.layout == torch.sparse_csr
     assert sparse.dtype == torch.float32
+
+
+@settings(max_examples=40)
+@given(data=st.data(), part=st.integers(1, 40))
+def test_entries_are_written_in_parts(oracle, layers, data, part):
+    layer, input = layers(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("onebyone.layers.entries.PART", part)
+        np.testing.assert_allclose(matrix(layer, input).toarray(), oracle(layer, input)[0])
