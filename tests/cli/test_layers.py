@@ -80,6 +80,15 @@ def test_compare(monkeypatch, capsys):
     assert "batched matmul" in " ".join(capsys.readouterr().out.split())
 
 
+def test_compare_draws_bars(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(comparison, "SECONDS", 0.0)
+    for name, begins in (("bars.svg", b"<svg "), ("bars.png", b"\x89PNG")):
+        assert main(["compare", "pointwise(2,3)", *GRID, "-o", str(tmp_path / name)]) == 0
+        assert (tmp_path / name).read_bytes().startswith(begins)
+        assert "batched matmul" in " ".join(capsys.readouterr().out.split())
+    assert len([*tmp_path.iterdir()]) == 2
+
+
 @pytest.mark.parametrize(
     ("spec", "layer"),
     [
@@ -118,6 +127,11 @@ def test_a_pointwise_matrix_and_a_local_weight(tmp_path, capsys):
     ("words", "message"),
     [
         (["convert", "conv(2,1,1)", "--to", "circle", *GRID], "to='circle'"),
+        (["convert", "conv(2,1,1)", "--to", "dense", "--input", "2,999,999"], "would take"),
+        (["compare", "conv(2,1,1)", *GRID, "--batch", "999999999999"], "batch=999999999999"),
+        (["compare", "conv('nan.npy')", *GRID], "NaN or infinite"),
+        (["nearest", "conv('nan.npy')", "--to", "dense", *GRID], "NaN or infinite"),
+        (["convert", "conv(2,1,1)", "--to", "local", "--input", "2,9,99999999999999"], "memory"),
         (["convert", "conv(2,1,1)", "--to", "dense", *GRID, "--out", "w.npy"], ".safetensors"),
         (["nearest", "conv('none.npy')", "--to", "dense", *GRID], "none.npy: cannot be read"),
         (["identify", "conv('bad.npy')", *GRID], "bad.npy: cannot be read"),
@@ -125,12 +139,15 @@ def test_a_pointwise_matrix_and_a_local_weight(tmp_path, capsys):
         (["identify", "linear('names.safetensors')", *GRID], "holds other"),
         (["identify", "linear(8,4)", *GRID, "--tol", "-1"], "tol=-1"),
         (["compare", "linear(8,4)", *GRID, "--batch", "0"], "batch=0"),
+        (["compare", "linear(8,4)", *GRID, "-o", "bars.html"], "ends in .svg or .png"),
+        (["compare", "linear(8,4)", *GRID, "-o", "no/bars.svg"], "folder no does not exist"),
     ],
 )
 def test_bad_input_is_one_line_and_exits_with_2(tmp_path, monkeypatch, words, message, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.npy").write_bytes(b"no array")
     np.save("flat.npy", np.zeros(3))
+    np.save("nan.npy", np.full((1, 2, 1, 1), np.nan))
     save_file({"other": torch.zeros(2)}, "names.safetensors")
     assert main(words) == 2
     err = capsys.readouterr().err

@@ -43,6 +43,11 @@ def test_too_wide_for_the_terminal(capsys):
         (["linear(8,4)", "--input", "2,2,2", "--output", "1,2,3"], "has 4 outputs"),
         (["conv(64,64,3)", "--input", "64,224,224", "--json"], "would take"),
         (["conv(2,1,1)"], "--input"),
+        (["conv(2,1,1)", "--input", "2,9999999999,9999999999"], "more values than 64 bits"),
+        (["conv(2,1,1)", "--input", "2,-2,2"], "all positive"),
+        (["conv(2,1,9)", "--input", "2,2,2"], "larger than the padded input"),
+        (["conv(3,2,1,groups=2)", "--input", "3,2,2"], "divisible by groups"),
+        (["conv(99999999999,99999999999,3)", "--input", "2,2,2"], "cannot be built"),
     ],
 )
 def test_bad_input_is_one_line_and_exits_with_2(words, message, capsys):

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "docs/layers.md", "docs/sliding.md"]
+PAGES = ["README.md", "docs/layers.md", "docs/picture.md", "docs/sliding.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_page(page: str) -> None:
+def test_page(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     failed, tried = doctest.testfile(str(ROOT / page), module_relative=False, encoding="utf-8")
     assert tried > 3
     assert failed == 0

@@ -6,7 +6,7 @@ from torch import nn
 
 from onebyone.errors import InputError
 from onebyone.figures import explain
-from onebyone.layers import LocallyConnected
+from onebyone.layers import LocallyConnected, convert
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -83,8 +83,18 @@ def test_saves_svg_and_shows_in_a_notebook(tmp_path):
     figure.save(tmp_path / "answer.svg")
     assert (tmp_path / "answer.svg").read_text(encoding="utf-8") == figure.svg + "\n"
     assert figure._repr_svg_() == figure.svg
-    with pytest.raises(InputError, match=r"ends in \.svg or \.html"):
+    with pytest.raises(InputError, match=r"ends in \.html or \.svg or \.png"):
         figure.save(tmp_path / "answer.gif")
+
+
+def test_poolings_and_transposes_are_drawn_as_the_convolutions_that_they_are():
+    assert "nn.Conv2d(2, 2, 2, stride=2, groups=2)" in words(explain(nn.AvgPool2d(2), (2, 4, 4)))
+    assert "nn.Conv1d(1, 2, 3, padding=2)" in words(explain(nn.ConvTranspose1d(1, 2, 3), (1, 4)))
+    strided = nn.ConvTranspose1d(1, 2, 3, stride=2)
+    with pytest.raises(InputError, match="give its dense form"):
+        explain(strided, (1, 4))
+    dense = convert(strided, "dense", (1, 4))
+    assert "nn.Linear(4, 18)" in words(explain(dense, (1, 4), (2, 9)))
 
 
 def test_too_large_to_draw():

@@ -126,3 +126,37 @@ def test_unknown_order_and_weights_that_are_not_finite():
     layer.weight = nn.Parameter(torch.full((1, 2), math.nan))
     with pytest.raises(InputError, match="NaN or infinite"):
         _ = matrix(layer, (2,)).weight
+
+
+@settings(max_examples=40)
+@given(data=st.data(), order=st.sampled_from(["channels_first", "channels_last"]))
+def test_torch_sparse_multiplies_alike_and_shares_memory(layers, data, order):
+    layer, input = layers(data)
+    m = matrix(layer, input, order=order)
+    sparse = m.torch()
+    x = torch.randn(m.shape[1], dtype=torch.float64)
+    np.testing.assert_allclose((sparse @ x[:, None])[:, 0], m @ x.numpy(), rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(sparse.to_dense(), m.toarray())
+    if not m.weight.nnz:
+        return
+    for tensor, array in (
+        (sparse.crow_indices(), m.weight.indptr),
+        (sparse.col_indices(), m.weight.indices),
+        (sparse.values(), m.weight.data),
+    ):
+        assert tensor.data_ptr() == array.ctypes.data
+
+
+def test_torch_sparse_of_low_precision_is_float32():
+    sparse = matrix(nn.Conv1d(2, 3, 2).half(), (2, 5)).torch()
+    assert sparse.layout == torch.sparse_csr
+    assert sparse.dtype == torch.float32
+
+
+@settings(max_examples=40)
+@given(data=st.data(), part=st.integers(1, 40))
+def test_entries_are_written_in_parts(oracle, layers, data, part):
+    layer, input = layers(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("onebyone.layers.entries.PART", part)
+        np.testing.assert_allclose(matrix(layer, input).toarray(), oracle(layer, input)[0])

@@ -8,29 +8,36 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from onebyone.cli.values import LAYER_HELP, parse_integers
+from onebyone.cli.options import Input, Json, Layer, Output, Trust, Weights, layer_on_grid
 
 
 def compare(
-    layer: Annotated[str, typer.Argument(metavar="LAYER", help=f"A layer: {LAYER_HELP}.")],
+    layer: Layer,
     *,
-    input: Annotated[str, typer.Option(help="The input grid, channels first, as 2,2,2.")],
-    output: Annotated[
-        str | None, typer.Option(help="The output grid, where a dense layer's outputs have one.")
-    ] = None,
+    input: Input = None,
+    output: Output = None,
     batch: Annotated[int, typer.Option(help="Inputs in a batch.")] = 1,
-    weights: Annotated[
-        Path | None, typer.Option(help="The layer's weights, .safetensors or .npy.")
+    weights: Weights = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Draw the times as bars: .svg or .png.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: Json = False,
+    trust: Trust = False,
 ) -> None:
     """Count and time every form that a layer can take, and say which to take here."""
-    from onebyone.cli.layer_spec import parse_layer
+    from onebyone.figures import bars
+    from onebyone.figures.still import STILLS, suffix_of
+    from onebyone.images.writing import check_target, replacing
     from onebyone.layers import compare as layers_compare
 
-    grid = parse_integers("--input", input) or ()
-    places = parse_integers("--output", output)
-    found = layers_compare(parse_layer(layer, grid, places, weights), grid, places, batch)
+    if out is not None:
+        suffix_of(out, STILLS)
+        check_target(out)
+    module, grid, places = layer_on_grid(layer, weights, input, output, trust)
+    found = layers_compare(module, grid, places, batch)
+    if out is not None:
+        with replacing(out) as beside:
+            bars(found).save(beside)
     if as_json:
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False))
     else:

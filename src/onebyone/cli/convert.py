@@ -1,41 +1,40 @@
 """`onebyone convert`: a layer in another form, equal for every input."""
 
 import json
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from onebyone.cli.values import LAYER_HELP, parse_integers
-
-KIND_HELP = "dense, local, convolution, pointwise, or linear (on channels-last)"
+from onebyone.cli.options import (
+    Input,
+    Json,
+    Layer,
+    Output,
+    TensorsOut,
+    To,
+    Trust,
+    Weights,
+    layer_on_grid,
+)
 
 
 def convert(
-    layer: Annotated[str, typer.Argument(metavar="LAYER", help=f"A layer: {LAYER_HELP}.")],
+    layer: Layer,
     *,
-    to: Annotated[str, typer.Option(help=f"The kind: {KIND_HELP}.")],
-    input: Annotated[str, typer.Option(help="The input grid, channels first, as 2,2,2.")],
-    output: Annotated[
-        str | None, typer.Option(help="The output grid, where a dense layer's outputs have one.")
-    ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="The layer's weights, .safetensors or .npy.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Where to write the new layer's weights, .safetensors.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    to: To,
+    input: Input = None,
+    output: Output = None,
+    weights: Weights = None,
+    out: TensorsOut = None,
+    as_json: Json = False,
+    trust: Trust = False,
 ) -> None:
     """Turn a layer into an equal one of another kind; exit status 1 where there is none."""
-    from onebyone.cli.layer_spec import parse_layer
     from onebyone.cli.tensors import write_tensors
     from onebyone.layers import NotConvertible
     from onebyone.layers import convert as layers_convert
 
-    grid = parse_integers("--input", input) or ()
-    places = parse_integers("--output", output)
-    module = parse_layer(layer, grid, places, weights)
+    module, grid, places = layer_on_grid(layer, weights, input, output, trust)
     try:
         converted = layers_convert(module, to, grid, places)
     except NotConvertible as refusal:

@@ -7,17 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from onebyone.cli.values import LAYER_HELP, parse_integers
+from onebyone.cli.options import LAYER_HELP, Input, Json, Output, Trust, layers_on_grid
 
 
 def equal(
     a: Annotated[str, typer.Argument(metavar="A", help=f"A layer: {LAYER_HELP}.")],
     b: Annotated[str, typer.Argument(metavar="B", help="Another layer.")],
     *,
-    input: Annotated[str, typer.Option(help="The input grid, channels first, as 2,2,2.")],
-    output: Annotated[
-        str | None, typer.Option(help="The output grid; by default the other layer's.")
-    ] = None,
+    input: Input = None,
+    output: Output = None,
     tol: Annotated[
         float, typer.Option(help="The output difference to allow for inputs of norm 1.")
     ] = 0.0,
@@ -25,16 +23,15 @@ def equal(
         Path | None, typer.Option(help="A's weights, a safetensors file; else a fixed seed.")
     ] = None,
     weights_b: Annotated[Path | None, typer.Option(help="B's weights, likewise.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
+    as_json: Json = False,
+    trust: Trust = False,
 ) -> None:
     """Say whether two layers give equal outputs for every input; exit status 0 yes, 1 no."""
-    from onebyone.cli.layer_spec import parse_layer
     from onebyone.layers import equal as layers_equal
 
-    grid = parse_integers("--input", input) or ()
-    places = parse_integers("--output", output)
-    first = parse_layer(a, grid, places, weights_a)
-    second = parse_layer(b, grid, places, weights_b)
+    (first, second), grid, places = layers_on_grid(
+        (a, b), (weights_a, weights_b), input, output, trust
+    )
     verdict = layers_equal(first, second, grid, places, tol)
     if as_json:
         typer.echo(json.dumps(_fields(verdict), ensure_ascii=False))

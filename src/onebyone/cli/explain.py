@@ -1,16 +1,17 @@
 """`onebyone explain`: the picture of a layer, interactive or still."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from onebyone.cli.values import LAYER_HELP, parse_integers
+from onebyone.cli.options import LAYER_HELP, Input, Json, Output, Trust, Weights, layer_on_grid
 from onebyone.errors import InputError
 
 
 def explain(
-    layer: Annotated[
+    text: Annotated[
         str | None,
         typer.Argument(
             metavar="[LAYER]",
@@ -19,32 +20,53 @@ def explain(
         ),
     ] = None,
     *,
-    input: Annotated[
-        str | None, typer.Option(help="The input grid, channels first, as 2,2,2.")
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A model, with --layer: nin-digits, a .pt2 file, or package.module:function.",
+            metavar="SPEC",
+        ),
     ] = None,
-    output: Annotated[
-        str | None, typer.Option(help="The output grid, where a dense layer's outputs have one.")
+    layer: Annotated[
+        str | None, typer.Option(help="The path of the model's layer, as features.3.")
     ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="The layer's weights, a safetensors file.")
-    ] = None,
+    input: Input = None,
+    output: Output = None,
+    weights: Weights = None,
     out: Annotated[
-        Path, typer.Option(help="The file: .html for the interactive picture, .svg for a still.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The file: .html for the interactive picture, .svg or .png for a still.",
+        ),
     ] = Path("picture.html"),
+    as_json: Json = False,
+    trust: Trust = False,
 ) -> None:
     """Draw a layer as convolution, fully connected layers per location, and one such layer."""
-    from onebyone.cli.layer_spec import parse_layer
     from onebyone.demos.answer import INPUT, example
     from onebyone.figures import explain as draw
+    from onebyone.figures.still import STILLS, suffix_of
+    from onebyone.images.writing import check_target, replacing
 
-    if layer is None:
-        if (input, output, weights) != (None, None, None):
-            raise InputError("LAYER is missing: --input, --output and --weights belong to a layer")
-        draw(example(), INPUT).save(out)
+    suffix_of(out, (".html", *STILLS))
+    check_target(out)
+    if (model is None) != (layer is None) or (model is not None and text is not None):
+        raise InputError("--model and --layer go together, and in the place of LAYER")
+    text = text if model is None else f"{model}:{layer}"
+    if text is not None:
+        module, grid, places = layer_on_grid(text, weights, input, output, trust)
+        figure = draw(module, grid, places)
+    elif (input, output, weights) != (None, None, None):
+        raise InputError("LAYER is missing: --input, --output and --weights belong to a layer")
     else:
-        if input is None:
-            raise InputError("--input is missing: give the layer's input grid, as 2,2,2")
-        grid = parse_integers("--input", input) or ()
-        places = parse_integers("--output", output)
-        draw(parse_layer(layer, grid, places, weights), grid, places).save(out)
-    typer.echo(out)
+        figure = draw(example(), INPUT)
+    with replacing(out) as beside:
+        figure.save(beside)
+    if as_json:
+        rows, columns = figure.matrix.shape
+        fields = {"out": str(out), "layer": str(figure.layer), "outputs": rows, "inputs": columns}
+        typer.echo(json.dumps(fields, ensure_ascii=False))
+    else:
+        typer.echo(out)

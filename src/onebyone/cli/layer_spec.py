@@ -1,7 +1,9 @@
 """Layers written on the command line: `conv(2,1,1)`, `linear(8,4)`, `dense(conv(2,1,1))`."""
 
 import ast
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,64 +11,93 @@ import torch
 import typer
 from torch import Tensor, nn
 
+from onebyone.cli.model_layer import model_layer
+from onebyone.cli.options import LAYER_HELP
 from onebyone.cli.tensors import read_tensors
-from onebyone.cli.values import LAYER_HELP
 from onebyone.errors import InputError
 from onebyone.layers import KINDS, LocallyConnected, NotConvertible, convert
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 SEED = 0
+MODEL_LAYER = re.compile(r"[^()'\"]+:[^()'\"]*")
+WRAPPED = re.compile(rf"(\w+)\((\w+\(.*\)|{MODEL_LAYER.pattern})\)", re.DOTALL)
 
 
-def parse_layer(
-    text: str,
-    input: tuple[int, ...],
-    output: tuple[int, ...] | None = None,
-    weights: Path | None = None,
-) -> nn.Module:
-    """Return the layer that a spec writes, its weights drawn with a fixed seed or read from a file.
+@dataclass(frozen=True)
+class Found:
+    """A layer as far as it is known without its grid.
+
+    Attributes:
+        text: the spec without the kinds around it.
+        kinds: to convert it to, the last one first.
+        weights: a file that `read_tensors` takes; used already where `layer` is given.
+        layer: of a model.
+        grid: the input grid (C, *space) that this layer has in its model.
+    """
+
+    text: str
+    kinds: tuple[str, ...] = ()
+    weights: Path | None = None
+    layer: nn.Module | None = None
+    grid: tuple[int, ...] | None = None
+
+
+def find_layer(text: str, weights: Path | None, *, trust: bool = False) -> Found:
+    """Take the kinds off a spec and load the model that it names, if it names one.
 
     Args:
         text: the spec, see LAYER_HELP.
+        weights: a file with the weights of the layer, or of the model.
+        trust: load a `.pt2` file whatever it holds.
+
+    Raises:
+        InputError: the model or its layer is unusable.
+    """
+    kinds, inner = [], text.strip()
+    while (match := WRAPPED.fullmatch(inner)) and match[1] in KINDS:
+        kinds.append(match[1])
+        inner = match[2].strip()
+    if not MODEL_LAYER.fullmatch(inner):
+        return Found(inner, tuple(kinds), weights)
+    layer, grid = model_layer(inner, weights, trust=trust)
+    return Found(inner, tuple(kinds), None, layer, grid)
+
+
+def build_layer(
+    found: Found, input: tuple[int, ...], output: tuple[int, ...] | None = None
+) -> nn.Module:
+    """Return the layer of a spec, its weights drawn with a fixed seed or read from a file.
+
+    Args:
+        found: what `find_layer` found.
         input: the input grid (C, *space); its rank is that of `conv`, `pointwise` and `local`.
         output: the output grid, for conversions of dense layers.
-        weights: a file that `read_tensors` takes.
 
     Raises:
         InputError: the spec or the file is unusable.
         typer.Exit: with status 1, when the spec asks for a conversion that does not exist.
     """
-    call = _parse(text)
-    wrapped = _wrapped(call)
-    if wrapped is None:
-        layer = _construct(text, call, input)
-        if weights is not None:
-            _load(layer, read_tensors(weights, "--weights"), f"--weights {weights}")
-        return layer
-    layer = parse_layer(ast.unparse(wrapped), input, output, weights)
-    to = call.func.id if isinstance(call.func, ast.Name) else ""
-    try:
-        return convert(layer, to, input, output if isinstance(layer, nn.Linear) else None)
-    except NotConvertible as refusal:
-        typer.echo(f"onebyone: {text}: not convertible: {refusal.reason}", err=True)
-        raise typer.Exit(1) from refusal
+    layer = found.layer or _construct(found.text, _parse(found.text), input)
+    if found.weights is not None:
+        _load(layer, read_tensors(found.weights, "--weights"), f"--weights {found.weights}")
+    for kind in reversed(found.kinds):
+        try:
+            layer = convert(layer, kind, input, output if isinstance(layer, nn.Linear) else None)
+        except NotConvertible as refusal:
+            words = f"onebyone: {kind}({found.text}): not convertible: {refusal.reason}"
+            typer.echo(words, err=True)
+            raise typer.Exit(1) from refusal
+    return layer
 
 
 def _parse(text: str) -> ast.Call:
     try:
-        call = ast.parse(text.strip(), mode="eval").body
+        call = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError):
         call = None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
         raise InputError(f"layer {text!r} is not a spec: give {LAYER_HELP}")
     return call
-
-
-def _wrapped(call: ast.Call) -> ast.Call | None:
-    """Return the layer inside `kind(layer)`, None for a layer with arguments of its own."""
-    name = call.func.id if isinstance(call.func, ast.Name) else ""
-    inner = call.args[0] if len(call.args) == 1 and not call.keywords else None
-    return inner if name in KINDS and isinstance(inner, ast.Call) else None
 
 
 def _construct(text: str, call: ast.Call, input: tuple[int, ...]) -> nn.Module:

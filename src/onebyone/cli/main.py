@@ -81,6 +81,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status, message = TROUBLE, error.format_message()
     except (InputError, OSError) as error:
         status, message = TROUBLE, str(error)
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "can't allocate memory" not in str(error):
+            raise
+        status, message = TROUBLE, f"not enough memory ({error}): give smaller sizes"
     print("onebyone:", *message.split(), file=sys.stderr)
     return status
 

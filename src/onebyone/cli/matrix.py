@@ -1,39 +1,32 @@
 """`onebyone matrix`: a layer as one matrix, its entries coloured by the weight they share."""
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from onebyone.cli.values import LAYER_HELP, parse_integers
+from onebyone.cli.options import Input, Json, Layer, Output, Trust, Weights, layer_on_grid
 
 MOST_ROWS = 64
 
 
 def matrix(
-    layer: Annotated[str, typer.Argument(metavar="LAYER", help=f"A layer: {LAYER_HELP}.")],
+    layer: Layer,
     *,
-    input: Annotated[str, typer.Option(help="The input grid, channels first, as 2,2,2.")],
-    output: Annotated[
-        str | None, typer.Option(help="The output grid, where a dense layer's outputs have one.")
-    ] = None,
+    input: Input = None,
+    output: Output = None,
     order: Annotated[
         str, typer.Option(help="How grids are flattened: channels_first or channels_last.")
     ] = "channels_first",
-    weights: Annotated[
-        Path | None, typer.Option(help="The layer's weights, a safetensors file.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the matrix as JSON.")] = False,
+    weights: Weights = None,
+    as_json: Json = False,
+    trust: Trust = False,
 ) -> None:
     """Print a layer as one sparse matrix, with the weights that its entries share."""
-    from onebyone.cli.layer_spec import parse_layer
     from onebyone.layers import matrix as layer_matrix
 
-    grid = parse_integers("--input", input) or ()
-    places = parse_integers("--output", output)
-    module = parse_layer(layer, grid, places, weights)
+    module, grid, places = layer_on_grid(layer, weights, input, output, trust)
     result = layer_matrix(module, grid, places, order)
     if as_json:
         typer.echo(json.dumps(_fields(result)))

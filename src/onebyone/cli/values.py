@@ -10,13 +10,6 @@ T = TypeVar("T")
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 UNITS |= {f"{unit}I": 1024**power for power, unit in enumerate("KMGT", 1)}
 
-LAYER_HELP = (
-    "conv(in,out,kernel,stride=1,padding=0,dilation=1,groups=1,bias=True), also conv1d, conv2d, "
-    "conv3d and local; pointwise(in,out); linear(in,out); a weight from a file, as in "
-    "conv('w.npy',stride=2), also .safetensors; or a kind around a layer, as in "
-    "dense(conv(2,1,1)), which converts it"
-)
-
 
 def parse_integers(option: str, text: str | None) -> tuple[int, ...] | None:
     """Read whole numbers with commas between them, as in 3,224,224."""

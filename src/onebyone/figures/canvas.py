@@ -1,80 +1,101 @@
-"""A small SVG writer: shapes are appended in drawing order, and text is escaped by the parser."""
+"""A still picture as a list of shapes in drawing order, for `svg` and `png` to write."""
 
-from collections.abc import Iterable
-from xml.etree import ElementTree
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-SANS = "Inter, 'Segoe UI', 'Helvetica Neue', Helvetica, Arial, sans-serif"
-MONO = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 INK, MUTED, FAINT, LINE, CARD = "#1F2328", "#59636E", "#8C959F", "#D1D9E0", "#FFFFFF"
 
 Length = int | float
 Point = tuple[Length, Length]
+Style = Mapping[str, str]
+"""SVG's attributes, with underscores: fill, stroke, stroke_width, stroke_dasharray, opacity; of
+text also text_anchor, font_weight and mono."""
 
 
+@dataclass(frozen=True)
+class Rect:
+    """A rectangle with rounded corners."""
+
+    corner: Point
+    width: Length
+    height: Length
+    radius: Length
+    style: Style
+
+
+@dataclass(frozen=True)
+class Polygon:
+    """A closed shape."""
+
+    points: tuple[Point, ...]
+    style: Style
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A curve that leaves downwards and arrives from above: a cubic Bézier curve."""
+
+    start: Point
+    end: Point
+    style: Style
+
+    @property
+    def controls(self) -> tuple[Point, Point, Point, Point]:
+        """Its two ends and, between them, what it bends towards."""
+        (x0, y0), (x1, y1) = self.start, self.end
+        bend = 0.5 * (y1 - y0)
+        return self.start, (x0, y0 + bend), (x1, y1 - bend), self.end
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A disc."""
+
+    center: Point
+    radius: Length
+    style: Style
+
+
+@dataclass(frozen=True)
+class Text:
+    """A line of text; `at` is on its baseline."""
+
+    at: Point
+    words: str
+    size: Length
+    style: Style
+
+
+Shape = Rect | Polygon | Wire | Dot | Text
+
+
+@dataclass
 class Canvas:
-    """An SVG picture under construction; lengths are in pixels."""
+    """A picture under construction; lengths are in pixels."""
 
-    def __init__(self, width: Length, height: Length, title: str) -> None:
-        self._root = ElementTree.Element(
-            "svg",
-            {
-                "xmlns": "http://www.w3.org/2000/svg",
-                "viewBox": f"0 0 {_number(width)} {_number(height)}",
-                "width": _number(width),
-                "height": _number(height),
-                "role": "img",
-                "font-family": SANS,
-            },
-        )
-        ElementTree.SubElement(self._root, "title").text = title
+    width: Length
+    height: Length
+    title: str
+    shapes: list[Shape] = field(default_factory=list)
 
     def rect(
         self, corner: Point, width: Length, height: Length, radius: Length, **style: str
     ) -> None:
         """Add a rectangle with rounded corners."""
-        x, y = corner
-        box: dict[str, Length | str] = {
-            "x": x,
-            "y": y,
-            "width": width,
-            "height": height,
-            "rx": radius,
-        }
-        self._add("rect", box, style)
+        self.shapes.append(Rect(corner, width, height, radius, style))
 
     def polygon(self, points: Iterable[Point], **style: str) -> None:
         """Add a closed shape."""
-        path = " ".join(f"{_number(x)},{_number(y)}" for x, y in points)
-        self._add("polygon", {"points": path}, style)
+        self.shapes.append(Polygon(tuple(points), style))
 
     def wire(self, start: Point, end: Point, **style: str) -> None:
         """Add a curve that leaves downwards and arrives from above."""
-        (x0, y0), (x1, y1) = start, end
-        bend = 0.5 * (y1 - y0)
-        numbers = (x0, y0, x0, y0 + bend, x1, y1 - bend, x1, y1)
-        path = "M{} {} C{} {} {} {} {} {}".format(*map(_number, numbers))
-        self._add("path", {"d": path, "fill": "none"}, style)
+        self.shapes.append(Wire(start, end, style))
 
     def dot(self, center: Point, radius: Length, **style: str) -> None:
         """Add a disc."""
-        self._add("circle", {"cx": center[0], "cy": center[1], "r": radius}, style)
+        self.shapes.append(Dot(center, radius, style))
 
     def text(self, at: Point, words: str, size: Length, **style: str) -> None:
         """Add a line of text; `at` is on its baseline."""
-        element = self._add("text", {"x": at[0], "y": at[1], "font-size": size}, style)
-        element.text = words
-
-    def to_svg(self) -> str:
-        """Return the picture as SVG text."""
-        return ElementTree.tostring(self._root, encoding="unicode")
-
-    def _add(
-        self, tag: str, numbers: dict[str, Length | str], style: dict[str, str]
-    ) -> ElementTree.Element:
-        attributes = {k: v if isinstance(v, str) else _number(v) for k, v in numbers.items()}
-        attributes |= {name.replace("_", "-"): value for name, value in style.items()}
-        return ElementTree.SubElement(self._root, tag, attributes)
-
-
-def _number(value: Length) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+        self.shapes.append(Text(at, words, size, style))

@@ -13,7 +13,9 @@ from torch import nn
 from onebyone.errors import InputError
 from onebyone.figures.canvas import CARD, FAINT, INK, LINE, MUTED, Canvas
 from onebyone.figures.interactive import page
+from onebyone.figures.mlpconv import as_mlpconv
 from onebyone.figures.panel import Panel, base_colors, draw_panel, panel_height, panel_width
+from onebyone.figures.still import STILLS, Still, suffix_of
 from onebyone.layers import LayerMatrix, convert, equal, matrix
 
 MARGIN, BETWEEN, FOOTER = 28.0, 54.0, 84.0
@@ -32,25 +34,40 @@ NUMBERS = dict(
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A picture of a layer, still and interactive; a notebook shows it by itself."""
+    """A picture of a layer, still and interactive; a notebook shows it by itself.
+
+    Attributes:
+        layer: the layer; of an mlpconv layer the first convolution.
+        matrix: of `layer`.
+        mixing: the 1×1 convolutions after it in an mlpconv layer, which only the interactive
+            picture shows.
+    """
 
     layer: nn.Module
     matrix: LayerMatrix
+    mixing: tuple[nn.Module, ...] = ()
 
     @cached_property
-    def svg(self) -> str:
+    def still(self) -> Still:
         """The still picture: the layer and the wider kinds that it equals, side by side.
 
         Raises:
-            InputError: the layer has more than LARGEST inputs or outputs.
+            InputError: the layer has more than LARGEST inputs or outputs, or is an mlpconv layer.
         """
+        if self.mixing:
+            raise InputError("layer: an mlpconv layer has no still picture; save an .html")
         if max(self.matrix.shape) > LARGEST:
             rows, columns = self.matrix.shape
             raise InputError(
-                f"input={self.matrix.form.geometry.input}: an .svg shows up to {LARGEST} inputs "
+                f"input={self.matrix.form.geometry.input}: a still shows up to {LARGEST} inputs "
                 f"and outputs, not {columns} and {rows}; save an .html"
             )
-        return _still(self.layer, self.matrix)
+        return Still(_still(self.layer, self.matrix))
+
+    @property
+    def svg(self) -> str:
+        """The still picture as SVG text."""
+        return self.still.svg
 
     @cached_property
     def html(self) -> str:
@@ -59,19 +76,19 @@ class Figure:
         Raises:
             InputError: the layer has more weights than a page carries, or some not finite.
         """
-        return page(self.matrix)
+        return page(self.matrix, self.mixing)
 
     def save(self, path: str | Path) -> None:
-        """Write the still picture to an .svg file or the interactive one to an .html file.
+        """Write the still picture to an .svg or .png file, or the interactive one to .html.
 
         Raises:
             InputError: the name ends otherwise, or the layer is too large for the picture.
         """
         path = Path(path)
-        if path.suffix not in (".svg", ".html"):
-            raise InputError(f"path={str(path)!r}: give a name that ends in .svg or .html")
-        text = self.svg + "\n" if path.suffix == ".svg" else self.html
-        path.write_text(text, encoding="utf-8")
+        if suffix_of(path, (".html", *STILLS)) == ".html":
+            path.write_text(self.html, encoding="utf-8")
+        else:
+            self.still.save(path)
 
     def _repr_html_(self) -> str:
         return (
@@ -80,28 +97,36 @@ class Figure:
         )
 
     def _repr_svg_(self) -> str | None:
-        """The still, for viewers of notebooks that run no scripts; none where it is too large."""
-        return None if max(self.matrix.shape) > LARGEST else self.svg
+        """The still, for viewers of notebooks that run no scripts; none where there is none."""
+        large = max(self.matrix.shape) > LARGEST
+        return None if large or self.mixing else self.svg
 
 
 def explain(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None = None) -> Figure:
     """Return the picture of a layer and of the wider kinds that it equals.
 
     Args:
-        layer: a layer that `matrix` takes.
+        layer: a layer that `matrix` takes, or an mlpconv layer: a convolution and two 1×1
+            convolutions, a ReLU after each.
         input: the input grid (C, *space), spatial rank 0 to 2.
         output: the output grid (O, *space'); needed where a dense layer's outputs have a grid.
 
     Raises:
         InputError: the layer or a grid is unusable.
     """
+    layer, mixing = as_mlpconv(layer) or (layer, ())
     own = matrix(layer, input, output)
     if len(own.form.geometry.axes) > 2:
         raise InputError(f"input={tuple(input)}: explain draws grids of up to 2 axes")
-    return Figure(layer, own)
+    if any(axis.spacing > 1 for axis in own.form.geometry.axes):
+        raise InputError(
+            f"layer={layer} spreads its input out, which explain does not draw: give its dense "
+            "form, convert(layer, 'dense', input)"
+        )
+    return Figure(layer, own, mixing)
 
 
-def _still(layer: nn.Module, own: LayerMatrix) -> str:
+def _still(layer: nn.Module, own: LayerMatrix) -> Canvas:
     forms = [own, *(_as_kind(layer, own, kind) for kind in _wider(own.form.geometry.kind))]
     reason, ring = _forbidden(layer, own)
     return _draw([_panel(form, own, ring) for form in forms], reason)
@@ -194,7 +219,7 @@ def _brief(values: Sequence[int]) -> str:
     return str(values[0]) if len(set(values)) == 1 else str(tuple(values))
 
 
-def _draw(panels: list[Panel], reason: str) -> str:
+def _draw(panels: list[Panel], reason: str) -> Canvas:
     widths = [panel_width(panel.matrix) for panel in panels]
     height = max(panel_height(panel.matrix) for panel in panels)
     width = 2 * MARGIN + sum(widths) + BETWEEN * (len(panels) - 1)
@@ -209,7 +234,7 @@ def _draw(panels: list[Panel], reason: str) -> str:
         x += own_width + BETWEEN
     if reason:
         _draw_footer(canvas, (width, total), reason, panels[0])
-    return canvas.to_svg()
+    return canvas
 
 
 def _draw_footer(canvas: Canvas, size: tuple[float, float], reason: str, own: Panel) -> None:

@@ -3,11 +3,13 @@
 import html
 import json
 import math
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+from torch import nn
 
 from onebyone.errors import InputError
 from onebyone.layers import LayerMatrix
@@ -19,14 +21,19 @@ MOST_WEIGHTS = 1_000_000
 """The most weights that a page carries."""
 
 
-def page(matrix: LayerMatrix) -> str:
+def page(matrix: LayerMatrix, mixing: Sequence[nn.Module] = ()) -> str:
     """Return the page of a layer as HTML text.
+
+    Args:
+        matrix: of the layer.
+        mixing: the 1×1 convolutions after it, where it is the first of an mlpconv layer.
 
     Raises:
         InputError: the layer has more than MOST_WEIGHTS weights, or some that are not finite.
     """
     form = matrix.form
     count = math.prod(form.geometry.weight_shape)
+    count += sum(one.get_parameter("weight").numel() for one in mixing)
     if count > MOST_WEIGHTS:
         raise InputError(
             f"layer: the page carries up to {MOST_WEIGHTS:,} weights, not {count:,}; give a "
@@ -41,6 +48,8 @@ def page(matrix: LayerMatrix) -> str:
         "weight": _numbers(as_numpy(form.weight)),
         "bias": None if form.bias is None else _numbers(as_numpy(form.bias)),
     }
+    if mixing:
+        layer["tail"] = [_mixing(one) for one in mixing]
     grid = "×".join(map(str, form.geometry.input))
     return _assemble(f"{str(form.geometry).capitalize()} over {grid}", layer)
 
@@ -65,6 +74,17 @@ def _shape(geometry: Geometry) -> dict[str, Any]:
         "g": geometry.groups,
         "e": [axis.after - axis.before for axis in (down, across)],
     } | {key: [getattr(axis, name) for axis in (down, across)] for key, name in pairs.items()}
+
+
+def _mixing(layer: nn.Module) -> dict[str, Any]:
+    """Return a 1×1 convolution as the page's modules name its parts."""
+    weight = layer.get_parameter("weight")
+    bias = layer._parameters["bias"]
+    return {
+        "shape": list(weight.shape[:2]),
+        "weight": _numbers(as_numpy(weight)),
+        "bias": None if bias is None else _numbers(as_numpy(bias)),
+    }
 
 
 def _windows(geometry: Geometry) -> tuple[Axis, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onebyone.figures.canvas import FAINT, INK, LINE, MONO, MUTED, Canvas, Point
+from onebyone.figures.canvas import FAINT, INK, LINE, MUTED, Canvas, Point
 from onebyone.figures.palette import ink_on, place_color, weight_color
 from onebyone.layers import LayerMatrix
 
@@ -73,9 +73,7 @@ def draw_panel(canvas: Canvas, corner: Point, width: float, panel: Panel) -> Non
     canvas.text(
         (middle, y + 22), panel.title, 18, font_weight="600", text_anchor="middle", fill=INK
     )
-    canvas.text(
-        (middle, y + 43), panel.code, 12.5, font_family=MONO, text_anchor="middle", fill=MUTED
-    )
+    canvas.text((middle, y + 43), panel.code, 12.5, mono="1", text_anchor="middle", fill=MUTED)
     _draw_network(canvas, (middle, y + SHEETS_TOP), panel)
     top = y + _matrix_top(panel.matrix)
     _draw_matrix(canvas, (middle, top), panel)

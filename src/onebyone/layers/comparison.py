@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from onebyone.errors import InputError
 from onebyone.layers.conversion import NotConvertible, convert
-from onebyone.layers.kinds import Form, Geometry, build
+from onebyone.layers.kinds import MEMORY_LIMIT, Form, Geometry, build
 from onebyone.layers.matrix import require_finite
 from onebyone.layers.nearest import target
 from onebyone.layers.reading import read
@@ -116,13 +116,13 @@ class Comparison:
         table.add_column("")
         slowest = max(row.seconds or 0.0 for row in self.rows)
         for row in self.rows:
-            cells = [_si(n) for n in (row.weights, row.operations, row.bytes)]
+            cells = [si(n) for n in (row.weights, row.operations, row.bytes)]
             cells += [row.sizes, "yes" if row.trains_alike else "no"]
             if row.seconds is None or row.spread is None:
                 cells += ["too large"]
             else:
                 first, third = row.spread
-                cells += [f"{_si(row.seconds)}s ± {(third - first) / 2 / row.seconds:.0%}"]
+                cells += [f"{si(row.seconds)}s ± {(third - first) / 2 / row.seconds:.0%}"]
                 cells += ["█" * max(1, round(BAR * row.seconds / slowest))]
             table.add_row(row.form, *cells)
         return table
@@ -137,7 +137,7 @@ class Comparison:
         return capture.get()
 
 
-def _si(value: int | float) -> str:
+def si(value: int | float) -> str:
     """Write a number with three digits and the prefix of its thousands."""
     power = min(max(math.floor(math.log10(value)) // 3, -3), 4) if value else 0
     return f"{value / 1000**power:.3g} {('', 'k', 'M', 'G', 'T', 'n', 'µ', 'm')[power]}"
@@ -164,6 +164,12 @@ def compare(
     form = read(layer, input, output)
     require_finite(form)
     device, dtype = form.weight.device, form.weight.dtype
+    size = batch * math.prod(form.geometry.input) * form.weight.element_size()
+    if size > MEMORY_LIMIT:
+        raise InputError(
+            f"batch={batch}: such a batch of {form.geometry.input} takes {size:,} bytes; give a "
+            "smaller one"
+        )
     x = torch.randn(batch, *form.geometry.input, device=device, dtype=dtype)
     rows, runs = [], []
     for name, geometry, run in _forms(layer, form, x):

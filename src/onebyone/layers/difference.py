@@ -1,16 +1,19 @@
 """The difference of two layers' matrices, from their weights alone where the windows are alike."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Num
 
+from onebyone.layers.common import common_windows, spread
 from onebyone.layers.entries import positions
-from onebyone.layers.kinds import Form
+from onebyone.layers.kinds import Form, Geometry
 from onebyone.layers.matrix import LayerMatrix, as_numpy, require_finite
 
 Place = tuple[int, int]
+Tap = tuple[int, int, int, int]
+"""Output channel, output position, channel within its group, tap."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,28 +36,31 @@ class Difference:
 
 
 def difference(a: Form, b: Form) -> Difference:
-    """Return ΔM, without building the matrices if both layers read the same windows.
+    """Return ΔM, without building the matrices where one kind of window holds both layers'.
 
     Raises:
         InputError: a weight is not finite, or a matrix is too large to store.
     """
     for form in (a, b):
         require_finite(form)
-    if a.geometry.same_windows(b.geometry):
-        return _of_weights(a, b)
+    window = common_windows(a.geometry, b.geometry)
+    if window is not None:
+        return _of_weights(a, b, window)
     return _of_matrices(LayerMatrix(a), LayerMatrix(b))
 
 
-def _of_weights(a: Form, b: Form) -> Difference:
+def _of_weights(a: Form, b: Form, window: Geometry) -> Difference:
     """Compare tap by tap: on [O, positions, C/groups, taps], one position where they share."""
-    geometry = a.geometry
-    rank, channels = len(geometry.axes), a.weight.shape[1 + len(geometry.axes)]
-    spread = np.broadcast_shapes(a.weight.shape, b.weight.shape)
-    first, second = (np.broadcast_to(as_numpy(form.weight), spread) for form in (a, b))
-    shape = (spread[0], math.prod(spread[1 : 1 + rank]), channels, math.prod(geometry.kernel))
-    delta = (first.astype(np.float64) - second).reshape(shape)
+    shape = (
+        window.output[0],
+        math.prod(window.bias_shape[1:]),
+        window.input[0] // window.groups,
+        math.prod(window.kernel),
+    )
+    first, second = (_tap_by_tap(form, window, as_numpy(form.weight), shape) for form in (a, b))
+    delta = first.astype(np.float64) - second
     position, inside = (
-        array.reshape(math.prod(geometry.output[1:]), -1) for array in positions(geometry)
+        array.reshape(math.prod(window.output[1:]), -1) for array in positions(window)
     )
     squares = np.einsum("opct,opct->opt", delta, delta)
     rows = (
@@ -64,17 +70,54 @@ def _of_weights(a: Form, b: Form) -> Difference:
     sizes = np.abs(delta) * read[:, None]
     if not sizes.any():
         return Difference(rows.ravel())
-    output = int(np.unravel_index(sizes.argmax(), shape)[0])
-    # The first row of this output channel that reads one of its largest taps, and its first tap.
-    largest = (sizes[output] == sizes.max()) & inside[:, None]
-    place, channel, tap = (int(i) for i in np.unravel_index(largest.argmax(), largest.shape))
-    at = (output, place if shape[1] > 1 else 0, channel, tap)
-    group = output // (shape[0] // geometry.groups)
-    column = (group * channels + channel) * math.prod(geometry.input[1:]) + int(
-        position[place, tap]
-    )
-    weights = float(first.reshape(shape)[at]), float(second.reshape(shape)[at])
-    return Difference(rows.ravel(), (output * len(inside) + place, column), weights)
+
+    def entry(at: Tap) -> Place:
+        """Return the row and the column of a tap at an output position."""
+        output, place, channel, tap = at
+        channel += output // (shape[0] // window.groups) * shape[2]
+        column = channel * math.prod(window.input[1:]) + int(position[place, tap])
+        return output * len(inside) + place, column
+
+    largest = _first(sizes == sizes.max(), inside)
+    at = (largest[0], largest[1] if shape[1] > 1 else 0, *largest[2:])
+    weights = float(first[at]), float(second[at])
+    owners = _owners(a.geometry, b.geometry, window, shape)
+    if owners is None or not (alone := (owners[0] != owners[1]) & (sizes > 0)).any():
+        return Difference(rows.ravel(), entry(largest), weights)
+    only = _first(alone, inside)
+    in_first = bool(owners[0][only[0], 0, only[2], only[3]])
+    return Difference(rows.ravel(), entry(largest), weights, entry(only), in_first)
+
+
+def _tap_by_tap(
+    form: Form, window: Geometry, values: Num[np.ndarray, "..."], shape: tuple[int, ...]
+) -> Num[np.ndarray, "O positions channels taps"]:
+    weight = spread(values, form.geometry, window)
+    return np.broadcast_to(weight, window.weight_shape).reshape(shape)
+
+
+def _owners(
+    a: Geometry, b: Geometry, window: Geometry, shape: tuple[int, ...]
+) -> tuple[Bool[np.ndarray, "..."], Bool[np.ndarray, "..."]] | None:
+    """Return which taps of the window each layer has; None where both have all of them."""
+    if a.same_windows(b):
+        return None
+    found = []
+    for geometry in (a, b):
+        shared = replace(geometry, kind="convolution")
+        ones = np.ones(shared.weight_shape, dtype=bool)
+        found.append(spread(ones, shared, window).reshape(shape[0], 1, *shape[2:]))
+    return found[0], found[1]
+
+
+def _first(
+    found: Bool[np.ndarray, "O positions channels taps"], inside: Bool[np.ndarray, "places taps"]
+) -> Tap:
+    """Return the first of the marked taps in the order of rows and columns: it must be inside."""
+    output = int(np.flatnonzero(found.any(axis=(1, 2, 3)))[0])
+    here = found[output] & inside[:, None]
+    place, channel, tap = (int(i) for i in np.unravel_index(here.argmax(), here.shape))
+    return output, place, channel, tap
 
 
 def _of_matrices(a: LayerMatrix, b: LayerMatrix) -> Difference:

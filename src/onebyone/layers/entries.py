@@ -6,7 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Int, Num
 
-from onebyone.layers.kinds import Geometry
+from onebyone.errors import InputError
+from onebyone.layers.kinds import MEMORY_LIMIT, Geometry
+
+PART = 2**18
+"""Entries that are written for all output channels while they are in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,26 @@ def index_type(entries: int, columns: int) -> type[np.integer]:
     return np.int32 if max(entries, columns) <= np.iinfo(np.int32).max else np.int64
 
 
+def require_room(geometry: Geometry, value: int, remedy: str) -> None:
+    """Refuse a matrix that would take more than MEMORY_LIMIT bytes.
+
+    Args:
+        geometry: of the layer.
+        value: bytes of a weight.
+        remedy: what to do instead.
+
+    Raises:
+        InputError: the matrix is too large to store.
+    """
+    index = index_type(geometry.connections, math.prod(geometry.input))
+    size = geometry.connections * (np.dtype(index).itemsize + value)
+    if size > MEMORY_LIMIT:
+        raise InputError(
+            f"input={geometry.input}: the matrix of {geometry} has {geometry.connections:,} "
+            f"entries and would take {size:,} bytes; {remedy}"
+        )
+
+
 def channels(geometry: Geometry) -> Int[np.ndarray, "O channels_per_group"]:
     """Return the input channels that every output channel reads."""
     outputs = geometry.output[0]
@@ -87,8 +111,8 @@ def entries(geometry: Geometry, order: str = "channels_first") -> Entries:
     columns = math.prod(geometry.input)
     index = index_type(geometry.connections, columns)
     if order == "channels_last":
-        per_row, column, weight = _lay_out(geometry, order)
-        return Entries(_starts(per_row, index), column.astype(index), weight, 1, ((0, 1),))
+        per_row, column, weight = _lay_out(geometry, order, index)
+        return Entries(_starts(per_row, index), column, weight, 1, ((0, 1),))
     outputs, groups = geometry.output[0], geometry.groups
     one = replace(
         geometry,
@@ -96,11 +120,14 @@ def entries(geometry: Geometry, order: str = "channels_first") -> Entries:
         output=(1, *geometry.output[1:]),
         groups=1,
     )
-    per_row, column, weight = _lay_out(one, order)
-    first = np.repeat(np.arange(groups) * (columns // groups), outputs // groups)
-    indices = np.add(first.astype(index)[:, None], column.astype(index)).ravel()
+    per_row, column, weight = _lay_out(one, order, index)
+    first = np.repeat(np.arange(groups) * (columns // groups), outputs // groups).astype(index)
+    indices = np.empty((outputs, len(column)), dtype=index)
+    for start in range(0, len(column), PART):
+        part = slice(start, start + PART)
+        np.add(first[:, None], column[part], out=indices[:, part])
     starts = _starts(np.tile(per_row, outputs), index)
-    return Entries(starts, indices, weight, outputs, _runs(geometry, starts))
+    return Entries(starts, indices.ravel(), weight, outputs, _runs(geometry, starts))
 
 
 def _runs(
@@ -123,7 +150,7 @@ def _starts(
 
 
 def _lay_out(
-    geometry: Geometry, order: str
+    geometry: Geometry, order: str, index: type[np.integer]
 ) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " entries"], Int[np.ndarray, " entries"]]:
     """Return the entries in each row, and of each entry the column and the weight.
 
@@ -132,8 +159,9 @@ def _lay_out(
     rank = len(geometry.axes)
     position, inside = positions(geometry)
     space = math.prod(geometry.input[1:])
+    position = position.astype(index)
     channel = np.expand_dims(
-        channels(geometry), (*range(1, 1 + rank), *range(2 + rank, 2 + 2 * rank))
+        channels(geometry).astype(index), (*range(1, 1 + rank), *range(2 + rank, 2 + 2 * rank))
     )
     # [1, *space', 1, *kernel], to meet the channels' [O, *1, C/groups, *1]
     position, inside = (np.expand_dims(array, (0, 1 + rank)) for array in (position, inside))
@@ -143,7 +171,8 @@ def _lay_out(
     if order == "channels_last":
         columns = position * geometry.input[0] + channel
         axes = (*range(1, 1 + rank), 0, *range(2 + rank, 2 + 2 * rank), 1 + rank)
-    weights = np.arange(math.prod(geometry.weight_shape)).reshape(geometry.weight_shape)
+    count = math.prod(geometry.weight_shape)
+    weights = np.arange(count, dtype=index_type(count, 0)).reshape(geometry.weight_shape)
     columns, weights, stored = (
         np.broadcast_to(array, layout).transpose(axes) for array in (columns, weights, inside)
     )

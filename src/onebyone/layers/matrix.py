@@ -1,6 +1,7 @@
 """The matrix of a layer, built from S5: index patterns per axis, never unit vectors."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,11 +10,11 @@ import numpy as np
 from jaxtyping import Bool, Int, Num
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import LinearOperator
-from torch import Tensor, nn
+from torch import Tensor, from_numpy, nn, sparse_csr_tensor
 
 from onebyone.errors import InputError
-from onebyone.layers.entries import Entries, channels, entries, index_type
-from onebyone.layers.kinds import MEMORY_LIMIT, Form
+from onebyone.layers.entries import Entries, channels, entries, require_room
+from onebyone.layers.kinds import Form
 from onebyone.layers.operator import LayerOperator
 from onebyone.layers.reading import read
 
@@ -42,14 +43,8 @@ class LayerMatrix:
         Raises:
             InputError: the matrix would take more than MEMORY_LIMIT bytes.
         """
-        geometry = self.form.geometry
-        index = index_type(geometry.connections, self.shape[1])
-        size = geometry.connections * (np.dtype(index).itemsize + self.form.weight.element_size())
-        if size > MEMORY_LIMIT:
-            raise InputError(
-                f"input={geometry.input}: the matrix of this layer has {geometry.connections:,} "
-                f"entries and would take {size:,} bytes; use .operator(), which stores none"
-            )
+        geometry, value = self.form.geometry, self.form.weight.element_size()
+        require_room(geometry, value, "use .operator(), which stores none of it")
         return entries(geometry, self.order)
 
     @cached_property
@@ -94,6 +89,14 @@ class LayerMatrix:
     def toarray(self) -> Num[np.ndarray, "outputs inputs"]:
         """Return M as a dense array."""
         return np.asarray(self.weight.toarray())
+
+    def torch(self) -> Tensor:
+        """Return M as a sparse CSR tensor of PyTorch, which shares the memory of `weight`."""
+        m = self.weight
+        crow, columns, values = map(from_numpy, (m.indptr, m.indices, m.data))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
+            return sparse_csr_tensor(crow, columns, values, size=self.shape, check_invariants=False)
 
     def operator(self) -> LinearOperator:
         """Return M as a SciPy LinearOperator that never stores the matrix, for layers of any size.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from onebyone.errors import InputError
 from onebyone.layers.axis import Axis, dense_axes, per_axis, window_axes
-from onebyone.layers.entries import entries, positions
+from onebyone.layers.entries import entries, positions, require_room
 from onebyone.layers.kinds import KINDS, Form, Geometry, build
 from onebyone.layers.matrix import LayerMatrix, as_numpy, require_finite
 from onebyone.layers.reading import read
@@ -142,6 +142,7 @@ def _project_weight(
 ) -> tuple[Num[np.ndarray, "..."], float, bool, Clash | None]:
     """Return the mean weight of every sharing class, the squares left over, if any, and a clash."""
     columns = source.shape[1]
+    require_room(geometry, source.form.weight.element_size(), "give a smaller input")
     mine, theirs = source.entries, entries(geometry)
     wanted = theirs.keys(columns)
     # One more key, beyond all places, for the wanted entries after the last: its weight is 0.

@@ -16,6 +16,7 @@ from onebyone.layers.local import LocallyConnected
 from onebyone.layers.probing import probe
 
 Grid = tuple[int, ...]
+MOST_VALUES = 2**63 - 1
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 POOLINGS = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
 ADAPTIVE = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)
@@ -206,6 +207,8 @@ def _grid(value: Sequence[int], name: str) -> Grid:
         raise InputError(f"{name}={value!r}: give ints, (channels, *space)") from None
     if not 1 <= len(grid) <= MAX_RANK + 1 or any(n < 1 for n in grid):
         raise InputError(f"{name}={grid}: give (channels, *space) with up to 3 axes, all positive")
+    if math.prod(grid) > MOST_VALUES:
+        raise InputError(f"{name}={grid}: has more values than 64 bits can count; give fewer")
     return grid
 
 

@@ -2,6 +2,7 @@
 
 import { html } from "onebyone/dom";
 import { product, weightShape } from "onebyone/layer";
+import { UNITS, WEIGHTS } from "onebyone/mlpconv";
 
 const MOST_NUMBERS = 512,
   PER_LINE = 8;
@@ -41,12 +42,14 @@ export function codeOf(view) {
   return pieces;
 }
 
-function call({ geo, form, values, state }) {
+function call(view) {
+  const { geo, form, values, state } = view;
   const input = state.dim === 1 ? [geo.C, geo.across.size] : geo.input;
   const output = state.dim === 1 ? [geo.O, geo.across.outputs] : geo.output;
   const apply = form === "dense" ? `layer(x.flatten()).reshape(${output.join(", ")})` : "layer(x)";
   if (geo.columns > MOST_NUMBERS || geo.rows > MOST_NUMBERS) {
-    return [`x = torch.randn(${input.join(", ")})\ny = ${apply}`];
+    const drawn = `x = torch.randn(${input.join(", ")})\ny = ${apply}`;
+    return state.mlp ? [drawn, ...network(view)] : [drawn];
   }
   const pieces = [
     "x = ",
@@ -65,7 +68,7 @@ function call({ geo, form, values, state }) {
       "# ",
     ),
   );
-  if (!state.back) return pieces;
+  if (!state.back) return state.mlp ? pieces.concat(network(view)) : pieces;
   pieces.push(
     "\ny.backward(",
     ...tensor(
@@ -85,6 +88,40 @@ function call({ geo, form, values, state }) {
       (n) => `w${n}`,
       "# ",
     ),
+  );
+}
+
+/** What an mlpconv does with the layer's outputs. */
+function network({ mlpconv, geo, state }) {
+  const [first, second, third] = mlpconv.channels;
+  const relu = state.relu ? ".relu()" : "";
+  const make = (name, before, after) => `${name} = nn.Conv${geo.dim}d(${before}, ${after}, 1)\n`;
+  const pieces = ["\n", make("second", first, second), make("third", second, third)];
+  const apply = `z = third(second(y${relu})${relu})${relu}\n`;
+  const units = third * geo.places;
+  if (Math.max(first * second, second * third, units, geo.rows) > MOST_NUMBERS)
+    return pieces.concat("# their weights are too many to print here\n", apply);
+  pieces.push("with torch.no_grad():\n");
+  for (const [n, name] of [
+    [1, "second"],
+    [2, "third"],
+  ]) {
+    const [rows, columns] = mlpconv.shape(n);
+    const weight = tensor(
+      rows * columns,
+      (i) => mlpconv.weights[n][i],
+      (i) => `${WEIGHTS[n]}${i}`,
+    );
+    const unit = (o) => `${UNITS[n]}${o * geo.places}`;
+    const bias = tensor(rows, (o) => mlpconv.biases[n][o], unit);
+    pieces.push(`    ${name}.weight.copy_(`, ...weight, `.reshape(${name}.weight.shape))\n`);
+    pieces.push(`    ${name}.bias.copy_(`, ...bias, ")\n");
+  }
+  const value = (n) => Number(mlpconv.unit(2, n).toPrecision(6));
+  return pieces.concat(
+    apply,
+    "# z = ",
+    list(units, value, (n) => `z${n}`, "# "),
   );
 }
 

@@ -43,3 +43,6 @@ export function signed(value, limit) {
   const fill = `color-mix(in oklab, ${end} ${Math.round(100 * share)}%, var(--neutral))`;
   return { fill, ink: share > 0.55 ? "#FFFFFF" : "var(--ink)" };
 }
+
+/** The end of the signed scale for some values. */
+export const largest = (values) => values.reduce((most, v) => Math.max(most, Math.abs(v)), 0);

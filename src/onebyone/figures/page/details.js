@@ -1,8 +1,9 @@
 // The pinned thing in words and numbers: its formula, term by term, and the field that edits it.
 
-import { withBias, withInput, withOuterGradient, withWeights } from "onebyone/edits";
+import { withBias, withInput, withMixing, withOuterGradient, withWeights } from "onebyone/edits";
 import { html, short } from "onebyone/dom";
-import { spot, weightShape } from "onebyone/layer";
+import { spot, unflatten, weightShape } from "onebyone/layer";
+import { UNITS, WEIGHTS } from "onebyone/mlpconv";
 import { parse } from "onebyone/view";
 
 const MOST_TERMS = 24;
@@ -24,6 +25,9 @@ export function describe(view, key) {
       ? `∂L/∂${name} = ${short(values.gradient(form, at[0]))}`
       : `${name} = ${short(values.stored(form, at[0]))}`;
   }
+  if (WEIGHTS.includes(kind))
+    return `${mixingName(view, kind, at[0])} = ${short(mixing(view, kind, at[0]))}`;
+  if (kind !== "c") return unitFormula(view, UNITS.indexOf(kind), at[0]);
   const index = view.index(...at);
   const ends = `y${y(at[0])} reads x${spot(geo, at[1], geo.input)}`;
   if (index < 0) return ends.replace("reads", "does not read");
@@ -32,7 +36,16 @@ export function describe(view, key) {
 
 export function drawDetails(view, links, container, go) {
   const { kind, at } = parse(view.state.pin);
-  const draw = { o: outputDetails, i: inputDetails, w: weightDetails, c: connectionDetails }[kind];
+  const draw = {
+    o: outputDetails,
+    i: inputDetails,
+    w: weightDetails,
+    c: connectionDetails,
+    h: (...rest) => unitDetails(1, ...rest),
+    z: (...rest) => unitDetails(2, ...rest),
+    u: (...rest) => mixingDetails(1, ...rest),
+    v: (...rest) => mixingDetails(2, ...rest),
+  }[kind];
   const nothing = [
     html(
       "p",
@@ -176,6 +189,58 @@ function connectionDetails(view, links, go, row, column) {
   ];
 }
 
+const mixing = ({ mlpconv }, letter, index) => mlpconv.weights[WEIGHTS.indexOf(letter)][index];
+
+function mixingName({ mlpconv }, letter, index) {
+  const shape = mlpconv.shape(WEIGHTS.indexOf(letter));
+  return `${letter}(${unflatten(index, shape).join(", ")})`;
+}
+
+function unitFormula({ mlpconv, geo, state }, n, unit) {
+  const name = `${UNITS[n]}${spot(geo, unit, mlpconv.grid(n))}`;
+  const sum = short(mlpconv.sum(n, unit));
+  return state.relu
+    ? `${name} = ReLU(${sum}) = ${short(mlpconv.unit(n, unit))}`
+    : `${name} = ${sum}`;
+}
+
+/** A unit after a 1×1 convolution: a fully connected layer on the channels of its location. */
+function unitDetails(n, view, links, _go, unit) {
+  const { mlpconv } = view;
+  const bias = mlpconv.biases[n][Math.floor(unit / view.geo.places)];
+  const below = `ReLU(${n === 1 ? "y" : "h"})`;
+  const words = `${WEIGHTS[n]} · ${view.state.relu ? below : n === 1 ? "y" : "h"}, summed over the channels at this location:`;
+  const found = mlpconv.terms(n, unit);
+  return [
+    headline(unitFormula(view, n, unit)),
+    html("p", {}, words),
+    sumOf(
+      found.map(({ index, below: one }) => ({
+        key: `${WEIGHTS[n]}${index}`,
+        factors: [mlpconv.weights[n][index], mlpconv.unit(n - 1, one)],
+      })),
+      links,
+      "+",
+      bias || null,
+      mlpconv.sum(n, unit),
+    ),
+  ];
+}
+
+function mixingDetails(n, view, links, go, index) {
+  const value = view.mlpconv.weights[n][index];
+  const places = view.geo.places;
+  const used =
+    places === 1
+      ? "One location uses it."
+      : `All ${places.toLocaleString("en")} locations share it.`;
+  return [
+    headline(`${mixingName(view, WEIGHTS[n], index)} = ${short(value, 5)}`),
+    editor("Weight", value, (v) => go(withMixing(view, n, index, v))),
+    html("p", {}, used),
+  ];
+}
+
 const headline = (text) => html("p", { class: "formula" }, text);
 
 function editor(name, value, set) {
@@ -189,20 +254,26 @@ function editor(name, value, set) {
 
 /** The terms of a sum, each linked to its connection. */
 function terms(view, links, entries, factors, sign, bias = null, sum = null) {
+  const each = entries.slice(0, MOST_TERMS).map((entry) => ({
+    key: `c${entry.row},${entry.column}`,
+    factors: factors(entry),
+    fill: view.state.colour === "sharing" ? view.paint(entry, 1)?.fill : null,
+  }));
+  return sumOf(each, links, sign, bias, sum, entries.length);
+}
+
+/** A sum of products, each of them linked to a key. */
+function sumOf(products, links, sign, bias, sum, total = products.length) {
   const list = html("p", { class: "terms" });
   const number = (v) => (v < 0 ? `(${short(v)})` : short(v));
-  entries.slice(0, MOST_TERMS).forEach((entry, n) => {
-    const paint = view.paint(entry, 1);
-    const swatch = html("i", {
-      style: paint && view.state.colour === "sharing" ? `background:${paint.fill}` : null,
-    });
-    const term = html("span", { class: "term" }, swatch, factors(entry).map(number).join(" · "));
+  products.slice(0, MOST_TERMS).forEach(({ key, factors, fill }, n) => {
+    const swatch = html("i", { style: fill ? `background:${fill}` : null });
+    const term = html("span", { class: "term" }, swatch, factors.map(number).join(" · "));
     if (n) list.append(html("span", { class: "sign" }, sign === "+" ? " + " : " "));
-    list.append(links.add(`c${entry.row},${entry.column}`, term));
+    list.append(links.add(key, term));
   });
-  if (entries.length > MOST_TERMS)
-    list.append(` … (${(entries.length - MOST_TERMS).toLocaleString("en")} more)`);
-  if (bias !== null) list.append(`${entries.length ? " + " : ""}${number(bias)}`);
+  if (total > MOST_TERMS) list.append(` … (${(total - MOST_TERMS).toLocaleString("en")} more)`);
+  if (bias !== null) list.append(`${total ? " + " : ""}${number(bias)}`);
   if (sum !== null) list.append(html("b", {}, ` = ${short(sum, 5)}`));
   return list;
 }

@@ -2,6 +2,7 @@
 // changed in a narrower form first takes the nearest weights of that form. No DOM.
 
 import { FORMS, product, unflatten, weightIndex, weightShape } from "onebyone/layer";
+import { WEIGHTS } from "onebyone/mlpconv";
 import { LETTERS, rank } from "onebyone/values";
 
 const editKey = (letter, flat, shape) => letter + unflatten(flat, shape).join(".");
@@ -58,3 +59,7 @@ export const withInput = (values, column, value) =>
 
 export const withOuterGradient = (values, row, value) =>
   edited(values.state, "g", row, values.geo.output, value);
+
+/** Give a weight of the n-th 1×1 convolution after the layer a value. */
+export const withMixing = ({ state, mlpconv }, n, index, value) =>
+  edited(state, WEIGHTS[n], index, mlpconv.shape(n), value);

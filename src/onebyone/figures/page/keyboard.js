@@ -1,6 +1,7 @@
 // Arrow keys walk from cell to cell, Enter or Space pins, Escape lets go.
 
 import { unflatten } from "onebyone/layer";
+import { UNITS, WEIGHTS } from "onebyone/mlpconv";
 import { beside } from "onebyone/stored";
 import { parse } from "onebyone/view";
 
@@ -13,7 +14,12 @@ function neighbour(view, key, [down, across]) {
   if (kind === "c")
     return `c${clamp(at[0] + down, geo.rows)},${clamp(at[1] + across, geo.columns)}`;
   if (kind === "w") return `w${beside(view, at[0], down, across)}`;
-  const grid = kind === "i" ? geo.input : geo.output;
+  const above = WEIGHTS.indexOf(kind);
+  if (above > 0) {
+    const [rows, columns] = view.mlpconv.shape(above);
+    return `${kind}${clamp(at[0] + down * columns + across, rows * columns)}`;
+  }
+  const grid = kind === "i" ? geo.input : view.mlpconv.grid(UNITS.indexOf(kind));
   const [, y] = unflatten(at[0], grid);
   const leaves = down && (y + down < 0 || y + down >= grid[1]);
   return `${kind}${leaves ? at[0] : clamp(at[0] + down * grid[2] + across, grid[0] * grid[1] * grid[2])}`;

@@ -24,9 +24,9 @@ function tapBetween(a, o, i) {
 
 /** What is wrong with a shape, in a sentence, or "" where it is a layer. */
 export function problem(shape) {
-  const { c, o, g, dim, h, w, k, d, p, e } = shape;
+  const { c, o, g, dim, h, w, k, d, p, e, m } = shape;
   const whole = (least, ...values) => values.every((v) => Number.isInteger(v) && v >= least);
-  if (!whole(1, c, o, g, h, w, ...k, ...d, ...shape.s) || !whole(0, ...p, ...e)) {
+  if (!whole(1, c, o, g, h, w, ...k, ...d, ...m, ...shape.s) || !whole(0, ...p, ...e)) {
     return "Sizes are whole numbers; only padding can be 0.";
   }
   if (c % g || o % g) return `Groups must divide the channels: ${g} does not divide ${c} and ${o}.`;

@@ -1,6 +1,8 @@
 // Everything that stands for the same thing lights up together. Views register their elements by
-// key: o5 an output, i3 an input, c5,3 a connection, w1 a stored weight.
+// key: o5 an output, i3 an input, c5,3 a connection, w1 a stored weight; of an mlpconv h5 and z5
+// units, u1 and v1 weights.
 
+import { belongingAbove } from "onebyone/mlpconv";
 import { parse } from "onebyone/view";
 
 export class Links {
@@ -55,14 +57,18 @@ function belonging(view, key) {
   const columns = new Set(entries.map((entry) => entry.column));
   const weights = new Set(entries.map((entry) => entry.index));
   if (kind === "c") rows.add(at[0]) && columns.add(at[1]); // also where there is no connection
+  const above = belongingAbove(view, { kind, at }, rows);
   const uses = (row, column) => {
     const index = view.index(row, column);
     return (
-      index >= 0 && { o: row === at[0], i: column === at[0], w: index === at[0], c: false }[kind]
+      index >= 0 &&
+      ({ o: row === at[0], i: column === at[0], w: index === at[0] }[kind] ??
+        ("hz".includes(kind) && above.o(row)))
     );
   };
   const tests = {
-    o: (n) => rows.has(n),
+    ...above,
+    o: (n) => rows.has(n) || above.o(n),
     i: (n) => columns.has(n),
     w: (n) => weights.has(n),
     c: uses,

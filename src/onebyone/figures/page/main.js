@@ -6,9 +6,10 @@ import { describe, drawDetails } from "onebyone/details";
 import { byId } from "onebyone/dom";
 import { drawForms, statement } from "onebyone/forms";
 import { addKeyboard } from "onebyone/keyboard";
-import { spot } from "onebyone/layer";
+import { problem, spot } from "onebyone/layer";
 import { Links } from "onebyone/links";
 import { drawMatrix } from "onebyone/matrix";
+import { drawNetwork } from "onebyone/network";
 import { drawSheets } from "onebyone/sheets";
 import { fromFragment, startOf, toFragment } from "onebyone/state";
 import { drawStored } from "onebyone/stored";
@@ -50,6 +51,7 @@ function render() {
   byId("statement").textContent = statement(view);
   byId("sheets-note").textContent = drawSheets(view, links, byId("sheets"));
   byId("matrix-note").textContent = drawMatrix(view, links, byId("matrix"));
+  drawNetwork(view, links);
   drawStored(view, links, byId("stored"));
   drawDetails(view, links, byId("details"), go);
   drawCode(view, links, byId("code"));
@@ -68,12 +70,14 @@ function showModes() {
   for (const box of document.querySelectorAll("[name=back]"))
     box.checked = Number(box.value) === state.back;
   document.body.dataset.colour = state.colour;
+  for (const name of ["mlp", "relu"]) byId(name).checked = Boolean(state[name]);
+  state.m.forEach((channels, n) => (byId(`m${n}`).value = channels));
   byId("train").hidden = !state.back || view.stored > MOST_TRAINED;
   byId("stored-title").textContent = state.back
     ? "Gradients of the stored weights"
     : "Stored weights";
   byId("size").textContent = `${geo.rows.toLocaleString("en")}×${geo.columns.toLocaleString("en")}`;
-  const row = state.pin[0] === "o" ? Number(state.pin.slice(1)) : 0;
+  const row = state.pin[0] === "o" ? Number(state.pin.slice(1)) : view.place;
   Object.assign(byId("step"), { max: geo.rows - 1, value: row });
   byId("position").textContent = `output ${spot(geo, row, geo.output)}`;
 }
@@ -140,6 +144,17 @@ function addModes() {
     box.addEventListener("change", () => go({ ...state, colour: box.value }));
   for (const box of document.querySelectorAll("[name=back]"))
     box.addEventListener("change", () => go({ ...state, back: Number(box.value) }));
+  byId("mlp").addEventListener("change", () =>
+    go({
+      ...state,
+      mlp: Number(byId("mlp").checked),
+      pin: "huvz".includes(state.pin[0]) ? "o0" : state.pin,
+    }),
+  );
+  byId("relu").addEventListener("change", () =>
+    go({ ...state, relu: Number(byId("relu").checked) }),
+  );
+  for (const n of [0, 1]) byId(`m${n}`).addEventListener("change", resize);
   const step = (row) => go({ ...state, pin: `o${(row + view.geo.rows) % view.geo.rows}` });
   byId("previous").addEventListener("click", () => step(byId("step").valueAsNumber - 1));
   byId("next").addEventListener("click", () =>
@@ -154,6 +169,13 @@ function addModes() {
   byId("train").addEventListener("click", () => go(stepped(view.values, state.form)));
   byId("reset").addEventListener("click", () => go({ ...start, edits: {} }));
   byId("copy").addEventListener("click", copy);
+}
+
+/** Take the channels after the 1×1 convolutions from their fields. */
+function resize() {
+  const m = [0, 1].map((n) => byId(`m${n}`).valueAsNumber);
+  if (problem({ ...state, m })) showModes();
+  else go({ ...state, m });
 }
 
 async function copy() {

@@ -3,10 +3,10 @@
 
 import { FORMS, problem } from "onebyone/layer";
 
-const PAIRS = ["k", "s", "p", "e", "d"];
-const NUMBERS = ["dim", "c", "o", "h", "w", "g", "bias", "back"];
+const PAIRS = ["k", "s", "p", "e", "d", "m"];
+const NUMBERS = ["dim", "c", "o", "h", "w", "g", "bias", "back", "mlp", "relu"];
 const CHOICES = { form: FORMS, source: FORMS, colour: ["sharing", "values"] };
-const PIN = /^([oiw]\d+|c\d+,\d+)?$/;
+const PIN = /^([oiwhzuv]\d+|c\d+,\d+)?$/;
 
 /** The starting state of a page made for a layer. */
 export const startOf = (given) => ({
@@ -15,6 +15,9 @@ export const startOf = (given) => ({
   source: given.kind,
   colour: "sharing",
   back: 0,
+  mlp: given.tail ? 1 : 0,
+  relu: 1,
+  m: given.tail?.map(({ shape }) => shape[0]) ?? [2, 2],
   pin: "o0",
   edits: {},
 });
@@ -54,7 +57,7 @@ function readEdits(text) {
   const edits = {};
   for (const part of text.split(";").filter(Boolean)) {
     const [key, value] = part.split(":");
-    if (!/^[sldbqxg]\d+(\.\d+)*$/.test(key) || !Number.isFinite(Number(value))) {
+    if (!/^[sldbqxguv]\d+(\.\d+)*$/.test(key) || !Number.isFinite(Number(value))) {
       throw new Error(`The link says “${part}”, which is no value.`);
     }
     edits[key] = Number(value);

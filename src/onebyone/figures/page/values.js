@@ -16,7 +16,7 @@ import {
 } from "onebyone/layer";
 
 /** A number that depends on an index only, so that a link shows everyone the same. */
-function drawn(...index) {
+export function drawn(...index) {
   let bits = index.reduce((sum, i) => Math.imul(sum ^ (i + 0x9e37), 0x85ebca6b) ^ (sum >>> 13), 7);
   bits ^= bits >>> 15;
   const rank = (bits >>> 0) % 18;
@@ -27,7 +27,7 @@ export const LETTERS = { shared: "s", local: "l", dense: "d" };
 export const rank = (form) => FORMS.indexOf(form);
 
 /** The edits with a letter, as a map from flat index to value; edits of other shapes are kept out. */
-function editsOf(edits, letter, shape) {
+export function editsOf(edits, letter, shape) {
   const found = new Map();
   for (const [key, value] of Object.entries(edits)) {
     if (key[0] !== letter) continue;

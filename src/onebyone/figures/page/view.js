@@ -13,6 +13,7 @@ import {
   weightIndex,
   weightShape,
 } from "onebyone/layer";
+import { Mlpconv } from "onebyone/mlpconv";
 import { Values } from "onebyone/values";
 
 const MOST_ROWS = 24,
@@ -20,6 +21,7 @@ const MOST_ROWS = 24,
 const MOST_ACROSS = 24,
   MOST_SIDE = 10,
   MOST_SHEETS = 6; // cells and channels in a row of sheets
+const MOST_LIT = 2e5; // connections of a location
 export const MOST_WIRES = 600;
 
 export class View {
@@ -28,24 +30,37 @@ export class View {
     this.values = new Values(state, given);
     this.geo = this.values.geo;
     this.form = state.form;
+    this.mlpconv = new Mlpconv(this, given.tail);
     const pinned = this.entries(parse(state.pin))[0] ?? { row: 0, column: 0 };
     const { geo } = this;
+    this.place = pinned.row % geo.places;
     this.rows = span(geo.rows, MOST_ROWS, pinned.row);
     this.columns = span(geo.columns, MOST_COLUMNS, pinned.column);
     this.inputs = sheetsAbout(geo.input, unflatten(pinned.column, geo.input));
     this.outputs = sheetsAbout(geo.output, unflatten(pinned.row, geo.output));
   }
 
-  /** The connections that belong to a focus: an output, input, connection or stored weight. */
+  /** The connections of a focus: an output or a unit above it, input, connection, stored weight. */
   entries(focus) {
     const { geo, form } = this;
     const { kind, at } = focus;
     if (kind === "o") return at[0] < geo.rows ? rowEntries(geo, form, at[0]) : [];
+    if (kind === "h" || kind === "z") return this.#entriesAt(at[0] % geo.places);
     if (kind === "i") return at[0] < geo.columns ? columnEntries(geo, form, at[0]) : [];
     if (kind === "w") return at[0] < this.stored ? weightEntries(geo, form, at[0]) : [];
     if (kind !== "c" || at[0] >= geo.rows || at[1] >= geo.columns) return [];
     const index = weightIndex(geo, form, ...at);
     return index < 0 ? [] : [{ row: at[0], column: at[1], index }];
+  }
+
+  /** The connections of all outputs of a location; where they are many, of one in each group. */
+  #entriesAt(place) {
+    const { geo, form } = this;
+    const row = form === "dense" ? geo.columns : geo.perGroup * geo.taps;
+    const groups = form === "dense" ? 1 : geo.groups;
+    const shown = geo.O * row > MOST_LIT ? groups : geo.O;
+    const channels = Array.from({ length: shown }, (_, n) => (n * geo.O) / shown);
+    return channels.flatMap((o) => rowEntries(geo, form, o * geo.places + place));
   }
 
   get stored() {
@@ -103,7 +118,7 @@ export function parse(key) {
 }
 
 /** A window of at most `most` of `total`, with `wanted` in its first half. */
-function span(total, most, wanted) {
+export function span(total, most, wanted) {
   const size = Math.min(total, most);
   const first = Math.max(0, Math.min(total - size, wanted < size ? 0 : wanted - (size >> 2)));
   return { first, size, total };
