@@ -63,26 +63,25 @@ def test_inductor_keeps_the_contract() -> None:
     check("signal", backend="inductor")
 
 
-@pytest.mark.slow  # compiling takes minutes with an idle core
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.slow  # compiling the nine blocks takes a minute
 @pytest.mark.parametrize("backend", COMPILED)
-def test_every_backend_keeps_the_contract(backend: str, name: str) -> None:
-    check(name, backend=backend)
+def test_every_backend_keeps_the_contract_with_padding_on_two_axes(backend: str) -> None:
+    check("padded", backend=backend)
 
 
-@pytest.mark.slow  # as above
+@pytest.mark.slow  # compiles once for each piece, batch and state
 @pytest.mark.parametrize("backend", COMPILED)
 def test_both_paddings_bands_and_batches(backend: str) -> None:
-    _, window, stride, size = CASES["padded"]
-    banded = check("padded", backend=backend, memory=20_000)
+    _, window, stride, size = CASES["signal"]
+    banded = check("signal", backend=backend, memory=1000)
     assert banded.plan(*size).pieces > 1
-    model = banded.model
     x = torch.randn(3, window[0], *size)
     with torch.inference_mode():
-        assert_contract(banded(x), model, x, window, stride)
-        whole = ob.slide(model, window, stride, padding="image", backend=backend)(x)
-        wanted = ob.slide(model, window, stride, padding="image")(x)
-    torch.testing.assert_close(whole, wanted, rtol=1e-4, atol=1e-5)
+        assert_contract(banded(x), banded.model, x, window, stride)
+        whole = ob.slide(banded.model, window, 3, padding="image", backend=backend)
+        assert whole.plan(*size).pieces > 1
+        wanted = ob.slide(banded.model, window, 3, padding="image")(x)
+        torch.testing.assert_close(whole(x), wanted, rtol=1e-4, atol=1e-5)
 
 
 class Twice(nn.Module):
