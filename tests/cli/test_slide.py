@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
@@ -397,3 +398,23 @@ def test_warnings_are_lines_too(here, capsys):
     first, second = capsys.readouterr().err.splitlines()
     assert first == "onebyone: warning: alpha.png: its alpha channel is left out"
     assert second.startswith("onebyone: alpha.png: its pixels are whole numbers")
+
+
+def test_another_backend_gives_the_same_scores_and_is_named(here, capsys):
+    arguments = ["slide", "x.npy", "--model", network(), *WINDOW]
+    assert main([*arguments, "--out", "plain.npy"]) == 0
+    assert "backend" not in capsys.readouterr().out
+    assert main([*arguments, "--out", "fast.npy", "--backend", "openvino", "--report"]) == 0
+    said = capsys.readouterr().out
+    assert "backend: openvino" in said
+    assert "Backend: openvino" in said
+    np.testing.assert_allclose(np.load("fast.npy"), np.load("plain.npy"), rtol=1e-4, atol=1e-5)
+
+
+def test_a_backend_that_is_not_installed_is_one_line(here, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    arguments = ["slide", "x.npy", "--model", network(), *WINDOW, "--out", "x_out.npy"]
+    assert main([*arguments, "--backend", "openvino"]) == 2
+    said = capsys.readouterr().err
+    assert "pip install 'onebyone[openvino]'" in said
+    assert said.count("\n") == 1

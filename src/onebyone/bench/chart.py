@@ -7,7 +7,7 @@ from PIL import Image
 from onebyone.bench.raster import Raster
 from onebyone.bench.results import CaseResult, Results
 from onebyone.bench.table import NAMES, conditions
-from onebyone.figures.canvas import CARD, INK, LINE, MUTED, Canvas
+from onebyone.figures.canvas import CARD, INK, LINE, MUTED, Canvas, Length
 
 WIDTH, LEFT, RIGHT, TOP, ROW = 760, 190, 70, 74, 26
 BAR, MARK = "#0072B2", "#D55E00"
@@ -60,7 +60,7 @@ def _draw(canvas: Canvas | Raster, results: Results) -> None:
     canvas.text((20, height - 14), conditions(results), 8, fill=MUTED)
 
 
-def _bar(canvas: Canvas | Raster, case: CaseResult, top: float, most: float) -> None:
+def _bar(canvas: Canvas | Raster, case: CaseResult, top: Length, most: float) -> None:
     speedup, best = case.speedup() or 0.0, case.best("onebyone")
     canvas.text((LEFT - 8, top + 14), case.name, 12, fill=INK, text_anchor="end")
     end, limit = _across(max(speedup, 1.0), most), _across(case.ratio, most)
@@ -70,6 +70,6 @@ def _bar(canvas: Canvas | Raster, case: CaseResult, top: float, most: float) -> 
     canvas.text((max(end, limit) + 8, top + 14), f"{speedup:.3g}×{name}", 11, fill=MUTED)
 
 
-def _across(times: float, most: float) -> float:
+def _across(times: Length, most: float) -> float:
     """Where a factor lies across the chart."""
     return LEFT + (WIDTH - LEFT - RIGHT - 60) * log10(times) / log10(most)

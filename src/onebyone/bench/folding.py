@@ -2,20 +2,18 @@
 
 from torch import fx, nn
 
-from onebyone.graphs.capture import capture
+from onebyone.graphs.capture import Captured
 
 
-def folded(model: nn.Module, window: tuple[int, ...]) -> fx.GraphModule:
-    """Capture a network with BatchNorm folded into constant weights, as one does for crops.
+def folded(captured: Captured) -> fx.GraphModule:
+    """Fold BatchNorm into constant weights, as one does for crops.
 
     Args:
-        model: takes [N, C, *space].
-        window: (C, *space).
+        captured: a network that takes [N, C, *space].
 
     Returns:
         A graph that takes crops [N, C, *space] and gives a tuple with the network's outputs.
     """
-    captured = capture(model, window)
     root = nn.Module()
     root.add_module("model", captured.model)
     root.add_module("constants", captured.constants)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import prod
+from math import gcd, prod
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +15,11 @@ from onebyone.bench.folding import folded
 from onebyone.bench.timing import Side
 from onebyone.demos.measure import random_crops
 from onebyone.errors import InputError
-from onebyone.windows import SlidingModel, slide
+from onebyone.graphs.capture import capture
+from onebyone.windows import SlidingModel
 from onebyone.windows.backends.compilers import compiled
+from onebyone.windows.lowering import Lowered, lower
+from onebyone.windows.plan import Geometry
 
 BATCHES = (8, 32, 128, 512)
 MOST_NUMBERS = 2**23  # in a batch of crops: 55 windows of 224×224 in three channels
@@ -31,22 +34,22 @@ class Subject:
     Attributes:
         case: what is measured.
         model: the network.
-        sliding: the same at every window, on PyTorch.
+        lowered: the same, captured and read as steps.
+        sliding: it at every window, on PyTorch.
         image: [1, C, *size].
         places: indices of the sampled windows along each axis of the grid.
         crops: batches [batch, C, *space] of them, all of one size.
         expected: what the network gives for them [sampled, K].
-        rate: windows a second that crops were seen to do, roughly.
     """
 
     case: Case
     model: nn.Module
+    lowered: Lowered
     sliding: SlidingModel
     image: Tensor
     places: tuple[Tensor, ...]
     crops: Sequence[Tensor]
     expected: Tensor
-    rate: float
 
     @property
     def grid(self) -> tuple[int, ...]:
@@ -74,7 +77,8 @@ def prepare(case: Case, seconds: float) -> Subject:
         InputError: a package that the network needs is missing.
     """
     model = case.build()
-    sliding = slide(model, case.window, case.stride, verify=0)
+    lowered = lower(capture(model, case.window), case.window)
+    sliding = _sliding(case, lowered)
     image = torch.randn(1, case.window[0], *case.size, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         windows = prod(sliding.grid(*case.size))
@@ -83,7 +87,17 @@ def prepare(case: Case, seconds: float) -> Subject:
         places, crops = random_crops(image[0], case.window, sliding.stride, count)
         batches = [part.contiguous() for part in torch.split(crops, batch)]
         expected = torch.cat([model(part) for part in batches])
-    return Subject(case, model, sliding, image, places, batches, expected, rate)
+    return Subject(case, model, lowered, sliding, image, places, batches, expected)
+
+
+def _sliding(
+    case: Case, lowered: Lowered, padding: str = "crop", backend: str = "torch"
+) -> SlidingModel:
+    """The network at every window, without capturing it once more."""
+    geometry = Geometry(case.window, (case.stride,) * len(case.size), padding)
+    return SlidingModel(
+        lowered, geometry, mean=None, std=None, scale=None, memory=None, verify=0, backend=backend
+    )
 
 
 def _batch(case: Case, model: nn.Module, windows: int, seconds: float) -> tuple[int, float]:
@@ -119,7 +133,7 @@ def crops_as_they_are(subject: Subject, backend: str) -> Side:
 
 def crops_folded(subject: Subject, backend: str) -> Side:
     """The same, channels last and with BatchNorm folded into the convolutions."""
-    network = folded(subject.model, subject.case.window)
+    network = folded(subject.lowered.captured)
     batches = [part.contiguous(memory_format=_layout(part)) for part in subject.crops]
     return Side(
         "crops, channels last, BatchNorm folded", backend, "crops",
@@ -130,7 +144,7 @@ def crops_folded(subject: Subject, backend: str) -> Side:
 def crops_compiled(subject: Subject, backend: str) -> Side:
     """The same, compiled for the batch."""
     batches = [part.contiguous(memory_format=_layout(part)) for part in subject.crops]
-    run = compiled(backend, folded(subject.model, subject.case.window), batches[0])
+    run = compiled(backend, folded(subject.lowered.captured), batches[0])
     return Side(
         "crops", backend, "crops",
         lambda: torch.cat([run(part)[0] for part in batches]), subject.sampled,
@@ -197,14 +211,16 @@ def converted(subject: Subject, backend: str) -> Side:
     case = subject.case
     network = fully_convolutional(subject.model, case.window)
     own = _few_shifts(subject)
-    if own % case.stride:
+    if own % case.stride and case.stride % own:
         raise InputError(f"the stride {case.stride} does not divide the network's own, {own}")
+    every = max(1, case.stride // own)
     shifts = list(product(range(0, own, case.stride), repeat=len(case.size)))
     image = subject.image.contiguous(memory_format=_layout(subject.image))
     fits = [shift for shift in shifts if _fits(case, shift)]
 
     def run() -> list[Tensor]:
-        return [network(_from(image, shift, case.size)) for shift in fits]
+        found = [network(_from(image, shift, case.size)) for shift in fits]
+        return [y[(..., *[slice(None, None, every)] * len(case.size))] for y in found]
 
     return Side("fully convolutional, not equal", backend, "converted", run, prod(subject.grid))
 
@@ -216,7 +232,7 @@ def _few_shifts(subject: Subject) -> int:
         InputError: the image would have to be shifted more often than anybody would.
     """
     case = subject.case
-    own = slide(subject.model, case.window, verify=0).stride[0]
+    own = subject.lowered.stride[0]
     shifts = (own // gcd(own, case.stride)) ** len(case.size)
     if shifts > MOST_SHIFTS:
         raise InputError(f"the image would be run at {shifts} shifts")
@@ -234,9 +250,7 @@ def ours(subject: Subject, backend: str, padding: str = "crop") -> Side:
         InputError: the backend is not installed, or cannot take the network.
     """
     case = subject.case
-    sliding = slide(
-        subject.model, case.window, case.stride, padding=padding, verify=0, backend=backend
-    )
+    sliding = _sliding(case, subject.lowered, padding, backend)
     sliding(subject.image)  # plans and compiles
     crop = padding == "crop"
     name = "onebyone" if crop else 'onebyone, padding="image", not equal'

@@ -122,4 +122,6 @@ def _rate(case: CaseResult) -> float:
 def _error(case: CaseResult) -> str:
     found = [case.best(kind) for kind in ("image", "converted")]
     errors = [t.difference for t in found if t is not None and t.difference is not None]
-    return f"{errors[0]:.0%}" if errors else NONE
+    if not errors:
+        return NONE
+    return f"{errors[0]:.0%}" if errors[0] > 1e-4 else "none"  # without padding they are equal
