@@ -1,6 +1,7 @@
 """The harness on tiny cases: turns, extrapolation, comparison, JSON, files."""
 
 import json
+import time
 from xml.etree import ElementTree
 
 import pytest
@@ -49,6 +50,17 @@ def test_sides_run_by_turns() -> None:
     spent = timing.interleaved([side("a"), side("b")], 3)
     assert order == ["a", "b"] * 3
     assert [len(seconds) for seconds in spent] == [3, 3]
+
+
+def test_a_side_over_its_budget_runs_fewer_rounds() -> None:
+    slow = Side("slow", "torch", "crops", lambda: time.sleep(0.05), 1)
+    fast = Side("fast", "torch", "crops", lambda: None, 1)
+    spent = timing.interleaved([slow, fast], 3, budget=0.04)
+    assert [len(seconds) for seconds in spent] == [1, 3]
+    timed = Timing("slow", "torch", "crops", spent[0], 1)
+    case = CaseResult("a", (1, 8), 2, (26,), (10,), 1000, 100, (timed,))
+    page = markdown(Results("2026-01-01", "onebyone bench", MACHINE, 3, (case,)))
+    assert "- a: slow (torch): only 1 rounds, for time" in page
 
 
 def test_all_windows_are_extrapolated_from_the_median_round() -> None:

@@ -27,6 +27,7 @@ def test_the_network_knows_what_is_on_the_photo(network, name, thing):
     assert scores.max() > 0.7
 
 
+@pytest.mark.slow  # EfficientNet at every window, and its plans
 def test_both_paddings_are_compared_and_shown(network, tmp_path, monkeypatch):
     small = photo.load_photo("coffee")[:, 80:320, 160:416]
     monkeypatch.setattr(photo, "load_photo", lambda name: np.ascontiguousarray(small))

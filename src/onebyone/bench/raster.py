@@ -39,9 +39,15 @@ class Raster:
         font_weight: str = "400",
     ) -> None:
         """Add a line of text; `at` is on its baseline."""
-        font = ImageFont.load_default(SCALE * size)
+        font = ImageFont.load_default(SCALE * size)  # it has no multiplication sign
         bold = 0 if font_weight == "400" else 1
         place = (SCALE * at[0], SCALE * at[1])
         self._draw.text(
-            place, words, fill, font, ANCHORS[text_anchor], stroke_width=bold, stroke_fill=fill
+            place,
+            words.replace("×", "x"),
+            fill,
+            font,
+            ANCHORS[text_anchor],
+            stroke_width=bold,
+            stroke_fill=fill,
         )

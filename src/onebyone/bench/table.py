@@ -49,15 +49,18 @@ def rows(results: Results) -> tuple[list[str], list[list[str]]]:
     return list(columns), [[cell(case) for cell in columns.values()] for case in measured]
 
 
-def skipped(results: Results) -> list[str]:
-    """A line for each case or side that was not measured, with the reason; equal ones together."""
+def notes(results: Results) -> list[str]:
+    """A line for what was not measured, or less often, with the reason; equal ones together."""
     found: dict[str, list[str]] = {}
     for case in results.cases:
         if case.skipped:
             found.setdefault(case.skipped, []).append(case.name)
         for timing in case.timings:
-            if timing.skipped:
-                what = f"{timing.name} ({timing.backend}): {timing.skipped}"
+            reason = timing.skipped
+            if not reason and len(timing.seconds) < results.rounds:
+                reason = f"only {len(timing.seconds)} rounds, for time"
+            if reason:
+                what = f"{timing.name} ({timing.backend}): {reason}"
                 found.setdefault(what, []).append(case.name)
     return [f"{', '.join(names)}: {reason}" for reason, names in found.items()]
 
@@ -78,9 +81,9 @@ def markdown(results: Results) -> str:
     headings, cells = rows(results)
     lines = [f"Made by `{results.command}`: {conditions(results)}.", ""]
     lines += [_line(headings), _line(["---", *["---:"] * (len(headings) - 1)]), *map(_line, cells)]
-    notes = skipped(results)
-    if notes:
-        lines += ["", "Not measured:", "", *(f"- {note}" for note in notes)]
+    found = notes(results)
+    if found:
+        lines += ["", "Not measured, or less often:", "", *(f"- {note}" for note in found)]
     return "\n".join(lines) + "\n"
 
 

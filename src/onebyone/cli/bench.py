@@ -50,7 +50,7 @@ def bench(
     from onebyone.bench.machine import this_machine
     from onebyone.bench.results import Results
     from onebyone.bench.run import BACKENDS, SECONDS, run_case
-    from onebyone.bench.table import rich_table, skipped
+    from onebyone.bench.table import notes, rich_table
 
     torch.set_num_threads(threads or torch.get_num_threads())
     machine = this_machine()
@@ -79,7 +79,7 @@ def bench(
         print(results.to_json())
         return
     console.print(rich_table(results))
-    for note in skipped(results):
+    for note in notes(results):
         console.print(note, soft_wrap=True)
 
 
