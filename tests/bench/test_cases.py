@@ -45,8 +45,8 @@ def test_operations_of_the_small_cases(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "least"),
     [
-        ("alexnet-512-s32", 2.5),
-        ("resnet18-512-s32", 1.8),
+        ("alexnet-512-s32", 2.1),
+        ("resnet18-512-s32", 1.9),
         ("resnet50-512-s32", 1.6),
         ("vgg11-512-s32", 4),
         ("vgg16-512-s32", 4.2),

@@ -187,6 +187,7 @@ def test_the_files_hold_the_figures(measured: CaseResult, tmp_path) -> None:
     assert text.startswith("before\n")
     assert text.endswith("\nbehind\n")
     assert "old" not in text
+    assert "(speed.svg)" in text
     headings, cells = rows(results)
     assert cells[0][headings.index("speed-up")] in text
     assert "`onebyone bench --quick`: 2026-01-01, a processor, 2 threads" in text

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from onebyone.bench.chart import png, svg
+from onebyone.bench.chart import TITLE, png, svg
 from onebyone.bench.results import Results
 from onebyone.bench.table import markdown
 from onebyone.errors import InputError
@@ -38,7 +38,8 @@ def save(page: Path, results: Results) -> None:
         InputError: as `check_page`.
     """
     before, behind = _around(page)
-    table = f"{before}{START}\n{markdown(results)}{END}{behind}"
+    chart = f"![{TITLE}]({page.stem}.svg)"
+    table = f"{before}{START}\n{markdown(results)}\n{chart}\n{END}{behind}"
     for suffix, text in ((".md", table), (".json", results.to_json()), (".svg", svg(results))):
         with replacing(page.with_suffix(suffix)) as temporary:
             temporary.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
