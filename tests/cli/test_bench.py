@@ -50,13 +50,29 @@ def test_figures_as_a_table_and_as_files(tiny, capsys):
 
 
 def test_figures_as_json(tiny, capsys):
-    assert main(["bench", "--quick", "--case", "^two", "--rounds", "1", "--json"]) == 0
+    assert (
+        main(
+            [
+                "bench",
+                "--quick",
+                "--case",
+                "^two",
+                "--backends",
+                "torch,openvino",
+                "--rounds",
+                "1",
+                "--json",
+            ]
+        )
+        == 0
+    )
     read = json.loads(capsys.readouterr().out)
     assert [case["name"] for case in read["cases"]] == ["two-30-s1"]
     assert read["machine"]["peak"] > 0
     assert read["cases"][0]["crops"] > read["cases"][0]["here"] > 0
     ours = next(t for t in read["cases"][0]["timings"] if t["name"] == "onebyone")
     assert len(ours["seconds"]) == 1
+    assert {t["backend"] for t in read["cases"][0]["timings"]} == {"torch", "openvino"}
 
 
 @pytest.mark.parametrize(
@@ -67,6 +83,7 @@ def test_figures_as_json(tiny, capsys):
         (["--save", "table.txt"], "give a name that ends in .md"),
         (["--save", "absent/table.md"], "does not exist"),
         (["--rounds", "0"], "--rounds"),
+        (["--backends", "torch,auto"], "'auto' is none of torch, inductor, onnxruntime, openvino"),
     ],
 )
 def test_bad_arguments_are_one_line_before_the_work(tiny, capsys, arguments, reason):

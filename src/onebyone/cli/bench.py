@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from onebyone.errors import InputError
+
 ROUNDS = 5
 QUICK_SECONDS = 0.5
 
@@ -19,6 +21,13 @@ def bench(
     quick: Annotated[
         bool, typer.Option("--quick", help="A few small cases, on PyTorch alone; minutes.")
     ] = False,
+    backends: Annotated[
+        str | None,
+        typer.Option(
+            help="Default torch,onnxruntime,openvino; inductor compiles for minutes a case.",
+            metavar="NAME,...",
+        ),
+    ] = None,
     rounds: Annotated[int, typer.Option(help="How often each side runs.", min=1)] = ROUNDS,
     threads: Annotated[
         int | None, typer.Option(help="Threads, for all sides; default PyTorch's.", min=1)
@@ -52,6 +61,7 @@ def bench(
     from onebyone.bench.run import BACKENDS, SECONDS, run_case
     from onebyone.bench.table import notes, rich_table
 
+    run_on = _parse_backends(backends) or (BACKENDS[:1] if quick else BACKENDS)
     torch.set_num_threads(threads or torch.get_num_threads())
     machine = this_machine()
     error = Console(stderr=True)
@@ -62,13 +72,13 @@ def bench(
                 run_case(
                     each,
                     rounds=rounds,
-                    backends=BACKENDS[:1] if quick else BACKENDS,
+                    backends=run_on,
                     seconds=QUICK_SECONDS if quick else SECONDS,
                     say=lambda now, name=each.name: status.update(f"{name}: {now}"),
                 )
             )
     results = Results(
-        date.today().isoformat(), _command(case, quick, rounds, threads), machine, rounds,
+        date.today().isoformat(), _command(case, quick, backends, rounds, threads), machine, rounds,
         tuple(found),
     )  # fmt: skip
     if save is not None:
@@ -83,10 +93,25 @@ def bench(
         console.print(note, soft_wrap=True)
 
 
-def _command(case: str | None, quick: bool, rounds: int, threads: int | None) -> str:
+def _parse_backends(names: str | None) -> tuple[str, ...] | None:
+    from onebyone.windows.backends import ASKED
+
+    if names is None:
+        return None
+    found = tuple(names.split(","))
+    known = ASKED[:-1]  # but "auto", which is none of its own
+    if unknown := [name for name in found if name not in known]:
+        raise InputError(f"--backends {names}: {unknown[0]!r} is none of {', '.join(known)}")
+    return found
+
+
+def _command(
+    case: str | None, quick: bool, backends: str | None, rounds: int, threads: int | None
+) -> str:
     words = ["onebyone bench"]
     words += [] if case is None else [f"--case '{case}'"]
     words += ["--quick"] if quick else []
+    words += [] if backends is None else [f"--backends {backends}"]
     words += [] if rounds == ROUNDS else [f"--rounds {rounds}"]
     words += [] if threads is None else [f"--threads {threads}"]
     return " ".join(words)

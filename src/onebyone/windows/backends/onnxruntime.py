@@ -25,7 +25,8 @@ def compiled(module: fx.GraphModule, x: Tensor) -> Callable[[Tensor], Sequence[A
             "pip install 'onebyone[onnx]'"
         ) from error
     program = exported(module, x, "onnxruntime")
-    onnx_program = torch.onnx.export(program, dynamo=True, verbose=False)
+    # The exporter's own optimiser takes as long as the export, and ONNX Runtime has one.
+    onnx_program = torch.onnx.export(program, dynamo=True, verbose=False, optimize=False)
     assert onnx_program is not None  # it is None only where a file is written
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
