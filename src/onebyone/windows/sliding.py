@@ -12,6 +12,7 @@ from torch.utils import _pytree as pytree
 
 from onebyone.errors import InputError, NotExact
 from onebyone.graphs.capture import capture, example_windows
+from onebyone.windows.arguments import per_channel, refuse_training, stride_of, window_of
 from onebyone.windows.backends import ASKED, Choice, CompiledPiece, state_of
 from onebyone.windows.deviation import Deviation, deviation
 from onebyone.windows.lowering import Lowered, lower
@@ -58,7 +59,7 @@ def slide(
     Raises:
         InputError: an argument does not fit, or the network does not run on such windows.
     """
-    shape = _window(window)
+    shape = window_of(window)
     if padding not in ("crop", "image"):
         raise InputError(f'padding={padding!r} is unknown; use "crop" or "image"')
     if padding == "image" and memory is not None:
@@ -71,15 +72,15 @@ def slide(
         raise InputError(f"verify={verify} must be 0 or more windows")
     if backend not in ASKED:
         raise InputError(f"backend={backend!r} is unknown; use one of {', '.join(ASKED)}")
-    _refuse_training(model)
+    refuse_training(model)
     lowered = lower(capture(model, shape), shape)
-    geometry = Geometry(shape, _stride(stride, lowered.stride), padding)
+    geometry = Geometry(shape, stride_of(stride, lowered.stride), padding)
     like = example_windows(lowered.captured.model, shape, 0)
     return SlidingModel(
         lowered,
         geometry,
-        mean=_per_channel("mean", mean, shape, like),
-        std=_per_channel("std", std, shape, like),
+        mean=per_channel("mean", mean, shape, like),
+        std=per_channel("std", std, shape, like),
         scale=scale,
         memory=memory,
         verify=verify,
@@ -287,49 +288,6 @@ class SlidingModel(nn.Module):
                 f"when it was captured; make a new sliding model"
             )
         self._verified[plan.size] = state
-
-
-def _window(window: Sequence[int]) -> tuple[int, ...]:
-    shape = tuple(window)
-    if not 2 <= len(shape) <= 4 or any(n < 1 for n in shape):
-        raise InputError(
-            f"window={shape} must be (C, *space): channels and one to three positive sizes"
-        )
-    return shape
-
-
-def _stride(stride: int | Sequence[int] | None, own: tuple[int, ...]) -> tuple[int, ...]:
-    if stride is None:
-        return own
-    strides = (stride,) * len(own) if isinstance(stride, int) else tuple(stride)
-    if len(strides) != len(own) or any(s < 1 for s in strides):
-        raise InputError(
-            f"stride={stride} must be a positive number of pixels, or {len(own)} of them"
-        )
-    return strides
-
-
-def _per_channel(
-    name: str, value: float | Sequence[float] | None, window: tuple[int, ...], like: Tensor
-) -> Tensor | None:
-    if value is None:
-        return None
-    values = torch.as_tensor(value, dtype=like.dtype, device=like.device).reshape(-1)
-    if len(values) not in (1, window[0]):
-        raise InputError(f"{name} has {len(values)} values; the window has {window[0]} channels")
-    if name == "std" and bool((values == 0).any()):
-        raise InputError("std has a zero; it divides the pixels")
-    return values.reshape(-1, *[1] * (len(window) - 1))
-
-
-def _refuse_training(model: nn.Module | ExportedProgram) -> None:
-    if isinstance(model, nn.Module) and not isinstance(model, torch.fx.GraphModule):
-        training = [name or "it" for name, module in model.named_modules() if module.training]
-        if training:
-            raise InputError(
-                f"model is in training mode ({training[0]}); call model.eval() first: dropout and "
-                f"BatchNorm would make crops depend on each other"
-            )
 
 
 def _by(sizes: Sequence[int]) -> str:
