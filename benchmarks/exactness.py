@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 import onebyone as ob
+from onebyone.bench.machine import processor
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from helpers.oracle import Figures, measure, run_crops
@@ -46,14 +47,6 @@ emitted graph; *speed-up seen* is the time of crops, in the best of the batch si
 over the time of `slide`. With so few windows ({windows}) neither is large: on larger images and at
 finer strides both grow.
 """
-
-
-def machine() -> str:
-    """The processor's model, from where Linux tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()
 
 
 def seconds(run: Callable[[], object]) -> float:
@@ -113,7 +106,7 @@ def heading(rounds: int) -> str:
     """Under what conditions the table was made."""
     return (
         "# Exactness\n\nMade by `benchmarks/exactness.py` on "
-        f"{datetime.datetime.now(datetime.UTC).date()}: {machine()}, "
+        f"{datetime.datetime.now(datetime.UTC).date()}: {processor()}, "
         f"{torch.get_num_threads()} threads, torch {torch.__version__}, Python "
         f"{platform.python_version()}, float32, medians over {rounds} rounds.\n"
         + TEXT.format(batches=", ".join(map(str, BATCHES)), windows="4 to 16")

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from onebyone.cli import main
-from onebyone.demos import answer, digits, faces
+from onebyone.demos import answer, digits, faces, photo
 
 
 @pytest.fixture
@@ -24,14 +24,16 @@ def played(monkeypatch, tmp_path):
     monkeypatch.setattr(answer, "run", lambda console: console.print("playing answer"))
     monkeypatch.setattr(digits, "run", part("digits"))
     monkeypatch.setattr(faces, "run", part("faces"))
+    monkeypatch.setattr(photo, "run", lambda console, out: [part("photo")(console, out)])
 
 
 @pytest.mark.usefixtures("played")
 def test_all_parts_in_order_and_the_pages_last(capsys, tmp_path):
     assert main(["demo"]) == 0
     said = [line for line in capsys.readouterr().out.splitlines() if "─" not in line]
-    pages = ["onebyone-demo/digits.html", "onebyone-demo/faces.html"]
-    assert said == ["playing answer", "playing digits", "playing faces", *pages]
+    parts = ["answer", "digits", "faces", "photo"]
+    pages = [f"onebyone-demo/{part}.html" for part in parts[1:]]
+    assert said == [*(f"playing {part}" for part in parts), *pages]
     assert (tmp_path / "onebyone-demo").is_dir()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from PIL import Image
 from torch.export import Dim
 
 from onebyone.cli import main
+from onebyone.windows.backends import compilers
 
 MODULE = """
 import torch
@@ -397,3 +399,28 @@ def test_warnings_are_lines_too(here, capsys):
     first, second = capsys.readouterr().err.splitlines()
     assert first == "onebyone: warning: alpha.png: its alpha channel is left out"
     assert second.startswith("onebyone: alpha.png: its pixels are whole numbers")
+
+
+def test_another_backend_runs_and_is_named(here, capsys, monkeypatch):
+    seen = []
+    # What backends compute is tested beside them; compiling here would take long.
+    monkeypatch.setitem(
+        compilers.COMPILERS, "openvino", lambda module, x: seen.append(x.shape) or module
+    )
+    arguments = ["slide", "x.npy", "--model", network(), *WINDOW, "--out", "x_out.npy"]
+    assert main(arguments) == 0
+    assert "backend" not in capsys.readouterr().out
+    assert main([*arguments, "--backend", "openvino", "--report"]) == 0
+    said = capsys.readouterr().out
+    assert "backend: openvino" in said
+    assert "Backend: openvino" in said
+    assert seen == [(1, 1, 20, 30)]  # the whole image; the trial run on one window needs no plan
+
+
+def test_a_backend_that_is_not_installed_is_one_line(here, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    arguments = ["slide", "x.npy", "--model", network(), *WINDOW, "--out", "x_out.npy"]
+    assert main([*arguments, "--backend", "openvino"]) == 2
+    said = capsys.readouterr().err
+    assert "pip install 'onebyone[openvino]'" in said
+    assert said.count("\n") == 1

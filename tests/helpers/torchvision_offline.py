@@ -1,25 +1,15 @@
-"""torchvision's classification networks on a CPU build of torch, nothing downloaded.
-
-The torchvision wheel's compiled operators do not load there, and its import stops at their
-missing names; defining the names is enough to build the networks.
-"""
+"""torchvision's classification networks on a CPU build of torch, nothing downloaded."""
 
 import re
-import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
 
-for _name in ("nms", "qnms"):
-    if not hasattr(torch.ops.torchvision, _name):
-        torch.library.define(
-            f"torchvision::{_name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-        )
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it also misses its image codecs, which nothing here needs
-    from torchvision import models
+from onebyone.bench.vision import torchvision_models
+
+models = torchvision_models()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from onebyone.cli.bench import bench
 from onebyone.cli.compare import compare
 from onebyone.cli.convert import convert
 from onebyone.cli.demo import demo
@@ -34,7 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 LAYERS = (matrix, equal, convert, nearest, identify, compare, explain)
-for command in (slide, *LAYERS, train, demo):
+for command in (slide, *LAYERS, train, bench, demo):
     app.command()(command)
 
 

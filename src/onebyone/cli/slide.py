@@ -29,6 +29,16 @@ class Padding(StrEnum):
     image = "image"
 
 
+class Backend(StrEnum):
+    """What runs the emitted graph."""
+
+    torch = "torch"
+    inductor = "inductor"
+    onnxruntime = "onnxruntime"
+    openvino = "openvino"
+    auto = "auto"
+
+
 def slide(
     image: Annotated[
         Path, typer.Argument(metavar="IMAGE", help="An image, or .npy/.npz with [C, H, W].")
@@ -67,6 +77,9 @@ def slide(
     memory: Annotated[
         str | None, typer.Option(help="Stay within this much memory, as 2GB.", metavar="SIZE")
     ] = None,
+    backend: Annotated[
+        Backend, typer.Option(help="What runs the graph; auto times all and keeps the fastest.")
+    ] = Backend.torch,
     report: Annotated[
         bool, typer.Option("--report", help="Print what is shared, by layer.")
     ] = False,
@@ -83,10 +96,12 @@ def slide(
         "mean": one_or_all(parse_numbers("--mean", mean)),
         "std": one_or_all(parse_numbers("--std", std)),
         "memory": parse_bytes("--memory", memory),
+        "backend": backend.value,
     }
     pixels = read_image(image)
     with _stages("loading the model", "capturing", "running", "writing") as next_stage:
         import torch
+        from torch.utils._pytree import tree_map
 
         from onebyone.cli.models import choose
         from onebyone.windows import slide as slide_model
@@ -99,7 +114,8 @@ def slide(
         sliding = slide_model(chosen.model, sizes, steps, **settings)
         x = torch.from_numpy(pixels.astype(np.float32))
         with torch.inference_mode():
-            check_outputs(out, sliding(x[:, : sizes[1], : sizes[2]]))
+            first = sliding.prepare(x[None, :, : sizes[1], : sizes[2]])
+            check_outputs(out, tree_map(_as_map, sliding.model(first)))
             next_stage()
             started = time.perf_counter()
             scores = sliding(x)
@@ -115,6 +131,7 @@ def slide(
         window=sizes,
         stride=sliding.stride,
         grid=sliding.grid(*size),
+        backend=str(sliding.choice(*size)),
         seconds=round(seconds, 6),
         windows_not_finite=touched,
         deviation=deviation,
@@ -132,6 +149,7 @@ class _Outcome:
     window: tuple[int, ...]
     stride: tuple[int, ...]
     grid: tuple[int, ...]
+    backend: str
     seconds: float
     windows_not_finite: int
     deviation: Any  # a Deviation or None
@@ -143,6 +161,8 @@ class _Outcome:
         console.print(
             f"{self.out}: {down} × {across} windows in {self.seconds:.2f} s", soft_wrap=True
         )
+        if self.backend != Backend.torch:
+            console.print(f"backend: {self.backend}", soft_wrap=True)
         if self.deviation is not None:
             console.print(f"padding=image differs from crops by {self.deviation}", soft_wrap=True)
         if self.report is not None:
@@ -169,6 +189,11 @@ def _stages(*names: str) -> Iterator[Callable[[], None]]:
         task = progress.add_task(names[0], total=len(names))
         rest = iter(names[1:])
         yield lambda: progress.update(task, advance=1, description=next(rest))
+
+
+def _as_map(output: Any) -> Any:
+    """What one window gives, as a map of that window."""
+    return output[0][..., None, None] if hasattr(output, "ndim") else output
 
 
 def _fitting(

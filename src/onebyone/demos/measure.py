@@ -1,7 +1,7 @@
 """What sliding saves: a sliding model timed against running crops, and the table of the figures."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import NamedTuple
 
@@ -66,19 +66,35 @@ def measure(
     with torch.inference_mode():
         scores, seconds_sliding = _fastest(lambda: sliding(x))
         grid = scores.shape[1:]
-        order = torch.randperm(prod(grid), generator=torch.Generator().manual_seed(0))
-        chosen = torch.unravel_index(order[:sample], grid)
-        views = x
-        for axis, (side, stride) in enumerate(
-            zip(sliding.window[1:], sliding.stride, strict=True), 1
-        ):
-            views = views.unfold(axis, side, stride)
-        crops = views.movedim(0, len(grid))[chosen]
+        chosen, crops = random_crops(x, sliding.window, sliding.stride, sample)
         expected, seconds_crops = _fastest_crops(model, crops)
         difference = (scores.movedim(0, -1)[chosen] - expected).abs().max().item()
     return Measurement(
         prod(grid), len(crops), seconds_sliding, seconds_crops, ratio, difference, scores
     )
+
+
+def random_crops(
+    x: Float[Tensor, "C ..."], window: Sequence[int], stride: Sequence[int], count: int
+) -> tuple[tuple[Tensor, ...], Tensor]:
+    """Cut some windows out of an image, always the same ones.
+
+    Args:
+        x: The image.
+        window: (C, *space).
+        stride: Pixels between windows, along each axis.
+        count: How many; all, in random order, if there are no more.
+
+    Returns:
+        Their indices along each axis of the grid, and the crops [count, C, *space].
+    """
+    views = x
+    for axis, (side, step) in enumerate(zip(window[1:], stride, strict=True), 1):
+        views = views.unfold(axis, side, step)
+    grid = views.shape[1 : len(window)]
+    order = torch.randperm(prod(grid), generator=torch.Generator().manual_seed(0))
+    places = torch.unravel_index(order[:count], grid)
+    return places, views.movedim(0, len(grid))[places]
 
 
 def _fastest(run: Callable[[], Tensor]) -> tuple[Tensor, float]:

@@ -1,14 +1,14 @@
 """The plan for one image size: pieces of the image, a graph for each, and how they are joined."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import gcd, prod
 from typing import Any
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from onebyone.errors import InputError
 from onebyone.graphs.aten import aten, value_of
@@ -71,6 +71,20 @@ class Plan:
     def ratio(self) -> float:
         """Operations of crops over operations of this plan."""
         return self.crops / self.multiply_adds if self.multiply_adds else 1.0
+
+    def through(self, wrap: Callable[[fx.GraphModule], nn.Module]) -> nn.Module:
+        """The module with something else in the place of each piece's graph.
+
+        Args:
+            wrap: makes of a graph a module that takes and gives the same.
+        """
+        if self.pieces == 1:
+            return wrap(self.module)
+        children = {
+            name: wrap(child) if isinstance(child, fx.GraphModule) else child
+            for name, child in self.module.named_children()
+        }
+        return module_of(self.module.graph, **children)
 
 
 @dataclass(frozen=True)

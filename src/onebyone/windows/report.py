@@ -55,6 +55,7 @@ class Report:
         crops: operations of running every crop; a multiplication and an addition are two.
         here: operations of the plan.
         rows: one for each operator.
+        backend: which runs the plan; with "auto" and after a run, what each took.
     """
 
     window: tuple[int, ...]
@@ -66,6 +67,7 @@ class Report:
     crops: int
     here: int
     rows: tuple[Row, ...]
+    backend: str = "torch"
 
     @property
     def ratio(self) -> float:
@@ -102,7 +104,8 @@ class Report:
             if row.crops:
                 table.add_row(*_cells(row))
         ends = [f"Sharing ends at {row.layer} ({row.operator}): {row.ended}" for row in self.ends]
-        return Group(Text(self.summary, style="bold"), table, *map(Text, ends))
+        backend = f"Backend: {self.backend}"
+        return Group(Text(self.summary, style="bold"), table, *map(Text, (*ends, backend)))
 
     def __str__(self) -> str:
         console = Console(width=120, color_system=None)

@@ -1,6 +1,7 @@
 """A trained network at every window of images of any size."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,6 +12,8 @@ from torch.utils import _pytree as pytree
 
 from onebyone.errors import InputError, NotExact
 from onebyone.graphs.capture import capture, example_windows
+from onebyone.windows.arguments import per_channel, refuse_training, stride_of, window_of
+from onebyone.windows.backends import ASKED, Choice, CompiledPiece, state_of
 from onebyone.windows.deviation import Deviation, deviation
 from onebyone.windows.lowering import Lowered, lower
 from onebyone.windows.plan import Geometry, Plan, make_plan
@@ -28,6 +31,7 @@ def slide(
     scale: float | None = None,
     memory: int | None = None,
     verify: int = 2,
+    backend: str = "torch",
 ) -> "SlidingModel":
     """Apply a network for one window at every window of larger images, sharing what is shared.
 
@@ -44,6 +48,10 @@ def slide(
         memory: bytes that intermediate results may take; larger images are run in bands.
         verify: how many windows are compared with real crops, once for each image size and state
             of the parameters; 0 for none.
+        backend: "torch" runs the emitted graph as it is; "inductor" (torch.compile),
+            "onnxruntime" and "openvino" compile it for each image size, with the weights as
+            constants: they give no gradients, and compile again when weights change; "auto" times
+            all of them on the first piece and keeps the fastest.
 
     Returns:
         A module that takes images [B, C, *size] or [C, *size].
@@ -51,7 +59,7 @@ def slide(
     Raises:
         InputError: an argument does not fit, or the network does not run on such windows.
     """
-    shape = _window(window)
+    shape = window_of(window)
     if padding not in ("crop", "image"):
         raise InputError(f'padding={padding!r} is unknown; use "crop" or "image"')
     if padding == "image" and memory is not None:
@@ -62,18 +70,21 @@ def slide(
         raise InputError(f"memory={memory} must be a positive number of bytes")
     if verify < 0:
         raise InputError(f"verify={verify} must be 0 or more windows")
-    _refuse_training(model)
+    if backend not in ASKED:
+        raise InputError(f"backend={backend!r} is unknown; use one of {', '.join(ASKED)}")
+    refuse_training(model)
     lowered = lower(capture(model, shape), shape)
-    geometry = Geometry(shape, _stride(stride, lowered.stride), padding)
+    geometry = Geometry(shape, stride_of(stride, lowered.stride), padding)
     like = example_windows(lowered.captured.model, shape, 0)
     return SlidingModel(
         lowered,
         geometry,
-        mean=_per_channel("mean", mean, shape, like),
-        std=_per_channel("std", std, shape, like),
+        mean=per_channel("mean", mean, shape, like),
+        std=per_channel("std", std, shape, like),
         scale=scale,
         memory=memory,
         verify=verify,
+        backend=backend,
     )
 
 
@@ -94,16 +105,20 @@ class SlidingModel(nn.Module):
         scale: float | None,
         memory: int | None,
         verify: int,
+        backend: str,
     ) -> None:
         super().__init__()
         self._lowered, self.geometry = lowered, geometry
         self.model, self.constants = lowered.captured.model, lowered.captured.constants
         self.memory, self.verify, self.scale = memory, verify, scale
+        self.backend = backend
         self.mean: Tensor | None
         self.std: Tensor | None
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("std", std, persistent=False)
         self._plans: dict[tuple[int, ...], Plan] = {}
+        self._choices: dict[tuple[int, ...], Choice] = {}
+        self._compiled: dict[tuple[int, ...], nn.Module] = {}
         self._verified: dict[tuple[int, ...], Any] = {}
         self.training = False
 
@@ -146,7 +161,12 @@ class SlidingModel(nn.Module):
 
     def report(self, *size: int) -> Report:
         """What is shared at each layer for images of this size, and the operations saved."""
-        return report(self._lowered, self.geometry, self.plan(*size))
+        found = report(self._lowered, self.geometry, self.plan(*size))
+        return replace(found, backend=str(self.choice(*size)))
+
+    def choice(self, *size: int) -> Choice:
+        """Which backend runs images of this size; "auto" has chosen once one has run."""
+        return self._choices.setdefault(size, Choice(self.backend))
 
     def forward(self, x: Num[Tensor, "*batch_channels_size"]) -> Any:
         """Run the network at every window.
@@ -158,13 +178,13 @@ class SlidingModel(nn.Module):
             The network's outputs with the grid of windows behind all other dimensions.
 
         Raises:
-            InputError: the image does not fit.
+            InputError: the image does not fit, or the backend cannot run the network.
             NotExact: a result differs from the crop by more than arithmetic explains.
         """
         batched = self._batched(x)
         images = self.prepare(batched)
         plan = self.plan(*images.shape[2:])
-        leaves = plan.module(images)
+        leaves = self._module(plan, images)(images)
         if self.verify and self.geometry.padding == "crop" and not torch.compiler.is_compiling():
             self._compare(plan, images, leaves)
         if batched is not x:
@@ -185,7 +205,7 @@ class SlidingModel(nn.Module):
             raise InputError(f"windows={windows} must be 1 or more")
         images = self.prepare(self._batched(x))
         with torch.no_grad():
-            leaves = self.plan(*images.shape[2:]).module(images)
+            leaves = self._module(self.plan(*images.shape[2:]), images)(images)
             return deviation(self.model, self.geometry, images, leaves, windows)
 
     def prepare(self, x: Num[Tensor, "batch channels *size"]) -> Tensor:
@@ -232,14 +252,29 @@ class SlidingModel(nn.Module):
             )
         return x
 
+    def _module(self, plan: Plan, images: Tensor) -> nn.Module:
+        """The plan's graph, or its pieces as the backend runs them."""
+        if self.backend == "torch":
+            return plan.module
+        if torch.compiler.is_compiling() or self._differentiated(images):
+            what = "be compiled or exported" if torch.compiler.is_compiling() else "give gradients"
+            raise InputError(
+                f'backend="{self.backend}" cannot {what}: its weights are constants; use '
+                f'torch.no_grad() or backend="torch"'
+            )
+        if plan.size not in self._compiled:
+            choice = self.choice(*plan.size)
+            self._compiled[plan.size] = plan.through(lambda piece: CompiledPiece(piece, choice))
+        return self._compiled[plan.size]
+
+    def _differentiated(self, images: Tensor) -> bool:
+        tensors = (*self.model.parameters(), *self.model.buffers(), images)
+        return torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+
     def _compare(self, plan: Plan, images: Tensor, leaves: Sequence[Any]) -> None:
         """Compare some windows with real crops, once for this plan and these parameters."""
-        tensors = [*self.model.parameters(), *self.model.buffers()]
-        differentiated = torch.is_grad_enabled() and any(
-            t.requires_grad for t in (*tensors, images)
-        )
-        state = tuple((id(t), t._version) for t in tensors if not t.is_inference())
-        if differentiated or self._verified.get(plan.size) == state:
+        state = state_of(self.model)
+        if self._differentiated(images) or self._verified.get(plan.size) == state:
             return
         with torch.no_grad():
             found = deviation(self.model, self.geometry, images, leaves, self.verify)
@@ -253,49 +288,6 @@ class SlidingModel(nn.Module):
                 f"when it was captured; make a new sliding model"
             )
         self._verified[plan.size] = state
-
-
-def _window(window: Sequence[int]) -> tuple[int, ...]:
-    shape = tuple(window)
-    if not 2 <= len(shape) <= 4 or any(n < 1 for n in shape):
-        raise InputError(
-            f"window={shape} must be (C, *space): channels and one to three positive sizes"
-        )
-    return shape
-
-
-def _stride(stride: int | Sequence[int] | None, own: tuple[int, ...]) -> tuple[int, ...]:
-    if stride is None:
-        return own
-    strides = (stride,) * len(own) if isinstance(stride, int) else tuple(stride)
-    if len(strides) != len(own) or any(s < 1 for s in strides):
-        raise InputError(
-            f"stride={stride} must be a positive number of pixels, or {len(own)} of them"
-        )
-    return strides
-
-
-def _per_channel(
-    name: str, value: float | Sequence[float] | None, window: tuple[int, ...], like: Tensor
-) -> Tensor | None:
-    if value is None:
-        return None
-    values = torch.as_tensor(value, dtype=like.dtype, device=like.device).reshape(-1)
-    if len(values) not in (1, window[0]):
-        raise InputError(f"{name} has {len(values)} values; the window has {window[0]} channels")
-    if name == "std" and bool((values == 0).any()):
-        raise InputError("std has a zero; it divides the pixels")
-    return values.reshape(-1, *[1] * (len(window) - 1))
-
-
-def _refuse_training(model: nn.Module | ExportedProgram) -> None:
-    if isinstance(model, nn.Module) and not isinstance(model, torch.fx.GraphModule):
-        training = [name or "it" for name, module in model.named_modules() if module.training]
-        if training:
-            raise InputError(
-                f"model is in training mode ({training[0]}); call model.eval() first: dropout and "
-                f"BatchNorm would make crops depend on each other"
-            )
 
 
 def _by(sizes: Sequence[int]) -> str:

@@ -1,0 +1,78 @@
+"""Running cases: each side made, checked against crops, and timed by turns."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from onebyone.bench.cases import Case
+from onebyone.bench.results import CaseResult
+from onebyone.bench.sides import Subject, makers, prepare
+from onebyone.bench.timing import Side, Timing, first_run, interleaved
+from onebyone.errors import InputError
+
+SECONDS = 1.5
+"""A round of crops takes about this long; more windows than that are extrapolated."""
+
+BACKENDS = ("torch", "onnxruntime", "openvino")
+"""Those that compile in seconds; "inductor" takes minutes for a network with padding."""
+
+
+def run_case(
+    case: Case,
+    *,
+    rounds: int,
+    backends: Sequence[str] = BACKENDS,
+    seconds: float = SECONDS,
+    say: Callable[[str], None] = lambda _: None,
+) -> CaseResult:
+    """Measure one case.
+
+    Args:
+        case: what is measured.
+        rounds: how often each side runs.
+        backends: what runs the emitted graph, and the crops.
+        seconds: how long a round of crops may take; windows beyond that are extrapolated.
+        say: told what is done now.
+    """
+    try:
+        say("preparing")
+        subject = prepare(case, seconds)
+    except InputError as error:
+        return CaseResult(case.name, case.window, case.stride, case.size, skipped=str(error))
+    sides: list[Side] = []
+    timings: list[Timing] = []
+    skipped: list[Timing] = []
+    with torch.inference_mode():
+        for name, backend, make in makers(backends):
+            say(f"preparing {name}, {backend}")
+            try:
+                side = make(subject, backend)
+            except InputError as error:
+                skipped.append(Timing(name, backend, "", skipped=str(error)))
+                continue
+            result, memory = first_run(side)
+            difference = _difference(subject, side, result)
+            sides.append(side)
+            timings.append(Timing(name, backend, side.kind, (), side.windows, memory, difference))
+        say("timing")
+        spent = interleaved(sides, rounds)
+    timed = [replace(t, seconds=found) for t, found in zip(timings, spent, strict=True)]
+    plan = subject.sliding.plan(*case.size)
+    return CaseResult(
+        case.name, case.window, case.stride, case.size, plan.grid, plan.crops, plan.multiply_adds,
+        (*timed, *skipped),
+    )  # fmt: skip
+
+
+def _difference(subject: Subject, side: Side, result: Any) -> float | None:
+    """How far a side's scores are from crops, where it gives them in the order of the grid."""
+    if side.kind == "crops":
+        return subject.difference(result)
+    if side.kind in ("onebyone", "image"):
+        return subject.difference(subject.at_places(result))
+    if side.kind == "converted" and len(result) == 1:
+        whole = result[0][(..., *(slice(0, m) for m in subject.grid))]
+        return subject.difference(subject.at_places(whole))
+    return None

@@ -1,0 +1,295 @@
+"""The ways to get the scores of all windows, each made ready to run."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import gcd, prod
+
+import torch
+from torch import Tensor, nn
+
+from onebyone.bench.cases import Case
+from onebyone.bench.conversion import fully_convolutional
+from onebyone.bench.folding import folded
+from onebyone.bench.timing import Side
+from onebyone.demos.measure import random_crops
+from onebyone.errors import InputError
+from onebyone.graphs.capture import capture
+from onebyone.windows import SlidingModel
+from onebyone.windows.backends.compilers import compiled
+from onebyone.windows.lowering import Lowered, lower
+from onebyone.windows.plan import Geometry
+
+BATCHES = (8, 32, 128, 512)
+MOST_NUMBERS = 2**23  # in a batch of crops: 55 windows of 224×224 in three channels
+MOST_SHIFTS = 16  # of the image, for a stride finer than the network's own
+LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A case made ready: its network, an image of noise, and a sample of its windows.
+
+    Attributes:
+        case: what is measured.
+        model: the network.
+        lowered: the same, captured and read as steps.
+        sliding: it at every window, on PyTorch.
+        image: [1, C, *size].
+        places: indices of the sampled windows along each axis of the grid.
+        crops: batches [batch, C, *space] of them, all of one size.
+        expected: what the network gives for them [sampled, K].
+    """
+
+    case: Case
+    model: nn.Module
+    lowered: Lowered
+    sliding: SlidingModel
+    image: Tensor
+    places: tuple[Tensor, ...]
+    crops: Sequence[Tensor]
+    expected: Tensor
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Windows along each axis."""
+        return self.sliding.grid(*self.case.size)
+
+    @property
+    def sampled(self) -> int:
+        """How many windows are run as crops."""
+        return len(self.expected)
+
+    def difference(self, scores: Tensor) -> float:
+        """How far scores [sampled, K] are from the crops', over the largest of these."""
+        return ((scores - self.expected).abs().max() / self.expected.abs().max()).item()
+
+    def at_places(self, scores: Tensor) -> Tensor:
+        """Of scores [1, K, *grid] those of the sampled windows, [sampled, K]."""
+        return scores[0].movedim(0, -1)[self.places]
+
+
+def prepare(case: Case, seconds: float) -> Subject:
+    """Build a case's network, and take as many windows as crops run in so many seconds.
+
+    Raises:
+        InputError: a package that the network needs is missing.
+    """
+    model = case.build()
+    lowered = lower(capture(model, case.window), case.window)
+    sliding = _sliding(case, lowered)
+    image = torch.randn(1, case.window[0], *case.size, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        windows = prod(sliding.grid(*case.size))
+        batch, rate = _batch(case, model, windows, seconds)
+        count = min(windows, max(1, round(rate * seconds))) // batch * batch or batch
+        places, crops = random_crops(image[0], case.window, sliding.stride, count)
+        batches = [part.contiguous() for part in torch.split(crops, batch)]
+        expected = torch.cat([model(part) for part in batches])
+    return Subject(case, model, lowered, sliding, image, places, batches, expected)
+
+
+def _sliding(
+    case: Case, lowered: Lowered, padding: str = "crop", backend: str = "torch"
+) -> SlidingModel:
+    """The network at every window, without capturing it once more."""
+    geometry = Geometry(case.window, (case.stride,) * len(case.size), padding)
+    return SlidingModel(
+        lowered, geometry, mean=None, std=None, scale=None, memory=None, verify=0, backend=backend
+    )
+
+
+def _batch(case: Case, model: nn.Module, windows: int, seconds: float) -> tuple[int, float]:
+    """The batch that crops run fastest in, and their windows a second."""
+    best, rate = 0, 0.0
+    for batch in BATCHES:
+        if best and (batch > windows or batch * prod(case.window) > MOST_NUMBERS):
+            break
+        size = min(batch, windows)
+        crops = torch.randn(size, *case.window)
+        model(crops)
+        start = time.perf_counter()
+        model(crops)
+        spent = time.perf_counter() - start
+        if size / spent > rate:
+            best, rate = size, size / spent
+        if 4 * spent > seconds:  # the next batch would take longer than all rounds may
+            break
+    return best, rate
+
+
+Maker = Callable[[Subject, str], Side]
+
+
+def crops_as_they_are(subject: Subject, backend: str) -> Side:
+    """The network on batches of crops, cut beforehand."""
+    model, batches = subject.model, subject.crops
+    return Side(
+        "crops, eager", backend, "crops",
+        lambda: torch.cat([model(part) for part in batches]), subject.sampled,
+    )  # fmt: skip
+
+
+def crops_folded(subject: Subject, backend: str) -> Side:
+    """The same, channels last and with BatchNorm folded into the convolutions."""
+    network = folded(subject.lowered.captured)
+    batches = [part.contiguous(memory_format=_layout(part)) for part in subject.crops]
+    return Side(
+        "crops, channels last, BatchNorm folded", backend, "crops",
+        lambda: torch.cat([network(part)[0] for part in batches]), subject.sampled,
+    )  # fmt: skip
+
+
+def crops_compiled(subject: Subject, backend: str) -> Side:
+    """The same, compiled for the batch."""
+    batches = [part.contiguous(memory_format=_layout(part)) for part in subject.crops]
+    run = compiled(backend, folded(subject.lowered.captured), batches[0])
+    return Side(
+        "crops", backend, "crops",
+        lambda: torch.cat([run(part)[0] for part in batches]), subject.sampled,
+    )  # fmt: skip
+
+
+def monai(subject: Subject, backend: str) -> Side:
+    """MONAI's sliding-window inferer with the network as its predictor, on part of the image.
+
+    It wants a map for each window; it is given one channel of the window, the cheapest there is,
+    and the scores are collected aside.
+
+    Raises:
+        InputError: the extra "bench" is not installed.
+    """
+    try:
+        from monai.inferers.inferer import SlidingWindowInferer
+    except ImportError as error:
+        raise InputError("MONAI is not installed: pip install 'onebyone[bench]'") from error
+    case, model = subject.case, subject.model
+    grid = _part(subject.grid, subject.sampled)
+    size = [(m - 1) * case.stride + h for m, h in zip(grid, case.window[1:], strict=True)]
+    part = _from(subject.image, [0] * len(size), size).contiguous()
+    inferer = SlidingWindowInferer(
+        roi_size=case.window[1:],
+        sw_batch_size=len(subject.crops[0]),
+        # It rounds the step down; half a pixel more keeps it from losing one.
+        overlap=tuple(1 - (case.stride + 0.5) / h for h in case.window[1:]),
+    )
+
+    def run() -> Tensor:
+        scores: list[Tensor] = []
+
+        def predict(windows: Tensor) -> Tensor:
+            scores.append(model(windows))
+            return windows[:, :1]
+
+        inferer(part, predict)
+        return torch.cat(scores)
+
+    found = len(run())
+    assert found == prod(grid), f"MONAI ran {found} windows of {grid}"
+    return Side("MONAI SlidingWindowInferer", backend, "tool", run, prod(grid))
+
+
+def _part(grid: Sequence[int], count: int) -> tuple[int, ...]:
+    """The first rows of the grid that hold about so many windows, or the start of the first."""
+    rest = prod(grid)
+    part = []
+    for m in grid:
+        rest //= m
+        part.append(max(1, min(m, count // rest)))
+    return tuple(part)
+
+
+def converted(subject: Subject, backend: str) -> Side:
+    """The network converted by hand to a fully convolutional one; not equal to crops.
+
+    For a stride finer than the network's own it runs on the image shifted by each step.
+
+    Raises:
+        InputError: it cannot be converted, or the stride does not divide the network's own.
+    """
+    case = subject.case
+    network = fully_convolutional(subject.model, case.window)
+    own = _few_shifts(subject)
+    if own % case.stride and case.stride % own:
+        raise InputError(f"the stride {case.stride} does not divide the network's own, {own}")
+    every = max(1, case.stride // own)
+    shifts = list(product(range(0, own, case.stride), repeat=len(case.size)))
+    image = subject.image.contiguous(memory_format=_layout(subject.image))
+    fits = [shift for shift in shifts if _fits(case, shift)]
+
+    def run() -> list[Tensor]:
+        found = [network(_from(image, shift, case.size)) for shift in fits]
+        return [y[(..., *[slice(None, None, every)] * len(case.size))] for y in found]
+
+    return Side("fully convolutional, not equal", backend, "converted", run, prod(subject.grid))
+
+
+def _few_shifts(subject: Subject) -> int:
+    """The network's own stride.
+
+    Raises:
+        InputError: the image would have to be shifted more often than anybody would.
+    """
+    case = subject.case
+    own = subject.lowered.stride[0]
+    shifts = (own // gcd(own, case.stride)) ** len(case.size)
+    if shifts > MOST_SHIFTS:
+        raise InputError(f"the image would be run at {shifts} shifts")
+    return own
+
+
+def _fits(case: Case, shift: tuple[int, ...]) -> bool:
+    return all(n - d >= h for n, d, h in zip(case.size, shift, case.window[1:], strict=True))
+
+
+def ours(subject: Subject, backend: str, padding: str = "crop") -> Side:
+    """This package.
+
+    Raises:
+        InputError: the backend is not installed, or cannot take the network.
+    """
+    case = subject.case
+    sliding = _sliding(case, subject.lowered, padding, backend)
+    sliding(subject.image)  # plans and compiles
+    crop = padding == "crop"
+    name = "onebyone" if crop else 'onebyone, padding="image", not equal'
+    return Side(
+        name, backend, "onebyone" if crop else "image",
+        lambda: sliding(subject.image), prod(subject.grid),
+    )  # fmt: skip
+
+
+def ours_image(subject: Subject, backend: str) -> Side:
+    """This package, padding at the image's border only; not equal to crops.
+
+    Raises:
+        InputError: it takes too many shifts of the image.
+    """
+    _few_shifts(subject)
+    return ours(subject, backend, "image")
+
+
+def makers(backends: Sequence[str]) -> Iterator[tuple[str, str, Maker]]:
+    """What makes each side: its name, its backend, the function."""
+    if "torch" in backends:
+        yield "crops, eager", "torch", crops_as_they_are
+        yield "crops, channels last, BatchNorm folded", "torch", crops_folded
+    for backend in backends:
+        if backend != "torch":
+            yield "crops", backend, crops_compiled
+    yield "MONAI SlidingWindowInferer", "torch", monai
+    yield "fully convolutional, not equal", "torch", converted
+    yield 'onebyone, padding="image", not equal', "torch", ours_image
+    for backend in backends:
+        yield "onebyone", backend, ours
+
+
+def _from(image: Tensor, start: Sequence[int], stop: Sequence[int]) -> Tensor:
+    for k, (first, end) in enumerate(zip(start, stop, strict=True)):
+        image = image.narrow(2 + k, first, end - first)
+    return image
+
+
+def _layout(x: Tensor) -> torch.memory_format:
+    return LAYOUTS.get(x.ndim, torch.contiguous_format)

@@ -1,0 +1,90 @@
+"""Timing several sides by turns."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from onebyone.bench.machine import PeakMemory
+
+BUDGET = 40.0
+"""Seconds that one side of a case is timed for; a side that takes longer runs fewer rounds."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One way to get the scores of all windows of an image, ready to run.
+
+    Attributes:
+        name: what it is.
+        backend: what runs it.
+        kind: "crops", "tool", "converted" or "onebyone".
+        run: gives the result for `windows` windows.
+        windows: how many windows one run covers.
+    """
+
+    name: str
+    backend: str
+    kind: str
+    run: Callable[[], Any]
+    windows: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one side took.
+
+    Attributes:
+        name, backend, kind: of the side.
+        seconds: of each round, as measured.
+        windows: how many windows one round covered.
+        memory: bytes that one run took at most beyond what was in use; None where unknown.
+        difference: from crops, relative to the largest output; None where not compared.
+        skipped: why it was not measured, if so.
+    """
+
+    name: str
+    backend: str
+    kind: str
+    seconds: tuple[float, ...] = ()
+    windows: int = 0
+    memory: int | None = None
+    difference: float | None = None
+    skipped: str = ""
+
+    def median(self, windows: int) -> float:
+        """Seconds for so many windows, at the rate of the median round; infinite if skipped."""
+        if not self.seconds:
+            return float("inf")
+        return statistics.median(self.seconds) * windows / self.windows
+
+
+def first_run(side: Side) -> tuple[Any, int | None]:
+    """Run a side once: its result, and the memory that it took at most."""
+    with PeakMemory() as peak:
+        result = side.run()
+    return result, peak.bytes
+
+
+def interleaved(
+    sides: Sequence[Side], rounds: int, budget: float = BUDGET
+) -> list[tuple[float, ...]]:
+    """Time sides by turns, so that what disturbs the machine disturbs all of them.
+
+    Args:
+        sides: what is timed; each has run before.
+        rounds: how often each runs.
+        budget: seconds after which a side runs no further round.
+
+    Returns:
+        The seconds of each round, for each side.
+    """
+    seconds: list[list[float]] = [[] for _ in sides]
+    for _ in range(rounds):
+        for side, found in zip(sides, seconds, strict=True):
+            if sum(found) < budget:
+                start = time.perf_counter()
+                side.run()
+                found.append(time.perf_counter() - start)
+    return [tuple(found) for found in seconds]

