@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         matrix,
         nearest,
     )
+    from onebyone.rewriting import Rewritten, rewrite
     from onebyone.windows import Deviation, Plan, Report, SlidingModel, slide
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "NotLinear",
     "Plan",
     "Report",
+    "Rewritten",
     "SlidingModel",
     "Verdict",
     "compare",
@@ -57,6 +59,7 @@ __all__ = [
     "matrix",
     "nearest",
     "nin",
+    "rewrite",
     "slide",
 ]
 
@@ -68,6 +71,7 @@ _HOME = {
         "NotConvertible", "NotLinear", "Verdict", "compare", "convert", "equal", "fold", "identify",
         "matrix", "nearest",
     ),
+    "rewriting": ("Rewritten", "rewrite"),
     "windows": ("Deviation", "Plan", "Report", "SlidingModel", "slide"),
 }  # fmt: skip
 _MODULES = {name: module for module, names in _HOME.items() for name in names}

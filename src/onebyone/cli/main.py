@@ -18,6 +18,7 @@ from onebyone.cli.explain import explain
 from onebyone.cli.identify import identify
 from onebyone.cli.matrix import matrix
 from onebyone.cli.nearest import nearest
+from onebyone.cli.rewrite import rewrite
 from onebyone.cli.slide import slide
 from onebyone.cli.train import train
 from onebyone.errors import InputError, NotExact
@@ -34,7 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 LAYERS = (matrix, equal, convert, nearest, identify, compare, explain)
-for command in (slide, *LAYERS, train, demo):
+for command in (slide, *LAYERS, rewrite, train, demo):
     app.command()(command)
 
 
