@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import nn
 from torch.export import ExportedProgram
 from torch.jit import ScriptModule
@@ -11,10 +12,12 @@ from onebyone.errors import InputError
 from onebyone.rewriting.forms import LAYOUTS
 from onebyone.rewriting.module_check import check_modules
 from onebyone.rewriting.modules import rewrite_module
+from onebyone.rewriting.program_check import check_programs
+from onebyone.rewriting.programs import rewrite_program
 from onebyone.rewriting.report import Check, Rewritten
 from onebyone.rewriting.selection import Selection
 from onebyone.rewriting.tensors import check_safetensors, rewrite_safetensors
-from onebyone.writing import check_target
+from onebyone.writing import check_target, replacing
 
 FORMS = ("convolution", "linear")
 SUFFIXES = (".onnx", ".pt2", ".safetensors")
@@ -68,6 +71,11 @@ def rewrite(
         return Rewritten(model, replace(report, checks=checks))
     if inplace:
         raise InputError("inplace=True goes with a module; a file or program stays as it was")
+    if isinstance(source, ExportedProgram):
+        _refuse(out, source)
+        program, report = rewrite_program(source, to, selection, layout)
+        checks = () if check == "off" else check_programs(source, program, check)
+        return Rewritten(program, replace(report, checks=checks))
     path, target = Path(source), None if out is None else Path(out)
     _check_paths(path, target)
     rewritten = _rewrite_file(path, to, target, selection, layout)
@@ -94,6 +102,8 @@ def compare_files(before: Path, after: Path, level: str = "full") -> tuple[Check
         raise InputError(f"{before} and {after} are files of different kinds")
     if before.suffix.lower() == ".safetensors":
         return (check_safetensors(before, after),)
+    if before.suffix.lower() == ".pt2":
+        return check_programs(_load(before), _load(after), level)
     from onebyone.rewriting.check import check
 
     return check(before, after, level)
@@ -104,9 +114,23 @@ def _rewrite_file(
 ) -> Rewritten:
     if path.suffix.lower() == ".safetensors":
         return rewrite_safetensors(path, to, out, selection, layout)
+    if path.suffix.lower() == ".pt2":
+        program, report = rewrite_program(_load(path), to, selection, layout)
+        if out is not None:
+            with replacing(out) as beside:
+                torch.export.save(program, beside)
+        return Rewritten(out, report)
     from onebyone.rewriting.onnx import rewrite_onnx
 
     return rewrite_onnx(path, to, out, where=selection.where, skip=selection.skip, layout=layout)
+
+
+def _load(path: Path) -> ExportedProgram:
+    try:
+        return torch.export.load(path)
+    except Exception as error:  # torch.export raises errors of many kinds
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path}: torch.export.load failed: {reason}") from error
 
 
 def _check_paths(path: Path, out: Path | None) -> None:
@@ -132,8 +156,8 @@ def _require(argument: str, given: str, known: tuple[str, ...]) -> None:
         raise InputError(f"{argument}={given!r} is unknown; use one of {', '.join(known)}")
 
 
-def _refuse(out: str | Path | None, source: nn.Module) -> None:
+def _refuse(out: str | Path | None, source: nn.Module | ExportedProgram) -> None:
     if out is not None:
-        raise InputError(f"out={out} goes with a file; save what a module becomes yourself")
+        raise InputError(f"out={out} goes with a file; save what the module or program becomes")
     if isinstance(source, ScriptModule):
         raise InputError("source is TorchScript, which cannot change; give the module that it was")

@@ -4,10 +4,11 @@ A layer keeps its name, hooks, flags and attributes, and its class changes, as `
 becomes `nn.Linear`. Its weight is stored in the shape that the new operator reads, so that exported
 graphs hold the weight itself beside the operator and no reshape of it; `state_dict` shows the shape
 of old, and loading takes either. A weight that another module reads too, such as an embedding's,
-keeps its shape, and the layer views it.
+keeps its shape, and the layer views it. Results lie in memory as the old layer's do, for what views
+them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,8 +104,8 @@ class LinearByConvolution(Relabelled):
         grid = self._grid(x)
         weight = self.relabelling.apply(self.weight)
         convolve = CONVOLVE[weight.ndim - 2]
-        y = convolve(grid.movedim(-1, 1), weight, self.bias).movedim(1, -1)
-        return y if grid is x else y.reshape(*x.shape[:-1], weight.shape[0])
+        y = convolve(grid.movedim(-1, 1), weight, self.bias).movedim(1, -1).contiguous()
+        return y if grid is x else y.view(*x.shape[:-1], weight.shape[0])
 
     def _grid(self, x: Tensor) -> Tensor:
         """[..., C] as [B, *space, C]; B is the first dimension of x."""
@@ -142,7 +143,7 @@ class ConvolutionByLinear(Relabelled):
             y = functional.linear(x, weight, self.bias)
         else:
             y = self._by_groups(x, weight)
-        return y.movedim(-1, channels)
+        return y.movedim(-1, channels).contiguous()
 
     def _by_groups(self, x: Tensor, weight: Tensor) -> Tensor:
         groups, outputs, inputs = weight.shape
@@ -151,10 +152,9 @@ class ConvolutionByLinear(Relabelled):
         return y if self.bias is None else y + self.bias
 
 
-def operator_name(layer: Relabelled) -> str:
-    """The operator that a rewritten layer computes by, and its weight's shape."""
-    shape = layer.relabelling.after
-    sizes = "×".join(map(str, shape))
-    if isinstance(layer, LinearByConvolution):
-        return f"Conv{len(shape) - 2}d {sizes}"
-    return f"Linear {sizes}" if len(shape) == 2 else f"batched matmul {sizes}"
+def operator_name(weight: Sequence[int], is_convolution: bool) -> str:
+    """The operator that reads a weight of this shape, and the shape."""
+    sizes = "×".join(map(str, weight))
+    if is_convolution:
+        return f"Conv{len(weight) - 2}d {sizes}"
+    return f"Linear {sizes}" if len(weight) == 2 else f"batched matmul {sizes}"

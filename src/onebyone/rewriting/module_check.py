@@ -58,7 +58,7 @@ def _structure(pair: Pair) -> str:
     if before.keys() != after.keys():
         return f"its state dict has {', '.join(after)}, it had {', '.join(before)}"
     for name, tensor in before.items():
-        if not _same_bits(tensor, after[name]):
+        if not same_bits(tensor, after[name]):
             return f"{name} of its state dict has changed"
     for name, was in pair.before.named_parameters():
         now = pair.after.get_parameter(name)
@@ -68,7 +68,7 @@ def _structure(pair: Pair) -> str:
         return "its training flag has changed"
     viewed = _weight(pair.before).shape == _weight(pair.after).shape
     read = _weight if viewed else _matrix
-    return "" if _same_bits(read(pair.before), read(pair.after)) else "its operator reads others"
+    return "" if same_bits(read(pair.before), read(pair.after)) else "its operator reads others"
 
 
 def _untied(pairs: Sequence[Pair]) -> list[str]:
@@ -82,7 +82,8 @@ def _untied(pairs: Sequence[Pair]) -> list[str]:
     return ["layers that shared a weight no longer do, or others do now"]
 
 
-def _same_bits(a: Tensor, b: Tensor) -> bool:
+def same_bits(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors have one type and shape and hold the same bits."""
     if (a.shape, a.dtype, a.device) != (b.shape, b.dtype, b.device):
         return False
     if a.is_meta:

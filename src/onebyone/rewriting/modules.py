@@ -5,7 +5,7 @@ import inspect
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -28,6 +28,8 @@ from onebyone.rewriting.selection import Selection
 
 KERNELS = {"conv1d": (1,), "BCS1": (1, 1), "BC1S": (1, 1), "BCHW": (1, 1)}
 BORDERS = "its padding gives outputs of bias alone at the border, which no linear layer has (S10)"
+VIEWED = ", its weight viewed: others read it too"
+BETWEEN = "its stride gives outputs of bias alone between the others, as padding does (S10)"
 
 
 @dataclass(frozen=True)
@@ -155,12 +157,16 @@ def _obstacles(layer: nn.Module, to: str, owner: nn.Module | None, name: str) ->
 def _window_obstacles(layer: Any) -> Iterator[str]:
     """What a convolution does that no fully connected layer at every position does."""
     if set(layer.kernel_size) != {1}:
-        kernel = "×".join(map(str, layer.kernel_size))
-        yield f"its kernel is {kernel}: only a 1×1 convolution is a linear layer (S2)"
+        yield wide(layer.kernel_size)
     if isinstance(layer.padding, tuple) and any(layer.padding):
         yield BORDERS
     if isinstance(layer, TRANSPOSED) and (max(layer.stride) > 1 or any(layer.output_padding)):
-        yield "its stride gives outputs of bias alone between the others, as padding does (S10)"
+        yield BETWEEN
+
+
+def wide(kernel: Sequence[int]) -> str:
+    """Say that a kernel is more than 1×1."""
+    return f"its kernel is {'×'.join(map(str, kernel))}: only a 1×1 convolution is linear (S2)"
 
 
 def is_lazy(tensor: Tensor) -> bool:
@@ -204,7 +210,7 @@ def _change(model: nn.Module, layers: list[nn.Module], layout: str) -> None:
         )
         if alike:
             if weight not in stored:
-                stored[weight] = _viewed(weight, view)
+                stored[weight] = viewed(weight, view)
             layer._parameters["weight"] = stored[weight]
 
 
@@ -241,7 +247,7 @@ def _relabelling(layer: Any, layout: str) -> Relabelling:
     return Relabelling(shape, after, blocks, layer.transposed)
 
 
-def _viewed(parameter: nn.Parameter, view: Callable[[Tensor], Tensor]) -> nn.Parameter:
+def viewed(parameter: nn.Parameter, view: Callable[[Tensor], Tensor]) -> nn.Parameter:
     """The parameter in another shape: its storage, gradient, and what was noted on it."""
     other = nn.Parameter(view(parameter.detach()), parameter.requires_grad)
     other.__dict__.update(parameter.__dict__)
@@ -253,5 +259,7 @@ def _viewed(parameter: nn.Parameter, view: Callable[[Tensor], Tensor]) -> nn.Par
 def _became(layer: nn.Module) -> str:
     if not isinstance(layer, Relabelled):
         return type(layer).__name__
-    viewed = layer.weight.shape != layer.relabelling.after
-    return operator_name(layer) + (", its weight viewed: others read it too" if viewed else "")
+    apart = layer.weight.shape != layer.relabelling.after
+    return operator_name(layer.relabelling.after, isinstance(layer, LinearByConvolution)) + (
+        VIEWED if apart else ""
+    )
