@@ -31,10 +31,19 @@ if TYPE_CHECKING:
         nearest,
     )
     from onebyone.rewriting import Rewritten, rewrite
-    from onebyone.windows import Deviation, Plan, Report, SlidingModel, slide
+    from onebyone.windows import (
+        Convolutionalized,
+        Deviation,
+        Plan,
+        Report,
+        SlidingModel,
+        convolutionalize,
+        slide,
+    )
 
 __all__ = [
     "Comparison",
+    "Convolutionalized",
     "Deviation",
     "Figure",
     "Identification",
@@ -52,6 +61,7 @@ __all__ = [
     "Verdict",
     "compare",
     "convert",
+    "convolutionalize",
     "equal",
     "explain",
     "fold",
@@ -72,7 +82,10 @@ _HOME = {
         "matrix", "nearest",
     ),
     "rewriting": ("Rewritten", "rewrite"),
-    "windows": ("Deviation", "Plan", "Report", "SlidingModel", "slide"),
+    "windows": (
+        "Convolutionalized", "Deviation", "Plan", "Report", "SlidingModel", "convolutionalize",
+        "slide",
+    ),
 }  # fmt: skip
 _MODULES = {name: module for module, names in _HOME.items() for name in names}
 

@@ -317,6 +317,8 @@ def _apart(expected: list[Tensor], found: list[Tensor]) -> tuple[float, float]:
     """The largest difference, and the largest relative to the largest number of its tensor."""
     largest = relative = 0.0
     for a, b in zip(expected, found, strict=True):
+        if a.shape != b.shape:
+            return torch.inf, torch.inf
         if a.numel():
             same = (a == b) | (a.isnan() & b.isnan())
             difference = (a.double() - b.double()).abs().nan_to_num(torch.inf)

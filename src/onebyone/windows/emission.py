@@ -33,10 +33,11 @@ def emit(lowered: Lowered, sharing: Sharing) -> fx.GraphModule:
     graph = fx.Graph()
     emission = _Emission(graph, lowered, sharing)
     graph.output(tuple(emission.result(leaf) for leaf in lowered.captured.results))
-    return _module(graph, lowered, **emission.children)
+    return network_module(graph, lowered, **emission.children)
 
 
-def _module(graph: fx.Graph, lowered: Lowered, **children: Any) -> fx.GraphModule:
+def network_module(graph: fx.Graph, lowered: Lowered, **children: Any) -> fx.GraphModule:
+    """An emitted graph that refers to the live network."""
     # Sizes that only crops need are dead in the other graph.
     graph.eliminate_dead_code(is_impure_node=lambda node: node.op in ("placeholder", "output"))
     captured = lowered.captured
@@ -52,7 +53,7 @@ def module_of(graph: fx.Graph, **children: Any) -> fx.GraphModule:
     return module
 
 
-class _Copies:
+class Copies:
     """Captured nodes in an emitted graph: those that are the same for every window, and others."""
 
     def __init__(self, graph: fx.Graph, lowered: Lowered, batch: fx.Node) -> None:
@@ -77,7 +78,7 @@ class _Emission:
         image = graph.placeholder("image")
         self.images = graph.call_function(aten.sym_size.int, (image, 0))
         total = graph.call_function(operator.mul, (self.images, prod(self.grid)))
-        self.copies = _Copies(graph, lowered, total)
+        self.copies = Copies(graph, lowered, total)
         self.build = Builder(graph, captured.constants, self.copies)
         self.blocks = {captured.image: self._trimmed(image)}
         for node, step in lowered.steps.items():
@@ -104,7 +105,7 @@ class _Emission:
         needed = [n for n in self.blocks if not inside.isdisjoint(n.users)]
         ends = [n for n in nodes if n in self.lowered.captured.results]
         inputs = [self._for_windows(n) for n in needed]
-        self.children["tail"] = _tail_module(self.lowered, needed, nodes, ends)
+        self.children["tail"] = tail_module(self.lowered, needed, nodes, ends)
         windows = prod(self.grid)
         step = -(-windows // -(-windows // at_a_time(self.lowered, nodes)))  # pieces of one size
         parts = []
@@ -155,18 +156,18 @@ def at_a_time(lowered: Lowered, nodes: Iterable[fx.Node]) -> int:
     return max(1, _CACHED // max(lowered.elements[node] for node in nodes))
 
 
-def _tail_module(
+def tail_module(
     lowered: Lowered, inputs: list[fx.Node], nodes: list[fx.Node], ends: list[fx.Node]
 ) -> fx.GraphModule:
     """Captured nodes, unchanged, on a batch of windows."""
     graph = fx.Graph()
     placeholders = [graph.placeholder(f"windows_{node.name}") for node in inputs]
-    copies = _Copies(graph, lowered, graph.call_function(aten.sym_size.int, (placeholders[0], 0)))
+    copies = Copies(graph, lowered, graph.call_function(aten.sym_size.int, (placeholders[0], 0)))
     copies.found.update(zip(inputs, placeholders, strict=True))
     for node in nodes:
         copies(node)
     graph.output(tuple(copies(end) for end in ends))
-    return _module(graph, lowered)
+    return network_module(graph, lowered)
 
 
 def peak_elements(lowered: Lowered, sharing: Sharing) -> int:

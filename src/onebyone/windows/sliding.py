@@ -51,7 +51,7 @@ def slide(
     Raises:
         InputError: an argument does not fit, or the network does not run on such windows.
     """
-    shape = _window(window)
+    shape = check_window(window)
     if padding not in ("crop", "image"):
         raise InputError(f'padding={padding!r} is unknown; use "crop" or "image"')
     if padding == "image" and memory is not None:
@@ -62,7 +62,7 @@ def slide(
         raise InputError(f"memory={memory} must be a positive number of bytes")
     if verify < 0:
         raise InputError(f"verify={verify} must be 0 or more windows")
-    _refuse_training(model)
+    refuse_training(model)
     lowered = lower(capture(model, shape), shape)
     geometry = Geometry(shape, _stride(stride, lowered.stride), padding)
     like = example_windows(lowered.captured.model, shape, 0)
@@ -255,7 +255,8 @@ class SlidingModel(nn.Module):
         self._verified[plan.size] = state
 
 
-def _window(window: Sequence[int]) -> tuple[int, ...]:
+def check_window(window: Sequence[int]) -> tuple[int, ...]:
+    """Return a window's shape (C, *space), which must have one to three spatial sizes."""
     shape = tuple(window)
     if not 2 <= len(shape) <= 4 or any(n < 1 for n in shape):
         raise InputError(
@@ -288,7 +289,8 @@ def _per_channel(
     return values.reshape(-1, *[1] * (len(window) - 1))
 
 
-def _refuse_training(model: nn.Module | ExportedProgram) -> None:
+def refuse_training(model: nn.Module | ExportedProgram) -> None:
+    """Raise `InputError` for a network in training mode."""
     if isinstance(model, nn.Module) and not isinstance(model, torch.fx.GraphModule):
         training = [name or "it" for name, module in model.named_modules() if module.training]
         if training:
