@@ -50,6 +50,7 @@ def check_programs(
 
     Returns:
         "structure"; with "full" also "integers", and "numbers" where the program carries inputs.
+        A check that fails is the last one.
     """
     a, b = _Program(before), _Program(after)
     pairs: list[tuple[_Fragment, _Fragment]] = []
@@ -61,7 +62,8 @@ def check_programs(
         faults = [fault for pair in pairs for fault in _integer_faults(*pair)]
         equal = f"{len(pairs)} layers give equal outputs for integers up to {LARGEST}"
         checks.append(Check("integers", not faults, faults[0] if faults else equal))
-        checks += [] if before.example_inputs is None else [_numbers(a, b, before.example_inputs)]
+        if not faults and before.example_inputs is not None:
+            checks.append(_numbers(a, b, before.example_inputs))
     return tuple(checks)
 
 

@@ -76,7 +76,7 @@ class Convolutionalized(nn.Module):
     def __init__(self, lowered: Lowered) -> None:
         super().__init__()
         self.window, self.stride = lowered.layout.shape, lowered.stride
-        self.network = _emit(lowered)
+        self.network, self._surplus = _emit(lowered)
         self._structure = lowered.captured.structure
         self.eval()
 
@@ -89,7 +89,19 @@ class Convolutionalized(nn.Module):
         Returns:
             The classifier's outputs with the grid of windows behind all other dimensions.
         """
-        return pytree.tree_unflatten(list(self.network(x)), self._structure)
+        found = list(self.network(x))
+        if self._surplus:
+            found = [self._trimmed(y, x) if isinstance(y, Tensor) else y for y in found]
+        return pytree.tree_unflatten(found, self._structure)
+
+    def _trimmed(self, y: Tensor, x: Tensor) -> Tensor:
+        """The outputs whose windows lie in the image."""
+        rank = len(self.stride)
+        for k, (h, s) in enumerate(zip(self.window[1:], self.stride, strict=True)):
+            # A slice would be guarded by whether it cuts, when this is exported.
+            inside = torch.arange((x.shape[2 + k] - h) // s + 1, device=y.device)
+            y = y.index_select(k - rank, inside)
+        return y
 
 
 def _axes(lowered: Lowered, more: int = 0, *, on_map: bool = True) -> Sharing:
@@ -111,14 +123,17 @@ def _require_unpadded(lowered: Lowered) -> None:
             )
 
 
-def _emit(lowered: Lowered) -> fx.GraphModule:
-    """The network on whole maps, with no size of the image in it."""
+def _emit(lowered: Lowered) -> tuple[fx.GraphModule, bool]:
+    """The network on whole maps, with no size of the image in it.
+
+    A window may leave its last pixels unused. Then maps hold windows that reach beyond the image:
+    the second result says so.
+    """
     emission = _Emission(lowered)
-    found = [emission.result(leaf) for leaf in lowered.captured.results]
-    if any(emission.grids(more) != emission.grids(0) for more in range(1, max(lowered.stride))):
-        found = [emission.trimmed(x) for x in found]
-    emission.graph.output(tuple(found))
-    return network_module(emission.graph, lowered, **emission.children)
+    emission.graph.output(tuple(emission.result(leaf) for leaf in lowered.captured.results))
+    module = network_module(emission.graph, lowered, **emission.children)
+    surplus = [emission.grids(more) != emission.grids(0) for more in range(1, max(lowered.stride))]
+    return module, any(surplus)
 
 
 @dataclass(frozen=True)
@@ -276,17 +291,4 @@ class _Emission:
         x = self.build.call(aten.permute.default, x, [0, *layout.others, *layout.dims])
         for dim in () if layout.flat else dims:
             x = self.build.call(aten.unsqueeze.default, x, dim)
-        return x
-
-    def trimmed(self, x: Any) -> Any:
-        """An output without places whose windows would reach beyond the image."""
-        if not isinstance(x, fx.Node):
-            return x
-        space = zip(self.lowered.layout.positions, self.lowered.stride, strict=True)
-        rank = len(self.lowered.stride)
-        for k, (h, s) in enumerate(space):
-            size = self._size(self.image, 2 + k)
-            last = self.build.call(operator.floordiv, self.build.call(operator.sub, size, h), s)
-            count = self.build.call(operator.add, last, 1)
-            x = self.build.call(aten.slice.Tensor, x, k - rank, 0, count)
         return x
