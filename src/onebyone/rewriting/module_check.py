@@ -34,17 +34,19 @@ def check_modules(pairs: Sequence[Pair], level: str) -> tuple[Check, ...]:
         level: "full" or "structure".
 
     Returns:
-        "structure", and with "full" also "integers" and "numbers"; none without layers.
+        "structure", and with "full" also "integers" and "numbers"; none without layers. A check
+        that fails is the last one.
     """
     if not pairs:
         return ()
     faults = [f"{pair.name}: {fault}" for pair in pairs if (fault := _structure(pair))]
     faults += _untied(pairs)
     checks = [_check("structure", faults, f"{len(pairs)} weights are equal bit for bit")]
-    if level == "full":
+    if level == "full" and not faults:
         faults = [f"{pair.name}: {fault}" for pair in pairs if (fault := _integers(pair))]
         equal = f"{len(pairs)} layers give equal outputs for integers up to {LARGEST}"
-        checks += [_check("integers", faults, equal), _numbers(pairs)]
+        checks.append(_check("integers", faults, equal))
+        checks += [] if faults else [_numbers(pairs)]
     return tuple(checks)
 
 
