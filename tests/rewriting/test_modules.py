@@ -10,6 +10,7 @@ from torch.nn.utils import parametrizations, prune
 from transformers.pytorch_utils import Conv1D
 
 import onebyone as ob
+from helpers import torchvision_offline  # defines what transformers' models import as well
 from onebyone.rewriting.forms import LAYOUTS, ConvolutionByLinear, LinearByConvolution
 
 SPACE = (5, 4, 3)
@@ -362,3 +363,27 @@ def test_onnx_has_the_weight_itself():
     x = torch.randn(5, 7, 300)
     (found,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
     np.testing.assert_allclose(found, model(x).detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_networks_that_people_have():
+    """Language models of transformers, and what torchvision's own forward reads is left."""
+    from transformers import GPT2Config, GPT2LMHeadModel, T5Config, T5ForConditionalGeneration
+
+    words = torch.randint(90, (2, 7))
+    gpt = GPT2Config(vocab_size=100, n_embd=24, n_layer=2, n_head=4, bos_token_id=0, eos_token_id=0)
+    t5 = T5Config(vocab_size=100, d_model=24, d_kv=6, num_layers=1, num_heads=4, d_ff=32)
+    for model, inputs, count in [
+        (GPT2LMHeadModel(gpt), {"input_ids": words}, 9),
+        (T5ForConditionalGeneration(t5), {"input_ids": words, "decoder_input_ids": words}, 17),
+    ]:
+        found = ob.rewrite(model.eval(), "convolution", layout="conv1d")
+        assert len(found.report.rewritten) == count
+        assert found.report.passed
+        with torch.no_grad():
+            close(found.model(**inputs).logits, model(**inputs).logits)
+    swin = torchvision_offline.models.swin_t(weights=None)
+    report = ob.rewrite(swin, "convolution", check="off", inplace=True).report
+    reasons = {row.reason for row in report.left}
+    assert reasons == {"ShiftedWindowAttention.forward reads its weight itself"}
+    with torch.no_grad():
+        assert swin.eval()(torch.randn(1, 3, 32, 32)).shape == (1, 1000)
