@@ -1,4 +1,6 @@
 import json
+import zipfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -63,6 +65,36 @@ def test_a_failed_check_exits_with_1(folder, monkeypatch, capsys):
     assert main(["rewrite", "in.safetensors", "out.safetensors", *TO]) == 1
     assert "NOT EQUAL" in capsys.readouterr().out
     assert main(["rewrite", "in.safetensors", "out.safetensors", *TO, "--check", "off"]) == 0
+
+
+@pytest.fixture
+def program(folder):
+    model = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 1), torch.nn.Conv2d(3, 3, 3)).eval()
+    torch.export.save(torch.export.export(model, (torch.randn(1, 2, 5, 5),)), "in.pt2")
+
+
+def test_a_program(program, capsys):
+    words = ["rewrite", "in.pt2", "out.pt2", "--to", "linear"]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert "1 of 2 layers rewritten to linear" in out
+    assert "numbers: equal; whole programs on their example inputs" in out
+    assert main(["rewrite", "--check-only", "in.pt2", "out.pt2"]) == 0
+    assert main([*words, "--where", "^0$"]) == 0
+    assert main([*words, "--where", "^1$"]) == 1  # its kernel is 3×3
+    assert "its kernel is 3×3" in capsys.readouterr().out
+    assert main([*words, "--where", ".", "--skip", "^1$"]) == 0
+
+
+def test_a_program_that_carries_code_is_refused(program, folder, capsys):
+    with zipfile.ZipFile("in.pt2", "a") as archive:
+        archive.writestr("in/data/constants/custom_obj_0", b"")
+    assert main(["rewrite", "in.pt2", "out.pt2", "--to", "linear"]) == 2
+    assert "pass --trust" in capsys.readouterr().err
+    Path("in.pt2").write_bytes(b"nonsense")
+    assert main(["rewrite", "in.pt2", "out.pt2", "--to", "linear", "--trust"]) == 2
+    assert "torch.export.load failed" in capsys.readouterr().err
+    assert not (folder / "out.pt2").exists()
 
 
 @pytest.mark.parametrize(

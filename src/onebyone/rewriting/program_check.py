@@ -20,6 +20,7 @@ from torch.utils import _pytree as pytree
 
 from onebyone.graphs.aten import arguments, aten, is_call, value_of
 from onebyone.rewriting.module_check import LARGEST, same_bits
+from onebyone.rewriting.program_numbers import numbers
 from onebyone.rewriting.report import Check
 
 PRODUCTS: dict[Any, str] = {
@@ -63,7 +64,7 @@ def check_programs(
         equal = f"{len(pairs)} layers give equal outputs for integers up to {LARGEST}"
         checks.append(Check("integers", not faults, faults[0] if faults else equal))
         if not faults and before.example_inputs is not None:
-            checks.append(_numbers(a, b, before.example_inputs))
+            checks.append(numbers(a.run, b.run, before.example_inputs))
     return tuple(checks)
 
 
@@ -270,61 +271,3 @@ def _integer_faults(old: _Fragment, new: _Fragment) -> Iterator[str]:
     elif not torch.equal(expected, found):
         apart = int((expected != found).sum())
         yield f"{apart} of {found.numel()} numbers of {old.end.name} differ"
-
-
-class _Reordered(fx.Interpreter):
-    """Runs a program with the sums of its products in another order."""
-
-    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
-        """Exchange the channels of both factors alike."""
-        place = _CHANNELS.get(target)
-        if place is not None:
-            first, *dims = place
-            x, y = args[first : first + 2]
-            count = y.shape[dims[1]]
-            if x.shape[dims[0]] == count:  # groups keep their order
-                order = torch.arange(count - 1, -1, -1, device=y.device)
-                factors = x.index_select(dims[0], order), y.index_select(dims[1], order)
-                args = (*args[:first], *factors, *args[first + 2 :])
-        return super().call_function(target, args, kwargs)
-
-
-# Which argument is the first factor, and where both have the channels that are summed over.
-_CHANNELS: dict[Any, tuple[int, int, int]] = {
-    aten.linear.default: (0, -1, 1),
-    aten.mm.default: (0, 1, 0),
-    aten.addmm.default: (1, 1, 0),
-    aten.conv1d.default: (0, 1, 1),
-    aten.conv2d.default: (0, 1, 1),
-    aten.conv3d.default: (0, 1, 1),
-}
-
-
-def _numbers(a: _Program, b: _Program, inputs: Any) -> Check:
-    expected, found = a.run(inputs, fx.Interpreter), b.run(inputs, fx.Interpreter)
-    reordered = a.run(inputs, _Reordered)
-    largest, relative = _apart(expected, found)
-    spread, _ = _apart(expected, reordered)
-    # Half of the digits: rounding stays far below, anything wrong is far above.
-    types = [t.dtype for t in expected if t.is_floating_point()]
-    tolerance = max((torch.finfo(dtype).eps ** 0.5 for dtype in types), default=0.0)
-    detail = (
-        f"whole programs on their example inputs differ by {largest:.1e} at most, {relative:.1e} "
-        f"of the largest output; sums in another order by {spread:.1e}"
-    )
-    return Check("numbers", relative <= tolerance, detail)
-
-
-def _apart(expected: list[Tensor], found: list[Tensor]) -> tuple[float, float]:
-    """The largest difference, and the largest relative to the largest number of its tensor."""
-    largest = relative = 0.0
-    for a, b in zip(expected, found, strict=True):
-        if a.shape != b.shape:
-            return torch.inf, torch.inf
-        if a.numel():
-            same = (a == b) | (a.isnan() & b.isnan())
-            difference = (a.double() - b.double()).abs().nan_to_num(torch.inf)
-            apart = float(difference.masked_fill(same, 0).max())
-            largest = max(largest, apart)
-            relative = max(relative, apart / max(float(a.double().abs().max()), 1e-30))
-    return largest, relative

@@ -20,7 +20,8 @@ from onebyone.graphs.aten import aten, layer_name, value_of
 from onebyone.rewriting.modules import VIEWED, viewed
 from onebyone.rewriting.report import Moves, Report, Row
 from onebyone.rewriting.selection import Selection
-from onebyone.rewriting.sites import Left, Site, Writer, read_site, readers
+from onebyone.rewriting.sites import Left, Site, read_site, readers
+from onebyone.rewriting.writer import Writer
 
 CONSTANT = (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR)
 MOVES = (

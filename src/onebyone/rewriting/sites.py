@@ -1,6 +1,6 @@
 """Where a graph multiplies by a constant matrix, and how the other operator is written there."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -11,6 +11,7 @@ from torch.fx.experimental.symbolic_shapes import statically_known_true
 from onebyone.graphs.aten import arguments, aten, is_call, per_axis, value_of
 from onebyone.rewriting.forms import Relabelling, operator_name
 from onebyone.rewriting.modules import BETWEEN, BORDERS, KERNELS, wide
+from onebyone.rewriting.writer import Writer
 
 CONVOLUTIONS = (aten.conv1d.default, aten.conv2d.default, aten.conv3d.default)
 PADDED_BY_NAME = (aten.conv1d.padding, aten.conv2d.padding, aten.conv3d.padding)
@@ -31,48 +32,6 @@ class Left(Exception):
     def __init__(self, reason: str, weight: fx.Node) -> None:
         super().__init__(reason)
         self.shape = tuple(value_of(weight).shape)
-
-
-class Writer:
-    """Writes the operators that take the place of a node; the last one becomes that node."""
-
-    def __init__(self, graph: fx.Graph, place: fx.Node) -> None:
-        self.graph, self.place = graph, place
-        self.targets: list[Any] = []
-        self._last: fx.Node | None = None
-
-    def __call__(self, target: Any, *args: Any) -> fx.Node:
-        """Write one operator before the place, with the value that export would record."""
-        name = f"{self.place.name}_{target.overloadpacket.__name__}"
-        with self.graph.inserting_before(self.place):
-            node = self.graph.create_node("call_function", target, args, name=name)
-        node.meta = {**self.place.meta, "val": target(*fx.node.map_arg(args, value_of))}
-        self.targets.append(target)
-        self._last = node
-        return node
-
-    def view(self, weight: fx.Node, view: Relabelling) -> fx.Node:
-        """A weight as the operator reads it, where it is stored in its shape of old."""
-        if view.transposed:
-            weight = self(aten.reshape.default, weight, list(view.blocks))
-            weight = self(aten.permute.default, weight, [0, 2, 1])
-        return self(aten.reshape.default, weight, list(view.after))
-
-    def sizes(self, x: fx.Node, dims: Sequence[int]) -> list[Any]:
-        """The sizes of some dimensions, as numbers where they are known."""
-        shape = value_of(x).shape
-        return [
-            shape[dim] if isinstance(shape[dim], int) else self(aten.sym_size.int, x, dim)
-            for dim in dims
-        ]
-
-    def finish(self) -> None:
-        """Let the place be what was written last."""
-        last = self._last
-        assert last is not None
-        self.place.target, self.place.args, self.place.kwargs = last.target, last.args, {}
-        self.place.meta["val"] = value_of(last)
-        self.graph.erase_node(last)
 
 
 @dataclass(frozen=True)
