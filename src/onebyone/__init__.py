@@ -30,10 +30,20 @@ if TYPE_CHECKING:
         matrix,
         nearest,
     )
-    from onebyone.windows import Deviation, Plan, Report, SlidingModel, slide
+    from onebyone.rewriting import Rewritten, rewrite
+    from onebyone.windows import (
+        Convolutionalized,
+        Deviation,
+        Plan,
+        Report,
+        SlidingModel,
+        convolutionalize,
+        slide,
+    )
 
 __all__ = [
     "Comparison",
+    "Convolutionalized",
     "Deviation",
     "Figure",
     "Identification",
@@ -46,10 +56,12 @@ __all__ = [
     "NotLinear",
     "Plan",
     "Report",
+    "Rewritten",
     "SlidingModel",
     "Verdict",
     "compare",
     "convert",
+    "convolutionalize",
     "equal",
     "explain",
     "fold",
@@ -57,6 +69,7 @@ __all__ = [
     "matrix",
     "nearest",
     "nin",
+    "rewrite",
     "slide",
 ]
 
@@ -68,7 +81,11 @@ _HOME = {
         "NotConvertible", "NotLinear", "Verdict", "compare", "convert", "equal", "fold", "identify",
         "matrix", "nearest",
     ),
-    "windows": ("Deviation", "Plan", "Report", "SlidingModel", "slide"),
+    "rewriting": ("Rewritten", "rewrite"),
+    "windows": (
+        "Convolutionalized", "Deviation", "Plan", "Report", "SlidingModel", "convolutionalize",
+        "slide",
+    ),
 }  # fmt: skip
 _MODULES = {name: module for module, names in _HOME.items() for name in names}
 

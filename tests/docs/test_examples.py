@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "docs/layers.md", "docs/picture.md", "docs/sliding.md"]
+PAGES = [
+    "README.md",
+    "docs/layers.md",
+    "docs/picture.md",
+    "docs/rewriting-modules.md",
+    "docs/sliding.md",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -6,7 +6,7 @@ from onebyone.bench.chart import TITLE, png, svg
 from onebyone.bench.results import Results
 from onebyone.bench.table import markdown
 from onebyone.errors import InputError
-from onebyone.images.writing import check_target, replacing
+from onebyone.writing import check_target, replacing
 
 START, END = "<!-- bench: start -->", "<!-- bench: end -->"
 

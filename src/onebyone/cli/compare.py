@@ -27,8 +27,8 @@ def compare(
     """Count and time every form that a layer can take, and say which to take here."""
     from onebyone.figures import bars
     from onebyone.figures.still import STILLS, suffix_of
-    from onebyone.images.writing import check_target, replacing
     from onebyone.layers import compare as layers_compare
+    from onebyone.writing import check_target, replacing
 
     if out is not None:
         suffix_of(out, STILLS)

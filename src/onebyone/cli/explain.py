@@ -48,7 +48,7 @@ def explain(
     from onebyone.demos.answer import INPUT, example
     from onebyone.figures import explain as draw
     from onebyone.figures.still import STILLS, suffix_of
-    from onebyone.images.writing import check_target, replacing
+    from onebyone.writing import check_target, replacing
 
     suffix_of(out, (".html", *STILLS))
     check_target(out)

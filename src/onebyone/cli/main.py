@@ -19,6 +19,7 @@ from onebyone.cli.explain import explain
 from onebyone.cli.identify import identify
 from onebyone.cli.matrix import matrix
 from onebyone.cli.nearest import nearest
+from onebyone.cli.rewrite import rewrite
 from onebyone.cli.slide import slide
 from onebyone.cli.train import train
 from onebyone.errors import InputError, NotExact
@@ -35,7 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 LAYERS = (matrix, equal, convert, nearest, identify, compare, explain)
-for command in (slide, *LAYERS, train, bench, demo):
+for command in (slide, *LAYERS, rewrite, train, bench, demo):
     app.command()(command)
 
 

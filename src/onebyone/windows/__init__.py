@@ -1,8 +1,17 @@
 """A trained network at every window: the compiler from graph to graph."""
 
+from onebyone.windows.convolutionalize import Convolutionalized, convolutionalize
 from onebyone.windows.deviation import Deviation
 from onebyone.windows.plan import Plan
 from onebyone.windows.report import Report
 from onebyone.windows.sliding import SlidingModel, slide
 
-__all__ = ["Deviation", "Plan", "Report", "SlidingModel", "slide"]
+__all__ = [
+    "Convolutionalized",
+    "Deviation",
+    "Plan",
+    "Report",
+    "SlidingModel",
+    "convolutionalize",
+    "slide",
+]

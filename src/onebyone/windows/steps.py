@@ -246,7 +246,7 @@ def mixing(layout: Layout, dims: Sequence[int]) -> tuple[Mover, ...]:
     return tuple(Mixing() if dim in dims else Kernel() for dim in layout.dims)
 
 
-def replaced(shape: Sequence[int], dims: Sequence[int], sizes: Sequence[int]) -> list[int]:
+def replaced(shape: Sequence[int], dims: Sequence[int], sizes: Sequence[Any]) -> list[Any]:
     """The shape of one window with other sizes at the axes' dimensions (1 is the first)."""
     out = list(shape)
     for dim, size in zip(dims, sizes, strict=True):

@@ -58,6 +58,9 @@ class Check:
     passed: bool
     detail: str
 
+    def __str__(self) -> str:
+        return f"{self.name}: {'equal' if self.passed else 'NOT EQUAL'}; {self.detail}"
+
 
 @dataclass(frozen=True)
 class Report:
@@ -117,10 +120,7 @@ class Report:
             table.add_column(name, overflow="fold")
         for row in self.rows:
             table.add_row(row.name, row.operator, _by(row.shape), row.became or row.reason)
-        checks = [
-            Text(f"{check.name}: {'equal' if check.passed else 'NOT EQUAL'}; {check.detail}")
-            for check in self.checks
-        ]
+        checks = [Text(str(check)) for check in self.checks]
         return Group(Text(self.summary, style="bold"), *([table] if self.rows else []), *checks)
 
     def __str__(self) -> str:

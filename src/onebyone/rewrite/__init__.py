@@ -1,5 +1,0 @@
-"""Linear layers to 1×1 convolutions and back, in modules and in files, and the check of it."""
-
-from onebyone.rewrite.report import Check, Moves, Report, Rewritten, Row
-
-__all__ = ["Check", "Moves", "Report", "Rewritten", "Row"]

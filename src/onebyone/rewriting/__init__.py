@@ -1,0 +1,6 @@
+"""Linear layers to 1×1 convolutions and back, in modules and in files, and the check of it."""
+
+from onebyone.rewriting.dispatch import rewrite
+from onebyone.rewriting.report import Check, Moves, Report, Rewritten, Row
+
+__all__ = ["Check", "Moves", "Report", "Rewritten", "Row", "rewrite"]

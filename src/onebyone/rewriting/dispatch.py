@@ -1,0 +1,163 @@
+"""The one call for modules, exported programs and files."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.export import ExportedProgram
+from torch.jit import ScriptModule
+
+from onebyone.errors import InputError
+from onebyone.rewriting.forms import LAYOUTS
+from onebyone.rewriting.module_check import check_modules
+from onebyone.rewriting.modules import rewrite_module
+from onebyone.rewriting.program_check import check_programs
+from onebyone.rewriting.programs import rewrite_program
+from onebyone.rewriting.report import Check, Rewritten
+from onebyone.rewriting.selection import Selection
+from onebyone.rewriting.tensors import check_safetensors, rewrite_safetensors
+from onebyone.writing import check_target, replacing
+
+FORMS = ("convolution", "linear")
+SUFFIXES = (".onnx", ".pt2", ".safetensors")
+LEVELS = ("full", "structure", "off")
+
+
+def rewrite(
+    source: nn.Module | ExportedProgram | str | Path,
+    to: str,
+    *,
+    out: str | Path | None = None,
+    where: str | None = None,
+    skip: str | None = None,
+    layout: str = "BCHW",
+    check: str = "full",
+    inplace: bool = False,
+) -> Rewritten:
+    """Make linear layers compute by 1×1 convolutions, or the other way round (S1, S2).
+
+    Args:
+        source: a module, an exported program, or a file: `.onnx`, `.pt2`, or weights in
+            `.safetensors`. The layers of a module keep their names, hooks and flags; its
+            `state_dict` stays as it was, so that checkpoints go both ways.
+        to: "convolution" or "linear".
+        out: the file to write; without it a file is only looked at, and the report says what would
+            be done.
+        where: a regular expression; layers in whose names it is not found are left.
+        skip: a regular expression; layers in whose names it is found are left.
+        layout: how [..., S, C] lies as a convolution's input: "conv1d" [B, C, S], "BCS1",
+            "BC1S", or "BCHW", [B, C, H, W] of [B, H, W, C].
+        check: "full" compares structure, integers and numbers (`Report.checks`), "structure" the
+            weights bit for bit, "off" nothing.
+        inplace: change a module itself, not a copy. An optimizer made before holds the old
+            parameters.
+
+    Returns:
+        The new module, program or path (None where nothing was written), and the report, with a
+        row for every layer that could be meant and the reason where it was left.
+
+    Raises:
+        InputError: an argument cannot be used, or nothing is found under `where`.
+    """
+    _require("to", to, FORMS)
+    _require("layout", layout, LAYOUTS)
+    _require("check", check, LEVELS)
+    selection = Selection(where, skip)
+    if isinstance(source, nn.Module):
+        _refuse(out, source)
+        model, report, pairs = rewrite_module(source, to, selection, layout, inplace)
+        checks = () if check == "off" else check_modules(pairs, check)
+        return Rewritten(model, replace(report, checks=checks))
+    if inplace:
+        raise InputError("inplace=True goes with a module; a file or program stays as it was")
+    if isinstance(source, ExportedProgram):
+        _refuse(out, source)
+        program, report = rewrite_program(source, to, selection, layout)
+        checks = () if check == "off" else check_programs(source, program, check)
+        return Rewritten(program, replace(report, checks=checks))
+    path, target = Path(source), None if out is None else Path(out)
+    _check_paths(path, target)
+    rewritten = _rewrite_file(path, to, target, selection, layout)
+    if target is None or check == "off":
+        return rewritten
+    checks = compare_files(path, target, check)
+    return Rewritten(target, replace(rewritten.report, checks=checks))
+
+
+def compare_files(before: Path, after: Path, level: str = "full") -> tuple[Check, ...]:
+    """Check a file that this or another tool rewrote against the one that it was.
+
+    Args:
+        before: a file as for `rewrite`.
+        after: one of the same kind.
+        level: "full" or "structure".
+
+    Raises:
+        InputError: a file cannot be read, or they are of different kinds.
+    """
+    for path in (before, after):
+        _require_file(path)
+    if before.suffix.lower() != after.suffix.lower():
+        raise InputError(f"{before} and {after} are files of different kinds")
+    if before.suffix.lower() == ".safetensors":
+        return (check_safetensors(before, after),)
+    if before.suffix.lower() == ".pt2":
+        return check_programs(_load(before), _load(after), level)
+    from onebyone.rewriting.check import check
+
+    return check(before, after, level)
+
+
+def _rewrite_file(
+    path: Path, to: str, out: Path | None, selection: Selection, layout: str
+) -> Rewritten:
+    if path.suffix.lower() == ".safetensors":
+        return rewrite_safetensors(path, to, out, selection, layout)
+    if path.suffix.lower() == ".pt2":
+        program, report = rewrite_program(_load(path), to, selection, layout)
+        if out is not None:
+            with replacing(out) as beside:
+                torch.export.save(program, beside)
+        return Rewritten(out, report)
+    from onebyone.rewriting.onnx import rewrite_onnx
+
+    return rewrite_onnx(path, to, out, where=selection.where, skip=selection.skip, layout=layout)
+
+
+def _load(path: Path) -> ExportedProgram:
+    try:
+        return torch.export.load(path)
+    except Exception as error:  # torch.export raises errors of many kinds
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path}: torch.export.load failed: {reason}") from error
+
+
+def _check_paths(path: Path, out: Path | None) -> None:
+    _require_file(path)
+    if out is None:
+        return
+    if out.suffix.lower() != path.suffix.lower():
+        raise InputError(f"out={out} must be of the kind of {path}: give a {path.suffix} file")
+    check_target(out)
+    if out.exists() and out.samefile(path):
+        raise InputError(f"out={out} is the file that is read; give another name")
+
+
+def _require_file(path: Path) -> None:
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"{path}: give one of {', '.join(SUFFIXES)}")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+
+
+def _require(argument: str, given: str, known: tuple[str, ...]) -> None:
+    if given not in known:
+        raise InputError(f"{argument}={given!r} is unknown; use one of {', '.join(known)}")
+
+
+def _refuse(out: str | Path | None, source: nn.Module | ExportedProgram) -> None:
+    if out is not None:
+        raise InputError(f"out={out} goes with a file; save what the module or program becomes")
+    if isinstance(source, ScriptModule):
+        raise InputError("source is TorchScript, which cannot change; give the module that it was")

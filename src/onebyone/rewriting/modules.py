@@ -1,0 +1,265 @@
+"""Fully connected layers and 1×1 convolutions of a module, each made to compute as the other."""
+
+import copy
+import inspect
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+
+from onebyone.errors import InputError
+from onebyone.layers.kinds import CONVOLUTIONS
+from onebyone.layers.reading import TRANSPOSED
+from onebyone.rewriting.forms import (
+    ConvolutionByLinear,
+    LinearByConvolution,
+    Relabelled,
+    Relabelling,
+    operator_name,
+)
+from onebyone.rewriting.report import Moves, Report, Row
+from onebyone.rewriting.selection import Selection
+
+KERNELS = {"conv1d": (1,), "BCS1": (1, 1), "BC1S": (1, 1), "BCHW": (1, 1)}
+BORDERS = "its padding gives outputs of bias alone at the border, which no linear layer has (S10)"
+VIEWED = ", its weight viewed: others read it too"
+BETWEEN = "its stride gives outputs of bias alone between the others, as padding does (S10)"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A layer before and after, for the check.
+
+    Attributes:
+        name: its path.
+        before: the layer as it was, with its weight.
+        after: the layer as it is.
+    """
+
+    name: str
+    before: nn.Module
+    after: nn.Module
+
+
+def rewrite_module(
+    source: nn.Module, to: str, selection: Selection, layout: str, inplace: bool
+) -> tuple[nn.Module, Report, list[Pair]]:
+    """Make the layers of a module compute by the other operator.
+
+    Args:
+        source: any module.
+        to: "convolution" or "linear".
+        selection: of layers by their path in the module.
+        layout: one of `forms.LAYOUTS`, for new convolutions.
+        inplace: change the module itself; otherwise a copy.
+
+    Returns:
+        The module, the report, and each rewritten layer before and after.
+
+    Raises:
+        InputError: the module cannot be copied, or nothing is found under `where`.
+    """
+    model = source if inplace else _copy(source)
+    chosen: dict[nn.Module, str] = {}
+    rows = []
+    for name, layer, owner in _candidates(model, to):
+        own_name = name.rpartition(".")[2]
+        reason = selection.reason(name) or next(_obstacles(layer, to, owner, own_name), "")
+        if not reason:
+            chosen[layer] = name
+        rows.append(Row(name, type(layer).__name__, _shape(layer), reason=reason))
+    selection.require(row.name for row in rows)
+    before = {name: _shell(source.get_submodule(name)) for name in chosen.values()}
+    size = _bytes(model)
+    _change(model, list(chosen), layout)
+    became = {name: _became(layer) for layer, name in chosen.items()}
+    rows = [replace(row, became=became.get(row.name, "")) for row in rows]
+    moves = 2 * sum(isinstance(layer, Relabelled) for layer in chosen)
+    report = Report(to, layout, tuple(rows), size, _bytes(model), Moves(moves, 0, moves))
+    return model, report, [Pair(name, before[name], layer) for layer, name in chosen.items()]
+
+
+def _copy(model: nn.Module) -> nn.Module:
+    try:
+        return copy.deepcopy(model)
+    except Exception as error:
+        raise InputError(
+            f"{type(model).__name__} cannot be copied ({error}); pass inplace=True"
+        ) from error
+
+
+def _shell(layer: nn.Module) -> nn.Module:
+    """The same layer as another object, with the same parameters."""
+    other = copy.copy(layer)
+    other._parameters = dict(layer._parameters)
+    return other
+
+
+def _bytes(model: nn.Module) -> int:
+    return sum(t.nbytes for t in (*model.parameters(), *model.buffers()) if not is_lazy(t))
+
+
+def _candidates(model: nn.Module, to: str) -> Iterator[tuple[str, nn.Module, nn.Module | None]]:
+    """Each layer that could be meant, once: its path, itself and the module that holds it."""
+    for name, layer in model.named_modules():
+        if isinstance(layer, _kinds(to)) or _named(layer, to):
+            yield name, layer, model.get_submodule(name.rpartition(".")[0]) if name else None
+
+
+def _kinds(to: str) -> tuple[type[nn.Module], ...]:
+    if to == "linear":
+        return (*CONVOLUTIONS, *TRANSPOSED, LinearByConvolution)
+    return (nn.Linear, *_conv1d(), ConvolutionByLinear)
+
+
+def _conv1d() -> tuple[type[nn.Module], ...]:
+    """The linear layer of GPT-2, where its package is in use."""
+    home = sys.modules.get("transformers.pytorch_utils")
+    return () if home is None else (home.Conv1D,)
+
+
+def _named(layer: nn.Module, to: str) -> bool:
+    """Whether a module of another kind, a quantised one say, is called a layer of this kind."""
+    word = "Linear" if to == "convolution" else "Conv"
+    if word not in type(layer).__name__ or not hasattr(layer, "weight"):
+        return False
+    return not any(isinstance(inner, (Relabelled, *_kinds(to))) for inner in layer.modules())
+
+
+def _obstacles(layer: nn.Module, to: str, owner: nn.Module | None, name: str) -> Iterator[str]:
+    """Why a layer must stay as it is, the first reason first."""
+    if isinstance(layer, Relabelled):
+        return
+    kind = next((kind for kind in _kinds(to) if isinstance(layer, kind)), None)
+    weight = layer._parameters.get("weight")
+    if kind is None:
+        yield f"{type(layer).__module__}.{type(layer).__name__} keeps its weights in its own way"
+    elif weight is None:
+        yield "its weight is computed at each call (parametrized, weight_norm or pruned)"
+    elif is_lazy(weight):
+        yield "it is initialised lazily and has no shape yet; call the model once"
+    elif type(weight) is not nn.Parameter:
+        yield f"its weight is a {type(weight).__name__}, which only its own operators read"
+    elif type(layer).forward is not kind.forward or "forward" in vars(layer):
+        yield f"its forward is not that of {kind.__name__}"
+    elif owner is not None and _reads(type(owner).forward, name):
+        yield f"{type(owner).__name__}.forward reads its weight itself"
+    elif to == "linear":
+        yield from _window_obstacles(layer)
+
+
+def _window_obstacles(layer: Any) -> Iterator[str]:
+    """What a convolution does that no fully connected layer at every position does."""
+    if set(layer.kernel_size) != {1}:
+        yield wide(layer.kernel_size)
+    if isinstance(layer.padding, tuple) and any(layer.padding):
+        yield BORDERS
+    if isinstance(layer, TRANSPOSED) and (max(layer.stride) > 1 or any(layer.output_padding)):
+        yield BETWEEN
+
+
+def wide(kernel: Sequence[int]) -> str:
+    """Say that a kernel is more than 1×1."""
+    return f"its kernel is {'×'.join(map(str, kernel))}: only a 1×1 convolution is linear (S2)"
+
+
+def is_lazy(tensor: Tensor) -> bool:
+    """Whether a parameter or buffer gets its shape when the model is first called."""
+    return isinstance(tensor, UninitializedParameter | UninitializedBuffer)
+
+
+@cache
+def _reads(forward: Callable[..., Any], name: str) -> bool:
+    """Whether a module's forward computes with a child's weight instead of calling the child."""
+    try:
+        source = inspect.getsource(forward)
+    except (OSError, TypeError):
+        return False  # no source: then it is no Python that could read a weight
+    weight = rf"(?<!isinstance\()self\.{re.escape(name)}\.weight\b"
+    return re.search(weight + r"(?!\.(dtype|device|requires_grad)\b)", source) is not None
+
+
+def _shape(layer: nn.Module) -> tuple[int, ...]:
+    if isinstance(layer, Relabelled):
+        return tuple(layer.weight.shape)
+    weight = getattr(layer, "weight", None)
+    return tuple(weight.shape) if isinstance(weight, Tensor) and not is_lazy(weight) else ()
+
+
+def _change(model: nn.Module, layers: list[nn.Module], layout: str) -> None:
+    """Change the layers' classes, and the shape of each weight that only they read."""
+    readers = defaultdict(list)
+    for module in model.modules():
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                readers[parameter].append((module, name))
+    views = {layer: _turn(layer, layout) for layer in layers}
+    stored: dict[Tensor, nn.Parameter] = {}
+    for layer, (view, key) in views.items():
+        weight = layer._parameters["weight"]
+        assert weight is not None
+        alike = all(
+            name == "weight" and module in views and views[module][1] == key
+            for module, name in readers[weight]
+        )
+        if alike:
+            if weight not in stored:
+                stored[weight] = viewed(weight, view)
+            layer._parameters["weight"] = stored[weight]
+
+
+def _turn(layer: Any, layout: str) -> tuple[Callable[[Tensor], Tensor], Any]:
+    """Change a layer's class; give the view of its weight, and what is equal for equal views."""
+    if isinstance(layer, Relabelled):
+        change, notes = layer.relabelling, vars(layer)
+        layer.__class__ = layer.was  # type: ignore[assignment]  # as in forms
+        for name in ("relabelling", "was", "layout"):
+            notes.pop(name, None)
+        return change.revert, ("revert", change)
+    change = _relabelling(layer, layout)
+    layer.was, layer.relabelling = type(layer), change
+    if isinstance(layer, (*CONVOLUTIONS, *TRANSPOSED)):
+        layer.__class__ = ConvolutionByLinear  # type: ignore[assignment]
+    else:
+        layer.layout = layout
+        layer.__class__ = LinearByConvolution
+    return change.apply, ("apply", change)
+
+
+def _relabelling(layer: Any, layout: str) -> Relabelling:
+    """How a layer's weight is to be read by the other operator."""
+    shape = tuple(layer.weight.shape)
+    if isinstance(layer, nn.Linear):
+        return Relabelling(shape, (*shape, *KERNELS[layout]), (1, *shape))
+    if not hasattr(layer, "kernel_size"):  # transformers' Conv1D
+        after = (*reversed(shape), *KERNELS[layout])
+        return Relabelling(shape, after, (1, *shape), transposed=True)
+    groups, inputs, outputs = layer.groups, layer.in_channels, layer.out_channels
+    sizes = (outputs // groups, inputs // groups)
+    after = sizes if groups == 1 else (groups, *sizes)
+    blocks = (groups, *(reversed(sizes) if layer.transposed else sizes))
+    return Relabelling(shape, after, blocks, layer.transposed)
+
+
+def viewed(parameter: nn.Parameter, view: Callable[[Tensor], Tensor]) -> nn.Parameter:
+    """The parameter in another shape: its storage, gradient, and what was noted on it."""
+    other = nn.Parameter(view(parameter.detach()), parameter.requires_grad)
+    other.__dict__.update(parameter.__dict__)
+    if parameter.grad is not None:
+        other.grad = view(parameter.grad)
+    return other
+
+
+def _became(layer: nn.Module) -> str:
+    if not isinstance(layer, Relabelled):
+        return type(layer).__name__
+    apart = layer.weight.shape != layer.relabelling.after
+    return operator_name(layer.relabelling.after, isinstance(layer, LinearByConvolution)) + (
+        VIEWED if apart else ""
+    )

@@ -1,0 +1,51 @@
+"""Writing ATen operators in the place of a node that keeps its name."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import fx
+
+from onebyone.graphs.aten import aten, value_of
+from onebyone.rewriting.forms import Relabelling
+
+
+class Writer:
+    """Writes the operators that take the place of a node; the last one becomes that node."""
+
+    def __init__(self, graph: fx.Graph, place: fx.Node) -> None:
+        self.graph, self.place = graph, place
+        self.targets: list[Any] = []
+        self._last: fx.Node | None = None
+
+    def __call__(self, target: Any, *args: Any) -> fx.Node:
+        """Write one operator before the place, with the value that export would record."""
+        name = f"{self.place.name}_{target.overloadpacket.__name__}"
+        with self.graph.inserting_before(self.place):
+            node = self.graph.create_node("call_function", target, args, name=name)
+        node.meta = {**self.place.meta, "val": target(*fx.node.map_arg(args, value_of))}
+        self.targets.append(target)
+        self._last = node
+        return node
+
+    def view(self, weight: fx.Node, view: Relabelling) -> fx.Node:
+        """A weight as the operator reads it, where it is stored in its shape of old."""
+        if view.transposed:
+            weight = self(aten.reshape.default, weight, list(view.blocks))
+            weight = self(aten.permute.default, weight, [0, 2, 1])
+        return self(aten.reshape.default, weight, list(view.after))
+
+    def sizes(self, x: fx.Node, dims: Sequence[int]) -> list[Any]:
+        """The sizes of some dimensions, as numbers where they are known."""
+        shape = value_of(x).shape
+        return [
+            shape[dim] if isinstance(shape[dim], int) else self(aten.sym_size.int, x, dim)
+            for dim in dims
+        ]
+
+    def finish(self) -> None:
+        """Let the place be what was written last."""
+        last = self._last
+        assert last is not None
+        self.place.target, self.place.args, self.place.kwargs = last.target, last.args, {}
+        self.place.meta["val"] = value_of(last)
+        self.graph.erase_node(last)
