@@ -1,0 +1,167 @@
+"""ONNX files: read without their weights, written whole, weights in a stream."""
+
+import os
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import onnx
+import onnx_ir as ir
+from google.protobuf.message import (  # type: ignore[import-untyped]  # no stubs
+    DecodeError,
+    EncodeError,
+)
+
+from onebyone.errors import InputError
+from onebyone.rewrite.onnx.relabelling import Relabelled, write
+from onebyone.rewrite.onnx.sizes import shape_of
+
+_ALIGNED = 64
+
+
+def read(path: Path) -> ir.Model:
+    """A model; external data stays where it is until it is asked for.
+
+    Raises:
+        InputError: It cannot be read, or is no ONNX file, or its external data is missing.
+    """
+    try:
+        model = ir.load(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (DecodeError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: is not an ONNX file that can be read ({error})") from error
+    if not model.graph.opset_imports:
+        raise InputError(f"{path}: is not an ONNX file: it names no opset")
+    for tensor in _tensors(model):
+        if isinstance(tensor, ir.ExternalTensor):
+            _check_external(path, tensor)
+    return model
+
+
+def write_whole(model: ir.Model, path: Path) -> None:
+    """Write a model beside `path` and move it there; external data is external again.
+
+    Whatever interrupts it, `path` and the data that it names are what they were, or the new ones.
+
+    Raises:
+        InputError: It cannot be written there.
+    """
+    old = _data_files(path)
+    data = _free_data(path, old)
+    temporary = path.with_name(f".{path.stem}-{os.getpid()}.part{path.suffix}")
+    written = False
+    try:
+        external = [t for t in _tensors(model) if _is_external(t)]
+        if external:
+            placed = _stream(external, data)
+            _place(model, placed)
+        proto = ir.serde.serialize_model(model)
+        temporary.write_bytes(proto.SerializeToString(deterministic=True))
+        temporary.replace(path)
+        written = True
+    except (OSError, EncodeError) as error:
+        raise InputError(f"{path}: cannot be written ({error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+        if not written:
+            data.unlink(missing_ok=True)
+    for file in old & _ours(path) - {data}:
+        file.unlink(missing_ok=True)
+
+
+def bytes_of(path: Path) -> int:
+    """Bytes of a file and of the external data that it names."""
+    return path.stat().st_size + sum(file.stat().st_size for file in _data_files(path))
+
+
+def tensor_bytes(model: ir.Model) -> int:
+    """Bytes of a model's weights."""
+    return sum(tensor.nbytes for tensor in _tensors(model))
+
+
+def _tensors(model: ir.Model) -> Iterator[ir.TensorProtocol]:
+    for graph in model.graphs():
+        yield from (v.const_value for v in graph.initializers.values() if v.const_value is not None)
+        for node in graph:
+            for attribute in node.attributes.values():
+                if not attribute.is_ref() and attribute.type == ir.AttributeType.TENSOR:
+                    yield attribute.as_tensor()
+
+
+def _is_external(tensor: ir.TensorProtocol) -> bool:
+    source = tensor.source if isinstance(tensor, Relabelled) else tensor
+    return isinstance(source, ir.ExternalTensor)
+
+
+def _check_external(path: Path, tensor: ir.ExternalTensor) -> None:
+    file = Path(tensor.path)
+    if not file.is_file():
+        raise InputError(f"{path}: its weights {tensor.name!r} are in {file}, which is missing")
+    end = (tensor.offset or 0) + (tensor.length or tensor.nbytes)
+    if file.stat().st_size < end or (tensor.length or tensor.nbytes) != tensor.nbytes:
+        raise InputError(
+            f"{path}: {file} does not hold the {tensor.nbytes} bytes of {tensor.name!r}"
+        )
+
+
+def _stream(tensors: list[ir.TensorProtocol], data: Path) -> dict[int, ir.ExternalTensor]:
+    """Write the tensors one after the other; where each is now, by identity."""
+    placed: dict[int, ir.ExternalTensor] = {}
+    with data.open("wb") as file:
+        for tensor in tensors:
+            if id(tensor) in placed:
+                continue
+            file.write(bytes(-file.tell() % _ALIGNED))
+            offset = file.tell()
+            write(tensor, file)
+            placed[id(tensor)] = ir.ExternalTensor(
+                data.name,
+                offset,
+                tensor.nbytes,
+                tensor.dtype,
+                shape=ir.Shape(shape_of(tensor)),
+                name=tensor.name or "",
+                doc_string=tensor.doc_string,
+                metadata_props=dict(tensor.metadata_props),
+                base_dir=data.parent,
+            )
+    return placed
+
+
+def _place(model: ir.Model, placed: dict[int, ir.ExternalTensor]) -> None:
+    for graph in model.graphs():
+        for value in graph.initializers.values():
+            value.const_value = placed.get(id(value.const_value), value.const_value)
+        for node in graph:
+            for name, attribute in list(node.attributes.items()):
+                if id(attribute.value) in placed:
+                    node.attributes[name] = ir.AttrTensor(name, placed[id(attribute.value)])
+
+
+def _data_files(path: Path) -> set[Path]:
+    """The files of external data that an ONNX file names, as far as they are there."""
+    if not path.is_file():
+        return set()
+    try:
+        proto = onnx.load(path, load_external_data=False)
+    except (DecodeError, ValueError):
+        return set()  # whatever was there is replaced
+    found = (
+        path.parent / Path(entry.value)
+        for tensor in onnx.external_data_helper._get_all_tensors(proto)
+        for entry in tensor.external_data
+        if entry.key == "location"
+    )
+    return {file for file in found if file.is_file()}
+
+
+def _ours(path: Path) -> set[Path]:
+    """Where `write_whole` puts the external data of a file."""
+    return {path.with_name(f"{path.name}.data"), path.with_name(f"{path.name}.data2")}
+
+
+def _free_data(path: Path, old: set[Path]) -> Path:
+    """Where the new data goes: a file that nothing needs before the model itself is replaced."""
+    names = (path.with_name(f"{path.name}.data{'' if k == 1 else k}") for k in count(1))
+    return next(name for name in names if name not in old)
