@@ -13,17 +13,15 @@ from onebyone.rewrite.onnx.sizes import Sizes, dtype_of, shape_of, sizes_of
 
 Form = Callable[[Sizes], Move | None]
 
-_ELEMENTWISE = frozenset(
-    """Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr
-    BitwiseXor Cast Ceil Celu Clip Cos Cosh Div Dropout Elu Equal Erf Exp Floor Gelu Greater
-    GreaterOrEqual HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Less LessOrEqual Log Max
-    Mean Min Mish Mod Mul Neg Not Or PRelu Pow Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin
-    Sinh Softplus Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor""".split()
-)
+_ELEMENTWISE = """
+Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor
+Cast Ceil Celu Clip Cos Cosh Div Dropout Elu Equal Erf Exp Floor Gelu Greater GreaterOrEqual
+HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul
+Neg Not Or PRelu Pow Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt
+Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor
+"""
+_REDUCTIONS = "L1 L2 LogSum LogSumExp Max Mean Min Prod Sum SumSquare"
 _BY_AXIS = {"Concat": 1, "Softmax": -1, "LogSoftmax": -1, "Hardmax": -1, "Split": 0}
-_REDUCTIONS = frozenset(
-    f"Reduce{kind}" for kind in "L1 L2 LogSum LogSumExp Max Mean Min Prod Sum SumSquare".split()
-)
 _QUANTISERS = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
 
@@ -88,11 +86,14 @@ def read(node: ir.Node, form: Form, opset: int) -> Flexible | None:
     """How an operator follows the form that its values would take; None where it cannot."""
     if node.domain not in {"", "ai.onnx"} and node.op_type not in _QUANTISERS:
         return None
+    if opset < 13 and node.op_type in {"Softmax", "LogSoftmax", "Hardmax"}:
+        return None  # it flattened what followed its axis
     sizes = sizes_of(node.outputs[0])
     move = None if sizes is None else form(sizes)
     if move is None:
         return None
-    found = _read(node, move, opset)
+    reader = _READERS.get(node.op_type)
+    found = None if reader is None else reader(node, move)
     if found is None or not found.data:
         return None
     values = [node.inputs[k] for k in found.data] + list(node.outputs)
@@ -103,31 +104,34 @@ def read(node: ir.Node, form: Form, opset: int) -> Flexible | None:
     return found
 
 
-def _read(node: ir.Node, move: Move, opset: int) -> Flexible | None:
-    if node.op_type in _ELEMENTWISE:
-        return _elementwise(node, move)
-    if node.op_type in _QUANTISERS:
-        scale = sizes_of(node.inputs[1])
-        if scale is not None and scale in {(), (1,)}:
-            return Flexible(node, move, (0,))
-        carried = move.carry(integer(node, "axis", 1))
-        one = scale is not None and len(scale) == 1 and carried is not None
-        return Flexible(node, move, (0,), axes=("axis", 0)) if one else None
-    if node.op_type in _BY_AXIS:
-        if node.op_type.endswith("max") and opset < 13:
-            return None  # it flattened what followed its axis
-        kept = move.carry(integer(node, "axis", _BY_AXIS[node.op_type])) is not None
-        data = tuple(range(len(node.inputs))) if node.op_type == "Concat" else (0,)
-        return Flexible(node, move, data, axes=("axis", 0)) if kept else None
-    if node.op_type in _REDUCTIONS:
-        kept = integer(node, "keepdims", 1) == 1
-        return _by_axes(node, move, 1) if kept else None
-    if node.op_type == "Slice":
-        return _by_axes(node, move, 3)
-    if node.op_type == "BatchNormalization" and move.rank > 1:
-        first = move.axes[:2] == (0, 1)
-        return Flexible(node, move, (0,)) if first and len(node.outputs) == 1 else None
-    return None
+def _quantiser(node: ir.Node, move: Move) -> Flexible | None:
+    scale = sizes_of(node.inputs[1])
+    if scale is not None and scale in {(), (1,)}:
+        return Flexible(node, move, (0,))
+    carried = move.carry(integer(node, "axis", 1))
+    one = scale is not None and len(scale) == 1 and carried is not None
+    return Flexible(node, move, (0,), axes=("axis", 0)) if one else None
+
+
+def _by_axis(node: ir.Node, move: Move) -> Flexible | None:
+    if move.carry(integer(node, "axis", _BY_AXIS[node.op_type])) is None:
+        return None
+    data = tuple(range(len(node.inputs))) if node.op_type == "Concat" else (0,)
+    return Flexible(node, move, data, axes=("axis", 0))
+
+
+def _reduction(node: ir.Node, move: Move) -> Flexible | None:
+    return _by_axes(node, move, 1) if integer(node, "keepdims", 1) else None
+
+
+def _slice(node: ir.Node, move: Move) -> Flexible | None:
+    return _by_axes(node, move, 3)
+
+
+def _batch_norm(node: ir.Node, move: Move) -> Flexible | None:
+    """Its channels are the second axis, wherever it runs."""
+    stays = move.rank > 1 and move.axes[:2] == (0, 1)
+    return Flexible(node, move, (0,)) if stays and len(node.outputs) == 1 else None
 
 
 def constant(value: ir.Value) -> ir.TensorProtocol | None:
@@ -174,3 +178,13 @@ def _moved_constant(editor: Editor, value: ir.Value, move: Move) -> ir.Value:
     order = (*move.dropped, *move.kept)
     moved = Relabelled(tensor, Relabelling(padded, order, move.apply(padded)))
     return editor.initializer(moved, editor.names.turned(value.name, editor.order))
+
+
+_READERS: dict[str, Callable[[ir.Node, Move], Flexible | None]] = {
+    **dict.fromkeys(_ELEMENTWISE.split(), _elementwise),
+    **dict.fromkeys(_QUANTISERS, _quantiser),
+    **dict.fromkeys(_BY_AXIS, _by_axis),
+    **{f"Reduce{kind}": _reduction for kind in _REDUCTIONS.split()},
+    "Slice": _slice,
+    "BatchNormalization": _batch_norm,
+}

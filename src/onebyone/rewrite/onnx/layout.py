@@ -10,47 +10,14 @@ import onnx_ir as ir
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
-from onebyone.rewrite.onnx import flexible, moves
-from onebyone.rewrite.onnx.editor import Editor, drop, integer, integers
+from onebyone.rewrite.onnx import flexible
+from onebyone.rewrite.onnx.editor import Editor, drop
 from onebyone.rewrite.onnx.flexible import Flexible, Form
 from onebyone.rewrite.onnx.moves import Move
+from onebyone.rewrite.onnx.moving import move_of
 from onebyone.rewrite.onnx.sizes import note, sizes_of
 
 _UNCUT = 2**20
-
-
-def move_of(node: ir.Node | None) -> Move | None:
-    """What a node does, where it is a move: a Transpose, Squeeze, Unsqueeze, Flatten, Reshape."""
-    if node is None:
-        return None
-    if node.domain == "onebyone":
-        move: Move = node.meta["onebyone.move"]
-        return move
-    source = sizes_of(node.inputs[0]) if node.inputs else None
-    result = sizes_of(node.outputs[0])
-    if source is None or node.domain not in {"", "ai.onnx"}:
-        return None
-    if node.op_type == "Transpose":
-        if "perm" in node.attributes:
-            return moves.transpose(tuple(node.attributes["perm"].as_ints()))
-        return moves.transpose(tuple(reversed(range(len(source)))))
-    if node.op_type in {"Squeeze", "Unsqueeze"}:
-        axes = integers(node, "axes", 1)
-        if axes is None:
-            return None
-        make = moves.squeeze if node.op_type == "Squeeze" else moves.unsqueeze
-        return make(len(source), axes)
-    if node.op_type == "Flatten" and integer(node, "axis", 1) == 1:
-        ones = all(size == 1 for size in source[2:])
-        return Move(len(source), (0, 1)) if ones and len(source) > 1 else None
-    if node.op_type == "Reshape" and result is not None:
-        return moves.between(source, result)
-    return None
-
-
-def count(graph: ir.Graph) -> int:
-    """How many operators of the graph only move."""
-    return sum(move.nodes for node in graph if (move := move_of(node)) is not None)
 
 
 def settle(editor: Editor, form: Form) -> None:
@@ -61,6 +28,7 @@ def settle(editor: Editor, form: Form) -> None:
         form: the other form of a value of these sizes; None where it has only one.
     """
     _merge(editor)
+    _fold(editor, form)
     graph = _Forms(editor, form)
     graph.choose()
     graph.carry_out()
@@ -91,18 +59,14 @@ class _Forms:
         move = move_of(node)
         if move is None or not node.inputs or node.inputs[0] is None:
             return
-        into = move == self._form_of(node.inputs[0])
-        back = move.inverse == self._form_of(node.outputs[0])
+        into = move == _form_of(node.inputs[0], self._form)
+        back = move.inverse == _form_of(node.outputs[0], self._form)
         users = {user for user, _ in node.outputs[0].uses()}
         # A move that undoes itself can be seen both ways; it helps the side that can adapt.
         if into and not (back and users & set(self._flexible)):
             self._into.add(node)
         elif back:
             self._from.add(node)
-
-    def _form_of(self, value: ir.Value) -> Move | None:
-        sizes = sizes_of(value)
-        return None if sizes is None else self._form(sizes)
 
     def choose(self) -> None:
         """Find the operators that run on the other form: a minimum cut."""
@@ -112,7 +76,7 @@ class _Forms:
         arcs: dict[tuple[int, int], int] = {}
         free = theirs + 1
         for value in self._values():
-            move = self._form_of(value)
+            move = _form_of(value, self._form)
             if move is None:
                 continue
             start = number.get(value.producer(), theirs)
@@ -210,7 +174,7 @@ class _Forms:
             if user is not None:
                 made = user.outputs[0]
             else:
-                move = self._form_of(value)
+                move = _form_of(value, self._form)
                 assert move is not None
                 name = self._editor.names.turned(value.name, self._editor.order)
                 made = self._editor.move(value, move, before, name)
@@ -265,10 +229,51 @@ def _merge(editor: Editor) -> None:
         drop(node)
 
 
+def _fold(editor: Editor, form: Form) -> None:
+    """Two operators of the file that bring a value into its other form, or back, as one move."""
+    for node in list(editor.graph):
+        source = node.inputs[0] if node.inputs else None
+        before = None if source is None else source.producer()
+        move, first = move_of(node), move_of(before)
+        if move is None or first is None or before is None or source is None:
+            continue
+        start, result, both = before.inputs[0], node.outputs[0], first.then(move)
+        if start is None or len(source.uses()) > 1 or source.is_graph_output():
+            continue
+        ends = ((start, both), (result, both.inverse))
+        fits = any(_form_of(value, form) == wanted for value, wanted in ends)
+        if fits and not result.is_graph_output():
+            folded = editor.move(start, both, node, result.name or "")
+            result.replace_all_uses_with(folded)
+            producer = folded.producer()
+            assert producer is not None
+            producer.meta["onebyone.chain"] = [(n, tuple(n.inputs)) for n in (before, node)]
+            editor.graph.remove([before, node], safe=True)
+
+
+def _unfold(editor: Editor, move: ir.Node) -> None:
+    """Put the operators back that a move stands for."""
+    chain: list[tuple[ir.Node, tuple[ir.Value | None, ...]]] = move.meta["onebyone.chain"]
+    for node, inputs in chain:
+        editor.graph.insert_before(move, node)
+        for place, value in enumerate(inputs):
+            node.replace_input_with(place, value)
+    chain[0][0].replace_input_with(0, move.inputs[0])
+    move.outputs[0].replace_all_uses_with(chain[-1][0].outputs[0])
+    drop(move)
+
+
+def _form_of(value: ir.Value, form: Form) -> Move | None:
+    sizes = sizes_of(value)
+    return None if sizes is None else form(sizes)
+
+
 def expand(editor: Editor) -> None:
     """Write the moves out as Squeeze, Transpose and Unsqueeze."""
     for node in list(editor.graph):
-        if node.domain == "onebyone":
+        if "onebyone.chain" in node.meta:
+            _unfold(editor, node)
+        elif node.domain == "onebyone":
             source, result = node.inputs[0], node.outputs[0]
             assert source is not None
             made = _steps(editor, node, source, move_of(node) or Move(0, ()))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 Size = TypeVar("Size")
@@ -108,7 +109,7 @@ def between(before: Sequence[object], after: Sequence[object]) -> Move | None:
     for old, new in zip(rest, others, strict=True):
         axes[new] = old
     bounds = [(-1, -1), *zip(rest, others, strict=True), (len(before), len(after))]
-    for (old, new), (old_end, new_end) in zip(bounds, bounds[1:], strict=False):
+    for (old, new), (old_end, new_end) in pairwise(bounds):
         ones = [k for k in spare if old < k < old_end]
         for place, axis in zip(range(new + 1, new_end), ones, strict=False):
             axes[place] = axis

@@ -14,6 +14,7 @@ from onebyone.rewrite.onnx.candidates import left_because
 from onebyone.rewrite.onnx.editor import Editor
 from onebyone.rewrite.onnx.flexible import Form
 from onebyone.rewrite.onnx.layer import Layer
+from onebyone.rewrite.onnx.moving import count
 from onebyone.rewrite.onnx.names import Names
 from onebyone.rewrite.onnx.weights import Left, readers
 from onebyone.rewrite.report import Moves, Report, Rewritten, Row
@@ -92,16 +93,18 @@ class _Rewrite:
     def _read(self, node: ir.Node) -> Outcome | None:
         """What to do with a node; None if it is no layer of the kind looked for."""
         here = to_convolution if self._to == "convolution" else to_linear
-        try:
-            reason = left_because(node, self._to)
-            if reason:
-                raise Left(reason)
+        reason = left_because(node, self._to)
+        if not reason:
             if node.op_type not in here.CANDIDATES or node.domain not in {"", "ai.onnx"}:
                 return None
             if not isinstance(node.graph, ir.Graph):
-                raise Left("it is in the body of a function")
-            if self._opset < 11:
-                raise Left(f"the file is of opset {self._opset}, before 11")
+                reason = "it is in the body of a function"
+            elif self._opset < 11:
+                reason = f"the file is of opset {self._opset}, before 11"
+        return Left(reason) if reason else self._layer(node)
+
+    def _layer(self, node: ir.Node) -> Outcome:
+        try:
             if self._to == "convolution":
                 layer = to_convolution.read(node, self._layout, self._opset)
             else:
@@ -137,14 +140,14 @@ class _Rewrite:
         for graph in graphs:
             order = "channels_first" if self._to == "convolution" else "channels_last"
             editor = Editor(graph, self._opset, names, order)
-            before = layouts.count(graph)
+            before = count(graph)
             for node, layer in self._layers().items():
                 if node.graph is graph:
                     layer.weight.relabel(layer.relabelling)
                     self._became[node] = layer.build(editor, layer.weight.end)
-            added += layouts.count(graph) - before
+            added += count(graph) - before
             layouts.settle(editor, self._form())
-            left += layouts.count(graph) - before
+            left += count(graph) - before
             layouts.expand(editor)
         self._forget_sizes()
         for value in _unused(self._model):

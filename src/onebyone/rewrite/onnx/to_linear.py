@@ -39,7 +39,7 @@ def read(node: ir.Node, opset: int) -> Layer:
     check_numbers(x, opset)
     sizes = known(x)
     kernel, strides = weight.sizes[2:], _ints(node, "strides", weight.sizes[2:])
-    _check_padding(node, kernel, sizes)
+    _check_padding(node, kernel)
     whole = all(k == 1 for k in sizes[2:])
     if any(k > 1 for k in kernel):
         _check_whole_extent(node, kernel, sizes, groups)
@@ -52,7 +52,7 @@ def read(node: ir.Node, opset: int) -> Layer:
     return Layer(node, weight, pointwise, _pointwise_build(node, groups, strides))
 
 
-def _check_padding(node: ir.Node, kernel: Sequence[int], sizes: Sizes) -> None:
+def _check_padding(node: ir.Node, kernel: Sequence[int]) -> None:
     pads = _ints(node, "pads", kernel, 0)
     automatic = node.attributes["auto_pad"].as_string() if "auto_pad" in node.attributes else ""
     same = automatic.startswith("SAME") and any(k > 1 for k in kernel)
