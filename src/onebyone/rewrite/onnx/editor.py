@@ -148,5 +148,6 @@ def integer(node: ir.Node, name: str, default: int) -> int:
     return node.attributes[name].as_int() if name in node.attributes else default
 
 
-def _type(inputs: Sequence[ir.Value | None]) -> ir.TypeProtocol | None:
-    return inputs[0].type if inputs and inputs[0] is not None else None
+def _type(inputs: Sequence[ir.Value | None]) -> ir.TensorType | None:
+    dtype = inputs[0].dtype if inputs and inputs[0] is not None else None
+    return None if dtype is None else ir.TensorType(dtype)

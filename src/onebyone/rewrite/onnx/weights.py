@@ -83,7 +83,8 @@ class Weight:
         if axis is None:
             raise Left("its scales run along an axis that does not stay whole")
         if len(scales) > 1:
-            whole = [relabelling.carry(k, self.sizes) for k in range(len(self.sizes))]
+            sizes = self.sizes
+            whole = [relabelling.carry(k, sizes) for k, size in enumerate(sizes) if size != 1]
             if None in whole:
                 raise Left("its blocks of scales do not stay whole")
             for value in node.inputs[1:]:
