@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+
 from helpers.onnx_cases import (
     LAYOUTS,
     OPSETS,
@@ -15,7 +16,6 @@ from helpers.onnx_cases import (
     operators,
     run,
 )
-
 from onebyone.rewrite.onnx import rewrite_onnx
 
 BACK = {"convolution": "linear", "linear": "convolution"}

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import onnx
@@ -13,7 +12,7 @@ from google.protobuf.message import (  # type: ignore[import-untyped]  # no stub
 )
 
 from onebyone.errors import InputError
-from onebyone.rewrite.onnx.relabelling import Relabelled, write
+from onebyone.rewrite.onnx.relabelling import Relabelled, stream
 from onebyone.rewrite.onnx.sizes import shape_of
 
 _ALIGNED = 64
@@ -47,37 +46,45 @@ def write_whole(model: ir.Model, path: Path) -> None:
     Raises:
         InputError: It cannot be written there.
     """
+    external = [tensor for tensor in _tensors(model) if _is_external(tensor)]
     old = _data_files(path)
-    data = _free_data(path, old)
-    temporary = path.with_name(f".{path.stem}-{os.getpid()}.part{path.suffix}")
-    written = False
+    sources = (_source(tensor) for tensor in external)
+    needed = old | {Path(s.path).resolve() for s in sources if isinstance(s, ir.ExternalTensor)}
+    first, other = (path.parent.resolve() / f"{path.name}.data{k}" for k in ("", "2"))
+    data = other if first in needed else first
     try:
-        external = [t for t in _tensors(model) if _is_external(t)]
         if external:
-            placed = _stream(external, data)
-            _place(model, placed)
+            _place(model, _stream(external, data))
+        _write_model(model, path)
+        for file in old & {first, other} - {data}:
+            file.unlink()
+        if external and data != first and not first.exists():
+            # The old data is gone: the new takes over its name, under both for a moment.
+            os.link(data, first)
+            here = [tensor for tensor in _tensors(model) if isinstance(tensor, ir.ExternalTensor)]
+            _place(model, {id(t): _external(t, first, t.offset or 0) for t in here})
+            _write_model(model, path)
+            data.unlink()
+    except (OSError, ValueError, EncodeError) as error:
+        raise InputError(f"{path}: cannot be written ({error})") from error
+    finally:
+        if data not in _data_files(path):
+            data.unlink(missing_ok=True)
+
+
+def _write_model(model: ir.Model, path: Path) -> None:
+    temporary = path.with_name(f".{path.stem}-{os.getpid()}.part{path.suffix}")
+    try:
         proto = ir.serde.serialize_model(model)
         temporary.write_bytes(proto.SerializeToString(deterministic=True))
         temporary.replace(path)
-        written = True
-    except (OSError, EncodeError) as error:
-        raise InputError(f"{path}: cannot be written ({error})") from error
     finally:
         temporary.unlink(missing_ok=True)
-        if not written:
-            data.unlink(missing_ok=True)
-    for file in old & _ours(path) - {data}:
-        file.unlink(missing_ok=True)
 
 
 def bytes_of(path: Path) -> int:
     """Bytes of a file and of the external data that it names."""
     return path.stat().st_size + sum(file.stat().st_size for file in _data_files(path))
-
-
-def tensor_bytes(model: ir.Model) -> int:
-    """Bytes of a model's weights."""
-    return sum(tensor.nbytes for tensor in _tensors(model))
 
 
 def _tensors(model: ir.Model) -> Iterator[ir.TensorProtocol]:
@@ -89,9 +96,12 @@ def _tensors(model: ir.Model) -> Iterator[ir.TensorProtocol]:
                     yield attribute.as_tensor()
 
 
+def _source(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
+    return tensor.source if isinstance(tensor, Relabelled) else tensor
+
+
 def _is_external(tensor: ir.TensorProtocol) -> bool:
-    source = tensor.source if isinstance(tensor, Relabelled) else tensor
-    return isinstance(source, ir.ExternalTensor)
+    return isinstance(_source(tensor), ir.ExternalTensor)
 
 
 def _check_external(path: Path, tensor: ir.ExternalTensor) -> None:
@@ -114,22 +124,13 @@ def _stream(tensors: list[ir.TensorProtocol], data: Path) -> dict[int, ir.Extern
                 continue
             file.write(bytes(-file.tell() % _ALIGNED))
             offset = file.tell()
-            write(tensor, file)
-            placed[id(tensor)] = ir.ExternalTensor(
-                data.name,
-                offset,
-                tensor.nbytes,
-                tensor.dtype,
-                shape=ir.Shape(shape_of(tensor)),
-                name=tensor.name or "",
-                doc_string=tensor.doc_string,
-                metadata_props=dict(tensor.metadata_props),
-                base_dir=data.parent,
-            )
+            stream(tensor, file)
+            placed[id(tensor)] = _external(tensor, data, offset)
     return placed
 
 
 def _place(model: ir.Model, placed: dict[int, ir.ExternalTensor]) -> None:
+    """Put tensors in the place of others, which are known by identity."""
     for graph in model.graphs():
         for value in graph.initializers.values():
             value.const_value = placed.get(id(value.const_value), value.const_value)
@@ -137,6 +138,21 @@ def _place(model: ir.Model, placed: dict[int, ir.ExternalTensor]) -> None:
             for name, attribute in list(node.attributes.items()):
                 if id(attribute.value) in placed:
                     node.attributes[name] = ir.AttrTensor(name, placed[id(attribute.value)])
+
+
+def _external(tensor: ir.TensorProtocol, data: Path, offset: int) -> ir.ExternalTensor:
+    """The same tensor, as it is found in a file."""
+    return ir.ExternalTensor(
+        data.name,
+        offset,
+        tensor.nbytes,
+        tensor.dtype,
+        shape=ir.Shape(shape_of(tensor)),
+        name=tensor.name or "",
+        doc_string=tensor.doc_string,
+        metadata_props=dict(tensor.metadata_props),
+        base_dir=data.parent,
+    )
 
 
 def _data_files(path: Path) -> set[Path]:
@@ -148,20 +164,9 @@ def _data_files(path: Path) -> set[Path]:
     except (DecodeError, ValueError):
         return set()  # whatever was there is replaced
     found = (
-        path.parent / Path(entry.value)
+        (path.parent / entry.value).resolve()
         for tensor in onnx.external_data_helper._get_all_tensors(proto)
         for entry in tensor.external_data
         if entry.key == "location"
     )
     return {file for file in found if file.is_file()}
-
-
-def _ours(path: Path) -> set[Path]:
-    """Where `write_whole` puts the external data of a file."""
-    return {path.with_name(f"{path.name}.data"), path.with_name(f"{path.name}.data2")}
-
-
-def _free_data(path: Path, old: set[Path]) -> Path:
-    """Where the new data goes: a file that nothing needs before the model itself is replaced."""
-    names = (path.with_name(f"{path.name}.data{'' if k == 1 else k}") for k in count(1))
-    return next(name for name in names if name not in old)

@@ -1,4 +1,4 @@
-"""Weights with their numbers in another order, read and written a block at a time."""
+"""Weights with their numbers in another order, read and written a tile at a time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-# Bytes of a transposed weight that are in memory at once, beside the weight itself.
-_BLOCK = 1 << 23
+# Rows and columns that are transposed at once: few enough for the cache to hold them.
+_TILE = 64
 
 
 @dataclass(frozen=True)
@@ -66,18 +66,25 @@ class Relabelled(ir.LazyTensor):
         )
 
     def tofile(self, file: Any) -> None:
-        """Write the bytes; a transposed weight in blocks."""
+        """Write the bytes; a transposed weight in tiles."""
         if self.relabelling.keeps_order:
-            write(self.source, file)
+            stream(self.source, file)
         elif self.source.dtype.bitwidth < 8:
             file.write(self.tobytes())
         else:
-            turned = self._turned().reshape(self._turned().shape)
-            rows = max(1, _BLOCK * len(turned) // max(1, self.nbytes))
-            for first in range(0, len(turned), rows):
-                file.write(np.ascontiguousarray(turned[first : first + rows]).data.cast("B"))
-        if isinstance(self.source, ir.ExternalTensor):
-            self.source.release()
+            self._write_tiles(file)
+            if isinstance(self.source, ir.ExternalTensor):
+                self.source.release()
+
+    def _write_tiles(self, file: Any) -> None:
+        turned = self._turned()
+        for first in range(0, len(turned), _TILE):
+            rows = turned[first : first + _TILE]
+            block = np.empty(rows.shape, rows.dtype)
+            for column in range(0, rows.shape[1], _TILE):
+                tile = np.s_[:, column : column + _TILE]
+                block[tile] = rows[tile]
+            file.write(block.view(np.uint8).data)
 
     def _turned(self) -> np.ndarray:
         return self.source.numpy().reshape(self.relabelling.view).transpose(self.relabelling.order)
@@ -87,9 +94,9 @@ class Relabelled(ir.LazyTensor):
         return np.ascontiguousarray(self._turned()).reshape(self.relabelling.shape)
 
 
-def write(tensor: ir.TensorProtocol, file: Any) -> None:
-    """Write a tensor's bytes and let go of the file that it read."""
-    if hasattr(tensor, "tofile"):
+def stream(tensor: ir.TensorProtocol, file: Any) -> None:
+    """Write a tensor's bytes, and let go of the file that they were read from."""
+    if isinstance(tensor, ir.ExternalTensor | Relabelled):
         tensor.tofile(file)
     else:
         file.write(tensor.tobytes())
