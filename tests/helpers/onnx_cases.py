@@ -48,7 +48,7 @@ class Graph:
 
     def add(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
         name = name or f"{operator}_{len(self.nodes)}"
-        domain = attributes.pop("domain", "")
+        domain = attributes.pop("domain", None)
         output = attributes.pop("output", f"{name}:0")
         node = helper.make_node(operator, inputs, [output], name, domain=domain, **attributes)
         self.nodes.append(node)
@@ -62,7 +62,9 @@ class Graph:
         return self.add(operator, value, name)
 
     def model(self, *outputs: str) -> onnx.ModelProto:
-        self.nodes += [helper.make_node("Identity", [o], [f"y{k}"]) for k, o in enumerate(outputs)]
+        self.nodes += [
+            helper.make_node("Identity", [o], [f"y{k}"], f"out{k}") for k, o in enumerate(outputs)
+        ]
         out = [
             helper.make_tensor_value_info(f"y{k}", TensorProto.FLOAT, None)
             for k in range(len(outputs))

@@ -76,6 +76,10 @@ def _write_model(model: ir.Model, path: Path) -> None:
     temporary = path.with_name(f".{path.stem}-{os.getpid()}.part{path.suffix}")
     try:
         proto = ir.serde.serialize_model(model)
+        stored = {tensor.name for tensor in proto.graph.initializer}
+        told = [info for info in proto.graph.value_info if info.name not in stored]
+        del proto.graph.value_info[:]
+        proto.graph.value_info.extend(told)
         temporary.write_bytes(proto.SerializeToString(deterministic=True))
         temporary.replace(path)
     finally:

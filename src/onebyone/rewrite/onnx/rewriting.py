@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import onnx_ir as ir
@@ -81,7 +81,9 @@ class _Rewrite:
         self.outcomes: dict[ir.Node, Outcome] = {}
         self._shapes: dict[ir.Node, tuple[int, ...]] = {}
         self._became: dict[ir.Node, str] = {}
-        for node in _nodes(model):
+        bodies = model.functions.values()
+        self._inside = [node for function in bodies for node in function.all_nodes()]
+        for node in [*model.graph.all_nodes(), *self._inside]:
             name = node.name or ""
             if chosen(name):
                 outcome = self._read(node)
@@ -97,7 +99,7 @@ class _Rewrite:
         if not reason:
             if node.op_type not in here.CANDIDATES or node.domain not in {"", "ai.onnx"}:
                 return None
-            if not isinstance(node.graph, ir.Graph):
+            if node in self._inside:
                 reason = "it is in the body of a function"
             elif self._opset < 11:
                 reason = f"the file is of opset {self._opset}, before 11"
@@ -200,12 +202,6 @@ def _chooser(where: str | None, skip: str | None) -> Callable[[str], bool]:
     except re.error as error:
         raise InputError(f"{error.pattern!r} is not a regular expression: {error}") from error
     return lambda name: bool(wanted.search(name)) and not (unwanted and unwanted.search(name))
-
-
-def _nodes(model: ir.Model) -> Iterator[ir.Node]:
-    yield from model.graph.all_nodes()
-    for function in model.functions.values():
-        yield from function.all_nodes()
 
 
 def _declared(model: ir.Model) -> set[str | None]:
