@@ -118,7 +118,7 @@ def feeds(model: onnx.ModelProto, seed: int = 1) -> dict[str, np.ndarray]:
             continue
         shape = [d.dim_value or SYMBOLS[d.dim_param] for d in value.type.tensor_type.shape.dim]
         dtype = helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
-        found[value.name] = random.integers(0 if dtype == bool else -3, 4, shape).astype(dtype)
+        found[value.name] = random.integers(0 if dtype.kind == "b" else -3, 4, shape).astype(dtype)
     return found
 
 

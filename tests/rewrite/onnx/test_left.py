@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from helpers.onnx_cases import Graph, dequantized, feeds, run
 from onnx import TensorProto, helper, numpy_helper
 
+from helpers.onnx_cases import Graph, dequantized, feeds, run
 from onebyone.rewrite.onnx import rewrite_onnx
 from onebyone.rewrite.report import Report
 
@@ -29,7 +29,9 @@ def _conv(**attributes: Any) -> Callable[[Graph], str]:
     def build(g: Graph) -> str:
         kernel = attributes.get("kernel_shape", [1, 1])
         groups = attributes.get("group", 1)
-        return g.add("Conv", g.input(2, 4, 5, 5), g.weight("w", 4, 4 // groups, *kernel), **attributes)
+        return g.add(
+            "Conv", g.input(2, 4, 5, 5), g.weight("w", 4, 4 // groups, *kernel), **attributes
+        )
 
     return build
 
@@ -55,7 +57,9 @@ def _double(g: Graph) -> str:
 
 def _shared(g: Graph) -> str:
     w = g.weight("w", 6, 6)
-    return g.add("Add", g.add("MatMul", g.input("B", "S", 6), w), g.add("ReduceSum", g.add("Relu", w)))
+    return g.add(
+        "Add", g.add("MatMul", g.input("B", "S", 6), w), g.add("ReduceSum", g.add("Relu", w))
+    )
 
 
 def _two_forms(g: Graph) -> str:
@@ -202,7 +206,9 @@ def test_quantised_numbers_stay_bit_for_bit(tmp_path: Path) -> None:
 
 def _branch(name: str, weight: np.ndarray, extra: list[onnx.TensorProto]) -> onnx.GraphProto:
     """A branch that reads x from outside; its weight is its own, or the outer graph's."""
-    node = helper.make_node("MatMul", ["x", extra[0].name if extra else "outer"], [f"{name}_y"], name)
+    node = helper.make_node(
+        "MatMul", ["x", extra[0].name if extra else "outer"], [f"{name}_y"], name
+    )
     out = helper.make_tensor_value_info(f"{name}_y", TensorProto.FLOAT, ["B", "S", 3])
     return helper.make_graph([node], name, [], [out], extra)
 

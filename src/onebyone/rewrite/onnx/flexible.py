@@ -8,6 +8,7 @@ import onnx_ir as ir
 
 from onebyone.rewrite.onnx.editor import Editor, integer, integers
 from onebyone.rewrite.onnx.moves import Move
+from onebyone.rewrite.onnx.names import turned
 from onebyone.rewrite.onnx.relabelling import Relabelled, Relabelling
 from onebyone.rewrite.onnx.sizes import Sizes, dtype_of, shape_of, sizes_of
 
@@ -76,9 +77,7 @@ class Flexible:
             value = node.inputs[place]
             assert value is not None
             dtype = np.int32 if dtype_of(value) == ir.DataType.INT32 else np.int64
-            constant = editor.numbers(
-                np.array(moved, dtype), editor.names.turned(value.name, editor.order)
-            )
+            constant = editor.numbers(np.array(moved, dtype), turned(value.name, editor.order))
             node.replace_input_with(place, constant)
 
 
@@ -177,7 +176,7 @@ def _moved_constant(editor: Editor, value: ir.Value, move: Move) -> ir.Value:
     padded = (1,) * (move.rank - len(sizes)) + sizes
     order = (*move.dropped, *move.kept)
     moved = Relabelled(tensor, Relabelling(padded, order, move.apply(padded)))
-    return editor.initializer(moved, editor.names.turned(value.name, editor.order))
+    return editor.initializer(moved, turned(value.name, editor.order))
 
 
 _READERS: dict[str, Callable[[ir.Node, Move], Flexible | None]] = {

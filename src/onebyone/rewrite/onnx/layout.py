@@ -15,6 +15,7 @@ from onebyone.rewrite.onnx.editor import Editor, drop
 from onebyone.rewrite.onnx.flexible import Flexible, Form
 from onebyone.rewrite.onnx.moves import Move
 from onebyone.rewrite.onnx.moving import move_of
+from onebyone.rewrite.onnx.names import turned
 from onebyone.rewrite.onnx.sizes import note, sizes_of
 
 _UNCUT = 2**20
@@ -110,7 +111,7 @@ class _Forms:
         every = list(self._editor.graph.all_nodes())
         names = {value: value.name for node in self._moved for value in node.outputs}
         for moved, name in names.items():
-            moved.name = self._editor.names.turned(name, self._editor.order)
+            moved.name = self._editor.names.fresh(turned(name, self._editor.order))
             self._editor.names.give_up(name)
         self._names = names
         for node in every:
@@ -176,7 +177,7 @@ class _Forms:
             else:
                 move = _form_of(value, self._form)
                 assert move is not None
-                name = self._editor.names.turned(value.name, self._editor.order)
+                name = turned(value.name, self._editor.order)
                 made = self._editor.move(value, move, before, name)
             self._made[value, True] = made
         return self._made[value, True]

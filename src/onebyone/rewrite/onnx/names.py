@@ -30,12 +30,11 @@ class Names:
         """Let the name be used again."""
         self._taken.discard(name or "")
 
-    def turned(self, name: str | None, order: str) -> str:
-        """The name of a value with its axes in the other order; turned back, it is its first."""
-        base, _, last = (name or "").rpartition("/")
-        if last == _TURNED[order]:
-            return self.fresh(base)
-        return self.fresh(f"{name}/{order}")
+
+def turned(name: str | None, order: str) -> str:
+    """The name of a value with its axes in the other order; turned back, it is its first."""
+    base, _, last = (name or "").rpartition("/")
+    return base if last == _TURNED[order] else f"{name}/{order}"
 
 
 def became(name: str | None, old: str, new: str) -> str:

@@ -8,7 +8,7 @@ import onnx_ir as ir
 from onebyone.rewrite.onnx.editor import Editor, drop, integer
 from onebyone.rewrite.onnx.layer import Layer, check_numbers, known
 from onebyone.rewrite.onnx.moves import Move, transpose
-from onebyone.rewrite.onnx.names import became
+from onebyone.rewrite.onnx.names import became, turned
 from onebyone.rewrite.onnx.relabelling import Relabelling
 from onebyone.rewrite.onnx.sizes import Sizes, sizes_of
 from onebyone.rewrite.onnx.weights import Left, Weight, read_weight
@@ -139,7 +139,7 @@ def _build(editor: Editor, node: ir.Node, weight: ir.Value, layout: str) -> str:
             x = _merged(editor, x, last)
             sizes = (sizes[0], None, sizes[-1])
         move = found or _RANK_THREE[layout]
-        moved = editor.move(x, move, last, editor.names.turned(x.name, editor.order))
+        moved = editor.move(x, move, last, turned(x.name, editor.order))
     y = convolution(editor, node, moved, weight, bias, last, move.apply(sizes))
     y = editor.move(y, move.inverse, last, f"{result.name}/{editor.order}/back")
     if before is not None:
@@ -167,7 +167,7 @@ def convolution(
         [x, weight] if bias is None else [x, weight, bias],
         before,
         name=became(node.name, node.op_type, "Conv"),
-        output=editor.names.turned(node.outputs[0].name, editor.order),
+        output=turned(node.outputs[0].name, editor.order),
         sizes=sizes,
         attributes={"kernel_shape": [k for k in kernel if isinstance(k, int)]},
         like=node,
@@ -261,7 +261,7 @@ def _read_left(node: ir.Node, weight: Weight, layout: str) -> Layer:
     def build(editor: Editor, new: ir.Value) -> str:
         assert x is not None
         result = node.outputs[0]
-        moved = editor.move(x, move, node, editor.names.turned(x.name, editor.order))
+        moved = editor.move(x, move, node, turned(x.name, editor.order))
         shape = move.apply(known(result))
         y = convolution(editor, node, moved, new, None, node, shape)
         back = f"{result.name}/{editor.order}/back"

@@ -7,7 +7,7 @@ import onnx_ir as ir
 from onebyone.rewrite.onnx.editor import Editor, drop, integer
 from onebyone.rewrite.onnx.layer import Layer, check_numbers, known
 from onebyone.rewrite.onnx.moves import Move
-from onebyone.rewrite.onnx.names import became
+from onebyone.rewrite.onnx.names import became, turned
 from onebyone.rewrite.onnx.relabelling import Relabelling
 from onebyone.rewrite.onnx.sizes import Sizes
 from onebyone.rewrite.onnx.weights import Left, Weight, read_weight
@@ -101,7 +101,7 @@ def _flat_build(node: ir.Node, kernel: tuple[int, ...]) -> Callable[[Editor, ir.
         assert x is not None
         sizes = known(x)
         squeezed = Move(len(sizes), (0, 1))
-        name = editor.names.turned(x.name, editor.order)
+        name = turned(x.name, editor.order)
         if all(k == 1 for k in kernel):
             flat = editor.move(x, squeezed, node, name)
         else:
@@ -113,7 +113,7 @@ def _flat_build(node: ir.Node, kernel: tuple[int, ...]) -> Callable[[Editor, ir.
             [flat, weight, *bias],
             node,
             name=became(node.name, node.op_type, "Gemm"),
-            output=editor.names.turned(result.name, editor.order),
+            output=turned(result.name, editor.order),
             sizes=(sizes[0], known(weight)[0]),
             attributes={"transB": 1},
             like=node,
@@ -135,7 +135,7 @@ def _pointwise_build(
         move = form(known(result))
         assert move is not None
         x = _strided(editor, x, strides, node)
-        x = editor.move(x, move, node, editor.names.turned(x.name, editor.order))
+        x = editor.move(x, move, node, turned(x.name, editor.order))
         shape = move.apply(known(result))
         if groups > 1:
             x = _reshaped(editor, x, [groups, 1, -1], node)
@@ -145,7 +145,7 @@ def _pointwise_build(
             [x, weight],
             node,
             name=became(node.name, node.op_type, "MatMul"),
-            output=editor.names.turned(result.name, editor.order) if bias is None else "",
+            output=turned(result.name, editor.order) if bias is None else "",
             sizes=shape,
             like=node,
         )
@@ -153,7 +153,7 @@ def _pointwise_build(
             y = _reshaped(editor, y, [-1], node)
         if bias is not None:
             name = became(node.name, node.op_type, "Add")
-            output = editor.names.turned(result.name, editor.order)
+            output = turned(result.name, editor.order)
             y = editor.add("Add", [y, bias], node, name=name, output=output, sizes=shape)
         back = f"{result.name}/{editor.order}/back"
         editor.replace(result, editor.move(y, move.inverse, node, back))
