@@ -92,7 +92,6 @@ class Case:
         build: the graph.
         since: the first opset that has it.
         rewritten: how many layers are.
-        linear_back: whether rewriting back gives the same operators again.
     """
 
     name: str
@@ -100,7 +99,6 @@ class Case:
     build: Callable[[Graph], str | tuple[str, ...]]
     since: int = 11
     rewritten: int = 1
-    linear_back: bool = True
 
     def model(self, opset: int) -> onnx.ModelProto:
         graph = Graph(max(opset, self.since))
@@ -362,5 +360,24 @@ TO_LINEAR = (
     Case("Conv, QDQ, scales by output", "linear", _qdq("Conv", (4, 8, 1, 1), 0), 13),
     Case("Conv, QDQ, blocks", "linear", _qdq("Conv", (4, 8, 1, 1), 1, 4), 21),
 )
+# What does not come back as it was, and what it becomes.
+OTHERWISE = {
+    "MatMul, rank 1": "comes back over two axes",
+    "Gemm, alpha and beta": "alpha and beta are operators of their own",
+    "Gemm, transA": "its Transpose is an operator of its own",
+    "Gemm, C by rows": "C is added by an operator of its own",
+    "MatMul, weight on the left, rank 2": "the weight comes back on the right",
+    "MatMul, weight on the left, rank 3": "the weight comes back on the right",
+    "MatMul, weight through Transpose": "the Transpose is in the weight",
+    "Flatten + Gemm, NHWC": "the Transpose is in the weight",
+    "Flatten + Gemm, NCWH": "the Transpose is in the weight",
+    "MatMul + Add, rank 6": "the reshapes stay",
+    "Conv, stride": "the slices stay",
+    "Conv, auto_pad": "the slices stay",
+    "Conv, groups": "a matrix for each group is not a layer that is read",
+    "Conv, one group for each channel": "a matrix for each group is not a layer that is read",
+    "ConvTranspose": "comes back as a Conv",
+    "ConvTranspose, groups": "a matrix for each group is not a layer that is read",
+}
 OPSETS = (11, 12, 13, 18, 21, 27)
 LAYOUTS = ("conv1d", "BCS1", "BC1S", "BCHW")

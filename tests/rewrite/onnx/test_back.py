@@ -8,28 +8,8 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from helpers.onnx_cases import LAYOUTS, TO_CONVOLUTION, TO_LINEAR, Case
+from helpers.onnx_cases import LAYOUTS, OTHERWISE, TO_CONVOLUTION, TO_LINEAR, Case
 from onebyone.rewrite.onnx import rewrite_onnx
-
-# What does not come back as it was, and what it becomes.
-OTHERWISE = {
-    "MatMul, rank 1": "comes back over two axes",
-    "Gemm, alpha and beta": "alpha and beta are operators of their own",
-    "Gemm, transA": "its Transpose is an operator of its own",
-    "Gemm, C by rows": "C is added by an operator of its own",
-    "MatMul, weight on the left, rank 2": "the weight comes back on the right",
-    "MatMul, weight on the left, rank 3": "the weight comes back on the right",
-    "MatMul, weight through Transpose": "the Transpose is in the weight",
-    "Flatten + Gemm, NHWC": "the Transpose is in the weight",
-    "Flatten + Gemm, NCWH": "the Transpose is in the weight",
-    "MatMul + Add, rank 6": "the reshapes stay",
-    "Conv, stride": "the slices stay",
-    "Conv, auto_pad": "the slices stay",
-    "Conv, groups": "a matrix for each group is not a layer that is read",
-    "Conv, one group for each channel": "a matrix for each group is not a layer that is read",
-    "ConvTranspose": "comes back as a Conv",
-    "ConvTranspose, groups": "a matrix for each group is not a layer that is read",
-}
 
 
 def normal(model: onnx.ModelProto) -> Counter[str]:

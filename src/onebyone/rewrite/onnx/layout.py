@@ -274,7 +274,8 @@ def expand(editor: Editor) -> None:
     for node in list(editor.graph):
         if "onebyone.chain" in node.meta:
             _unfold(editor, node)
-        elif node.domain == "onebyone":
+    for node in list(editor.graph):
+        if node.domain == "onebyone":
             source, result = node.inputs[0], node.outputs[0]
             assert source is not None
             made = _steps(editor, node, source, move_of(node) or Move(0, ()))
