@@ -149,6 +149,15 @@ def test_bad_files_are_one_line(content: bytes | None, said: str, tmp_path: Path
     assert str(path) in str(caught.value)
 
 
+def test_what_would_be_lost_is_refused(tmp_path: Path) -> None:
+    path = embedded(tmp_path)
+    model = onnx.load(path)
+    model.training_info.add()
+    onnx.save(model, path)
+    with pytest.raises(InputError, match="training information"):
+        rewrite_onnx(path, "convolution", tmp_path / "out.onnx")
+
+
 @pytest.mark.parametrize("length", [None, 10])
 def test_missing_external_data(length: int | None, tmp_path: Path) -> None:
     source = external(tmp_path)

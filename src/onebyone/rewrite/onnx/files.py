@@ -25,13 +25,17 @@ def read(path: Path) -> ir.Model:
         InputError: It cannot be read, or is no ONNX file, or its external data is missing.
     """
     try:
-        model = ir.load(path)
+        proto = onnx.load(path, load_external_data=False)
+        model = ir.serde.deserialize_model(proto)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (DecodeError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path}: is not an ONNX file that can be read ({error})") from error
     if not model.graph.opset_imports:
         raise InputError(f"{path}: is not an ONNX file: it names no opset")
+    if proto.training_info or proto.graph.sparse_initializer:
+        raise InputError(f"{path}: has training information or sparse initializers: save without")
+    ir.external_data.set_base_dir(model.graph, path.parent.resolve())
     for tensor in _tensors(model):
         if isinstance(tensor, ir.ExternalTensor):
             _check_external(path, tensor)
