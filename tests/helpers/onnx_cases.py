@@ -61,14 +61,15 @@ class Graph:
         name = self.constant(f"axes_{len(self.nodes)}", np.array(axes, np.int64))
         return self.add(operator, value, name)
 
-    def model(self, *outputs: str) -> onnx.ModelProto:
-        self.nodes += [
-            helper.make_node("Identity", [o], [f"y{k}"], f"out{k}") for k, o in enumerate(outputs)
-        ]
-        out = [
-            helper.make_tensor_value_info(f"y{k}", TensorProto.FLOAT, None)
-            for k in range(len(outputs))
-        ]
+    def model(self, *outputs: str, direct: bool = False) -> onnx.ModelProto:
+        """The model; outputs come through an Identity unless they are to be there directly."""
+        names = list(outputs) if direct else [f"y{k}" for k in range(len(outputs))]
+        if not direct:
+            self.nodes += [
+                helper.make_node("Identity", [o], [n], f"out_{n}")
+                for o, n in zip(outputs, names, strict=True)
+            ]
+        out = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names]
         graph = helper.make_graph(self.nodes, "case", self.inputs, out, self.constants)
         opsets = [helper.make_opsetid("", self.opset)]
         if any(node.domain for node in self.nodes):

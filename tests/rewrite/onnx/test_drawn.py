@@ -118,7 +118,7 @@ def test_drawn_graphs(data: st.DataObject) -> None:
     outputs = {drawn.values[-1][0], drawn.pick()[0]} - {"x"}
     if not outputs:
         return
-    model = drawn.graph.model(*sorted(outputs))
+    model = drawn.graph.model(*sorted(outputs), direct=data.draw(st.booleans()))
     layout = data.draw(st.sampled_from(LAYOUTS), "layout")
     to, back = data.draw(st.permutations(["convolution", "linear"]), "directions")
     with TemporaryDirectory() as folder:

@@ -89,7 +89,7 @@ class _Rewrite:
                 outcome = self._read(node)
                 if outcome is not None:
                     self.outcomes[node] = outcome
-                    self._shapes[node] = _weight_shape(node)
+                    self._shapes[node] = _weight_shape(node, outcome)
         self._keep_ties()
 
     def _read(self, node: ir.Node) -> Outcome | None:
@@ -214,7 +214,9 @@ def _unused(model: ir.Model) -> list[ir.Value]:
     return [v for v in values if not (v.uses() or v.is_graph_input() or v.is_graph_output())]
 
 
-def _weight_shape(node: ir.Node) -> tuple[int, ...]:
+def _weight_shape(node: ir.Node, outcome: Outcome) -> tuple[int, ...]:
+    if isinstance(outcome, Layer):
+        return outcome.weight.sizes
     for value in reversed(node.inputs[:2]):
         found = sizes.sizes_of(value)
         if value is not None and found is not None and not value.producer():

@@ -52,6 +52,7 @@ def read(node: ir.Node, layout: str, opset: int) -> Layer:
     if weight is None or a is None:
         raise Left("its weight is not constant")
     check_numbers(a, opset)
+    known(node.outputs[0])
     if len(weight.sizes) != 2:
         raise Left(f"its weight has {len(weight.sizes)} axes, not 2")
     out_first = weight.turned != bool(integer(node, "transB", 0))
@@ -122,28 +123,29 @@ def _build(editor: Editor, node: ir.Node, weight: ir.Value, layout: str) -> str:
     x, result = node.inputs[0], node.outputs[0]
     assert x is not None
     flat = _flattened(node, x)
-    bias, last = _bias(node)
+    outputs, channels = (k for k in known(weight)[:2] if isinstance(k, int))
+    bias, last = _bias(node, outputs)
     if last is not node:
         result = last.outputs[0]
     if integer(node, "transA", 0):
         x = editor.move(x, transpose((1, 0)), last, f"{x.name}/Transpose")
     sizes = known(node.outputs[0])
-    before: Sizes | None = None
+    merged = False
     if flat is not None:
         moved = flat[0]
         move = Move(2, (0, 1, *(None,) * (len(known(moved)) - 2)))
     else:
         found = form(sizes, layout)
         if found is None:
-            before = known(x)
-            x = _merged(editor, x, last)
+            merged = True
+            x = _merged(editor, x, channels, last)
             sizes = (sizes[0], None, sizes[-1])
         move = found or _RANK_THREE[layout]
         moved = editor.move(x, move, last, turned(x.name, editor.order))
     y = convolution(editor, node, moved, weight, bias, last, move.apply(sizes))
     y = editor.move(y, move.inverse, last, f"{result.name}/{editor.order}/back")
-    if before is not None:
-        y = _split(editor, y, node.inputs[0], before, last)
+    if merged:
+        y = _split(editor, y, outputs, node.inputs[0], last)
     if last is node and node.op_type == "Gemm":
         y = _scaled(editor, node, y, bias)
     editor.replace(result, y)
@@ -174,9 +176,8 @@ def convolution(
     )
 
 
-def _bias(node: ir.Node) -> tuple[ir.Value | None, ir.Node]:
+def _bias(node: ir.Node, outputs: int) -> tuple[ir.Value | None, ir.Node]:
     """The bias that the convolution can add itself, and the last node that it replaces."""
-    outputs = known(node.outputs[0])[-1]
     if node.op_type == "Gemm":
         plain = _float(node, "alpha") == 1 and _float(node, "beta") == 1
         bias = node.inputs[2] if len(node.inputs) > 2 else None
@@ -213,19 +214,19 @@ def _scaled(editor: Editor, node: ir.Node, y: ir.Value, bias: ir.Value | None) -
     return editor.add("Add", total, node, name=f"{name}/Add", sizes=sizes)
 
 
-def _merged(editor: Editor, x: ir.Value, before: ir.Node) -> ir.Value:
+def _merged(editor: Editor, x: ir.Value, channels: int, before: ir.Node) -> ir.Value:
     """[d0, ..., C] as [d0, positions, C]."""
     sizes = known(x)
-    shape = editor.numbers([0, -1, _channels(sizes)], f"{x.name}/merged/shape")
-    merged = (sizes[0], None, sizes[-1])
+    shape = editor.numbers([0, -1, channels], f"{x.name}/merged/shape")
+    merged = (sizes[0], None, channels)
     return editor.add("Reshape", [x, shape], before, name=f"{x.name}/merged", sizes=merged)
 
 
 def _split(
-    editor: Editor, y: ir.Value, x: ir.Value | None, sizes: Sizes, before: ir.Node
+    editor: Editor, y: ir.Value, outputs: int, x: ir.Value | None, before: ir.Node
 ) -> ir.Value:
     """[d0, positions, O] with the axes that x has."""
-    outputs, name = _channels(known(y)), f"{y.name}/split"
+    sizes, name = known(x), f"{y.name}/split"
     dynamic = [k for k in sizes[1:-1] if not isinstance(k, int)]
     if len(dynamic) <= 1:
         inner = [k if isinstance(k, int) else -1 for k in sizes[1:-1]]
@@ -241,13 +242,6 @@ def _split(
         )
     split = (*sizes[:-1], outputs)
     return editor.add("Reshape", [y, shape], before, name=name, sizes=split)
-
-
-def _channels(sizes: Sizes) -> int:
-    channels = sizes[-1]
-    if not isinstance(channels, int):
-        raise Left("the number of its channels is not known")
-    return channels
 
 
 def _read_left(node: ir.Node, weight: Weight, layout: str) -> Layer:

@@ -38,6 +38,7 @@ def read(node: ir.Node, opset: int) -> Layer:
         raise Left("its weight is computed by Transpose")
     check_numbers(x, opset)
     sizes = known(x)
+    known(node.outputs[0])
     kernel, strides = weight.sizes[2:], _ints(node, "strides", weight.sizes[2:])
     _check_padding(node, kernel)
     whole = all(k == 1 for k in sizes[2:])
