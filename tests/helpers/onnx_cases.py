@@ -285,25 +285,28 @@ def _transposed(groups: int = 1) -> Callable[[Graph], str]:
     return build
 
 
-def dequantized(g: Graph, shape: Sequence[int], axis: int | None, block: int = 0) -> str:
-    """An int8 weight with one scale, one for each index of an axis, or one for each block."""
+def dequantized(
+    g: Graph, shape: Sequence[int], axis: int | None, block: int = 0, bits: int = 8
+) -> str:
+    """A weight in integers with one scale, one for each index of an axis, or for each block."""
     sizes = [] if axis is None else [shape[axis]]
     if block:
         sizes = [n // block if k == axis else n for k, n in enumerate(shape)]
     attributes = {} if axis is None else {"axis": axis}
     if block:
         attributes["block_size"] = block
-    w = g.constant("w", g.integers(*shape, dtype=np.int8))
+    dtype = TensorProto.INT8 if bits == 8 else TensorProto.INT4
+    w = g.constant("w", g.integers(*shape, dtype=np.int8), dtype)
     scale = g.constant("w_scale", np.exp2(g.integers(*sizes, low=-1)))
-    zero = g.constant("w_zero", g.integers(*sizes, dtype=np.int8))
+    zero = g.constant("w_zero", np.asarray(g.integers(*sizes, dtype=np.int8)), dtype)
     return g.add("DequantizeLinear", w, scale, zero, **attributes)
 
 
 def _qdq(
-    operator: str, shape: Sequence[int], axis: int | None, block: int = 0
+    operator: str, shape: Sequence[int], axis: int | None, block: int = 0, bits: int = 8
 ) -> Callable[[Graph], str]:
     def build(g: Graph) -> str:
-        w = dequantized(g, shape, axis, block)
+        w = dequantized(g, shape, axis, block, bits)
         x = g.input(*(("B", "S", 8) if operator == "MatMul" else ("B", 8, "H", "S")))
         one, zero = g.constant("one", np.float32(1)), g.constant("none", np.int8(0))
         x = g.add("DequantizeLinear", g.add("QuantizeLinear", x, one, zero), one, zero)
@@ -341,6 +344,7 @@ TO_CONVOLUTION = (
     Case("QDQ, scales by output", "convolution", _qdq("MatMul", (8, 4), 1), 13),
     Case("QDQ, scales by input", "convolution", _qdq("MatMul", (8, 4), 0), 13),
     Case("QDQ, blocks", "convolution", _qdq("MatMul", (8, 4), 0, 4), 21),
+    Case("QDQ, blocks of 4 bits", "convolution", _qdq("MatMul", (8, 4), 0, 4, bits=4), 21),
 )
 TO_LINEAR = (
     Case("Conv 1-D", "linear", _conv(("S",))),

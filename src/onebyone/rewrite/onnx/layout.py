@@ -55,6 +55,8 @@ class _Forms:
                 self._flexible[node] = found
         for node in self._nodes:
             self._read_move(node)
+        # As the file had them: nodes get other inputs while the choice is carried out.
+        self._sources = {node: node.inputs[0] for node in self._into | self._from}
 
     def _read_move(self, node: ir.Node) -> None:
         move = move_of(node)
@@ -117,7 +119,7 @@ class _Forms:
         for node in every:
             if node in self._moved:
                 self._move(node)
-            elif node not in self._into or not self._is_moved(node.inputs[0]):
+            elif node not in self._into or not self._is_moved(self._sources[node]):
                 for place, value in enumerate(node.inputs):
                     if value is not None:
                         node.replace_input_with(place, self._in_place(value, node))
@@ -147,8 +149,8 @@ class _Forms:
     def _in_place(self, value: ir.Value, before: ir.Node | None) -> ir.Value:
         """The value as the file had it."""
         producer = value.producer()
-        if producer in self._into and self._is_moved(producer.inputs[0]):
-            source = producer.inputs[0]
+        if producer in self._into and self._is_moved(self._sources[producer]):
+            source = self._sources[producer]
             assert source is not None
             return source
         if producer not in self._moved:
@@ -166,7 +168,7 @@ class _Forms:
         if producer in self._moved:
             return value
         if producer in self._from:
-            source = producer.inputs[0]
+            source = self._sources[producer]
             assert source is not None
             return self._in_place(source, before)
         if (value, True) not in self._made:
@@ -208,26 +210,32 @@ def _side(arcs: dict[tuple[int, int], int], size: int, source: int, sink: int) -
 
 
 def _merge(editor: Editor) -> None:
-    """Two moves in a row become one, or none."""
-    for node in list(editor.graph):
-        move, source = move_of(node), node.inputs[0] if node.inputs else None
-        before = None if source is None else source.producer()
-        first = move_of(before)
-        if move is None or first is None or before is None or source is None:
-            continue
-        both, result = first.then(move), node.outputs[0]
-        start = before.inputs[0]
-        if "onebyone" not in {node.domain, before.domain} or start is None:
-            continue
-        if both.identity and not result.is_graph_output():
-            result.replace_all_uses_with(start)
-        elif both.nodes < first.nodes + move.nodes and len(source.uses()) == 1:
-            if source.is_graph_output():
-                continue
-            editor.replace(result, editor.move(start, both, node, result.name or ""))
-        else:
-            continue
-        drop(node)
+    """Two moves in a row become one, or none, as long as one of them is not the file's own."""
+    while any([_merged(editor, node) for node in list(editor.graph)]):  # noqa: C419  (all of them)
+        pass
+
+
+def _merged(editor: Editor, node: ir.Node) -> bool:
+    """Merge a move with the one before it, if that saves any."""
+    move, source = move_of(node), node.inputs[0] if node.inputs else None
+    before = None if source is None else source.producer()
+    first = move_of(before)
+    if move is None or first is None or before is None or source is None:
+        return False
+    both, result = first.then(move), node.outputs[0]
+    start = before.inputs[0]
+    if "onebyone" not in {node.domain, before.domain} or start is None:
+        return False
+    if both.identity and not result.is_graph_output():
+        result.replace_all_uses_with(start)
+    elif both.nodes < first.nodes + move.nodes and len(source.uses()) == 1:
+        if source.is_graph_output():
+            return False
+        editor.replace(result, editor.move(start, both, node, result.name or ""))
+    else:
+        return False
+    drop(node)
+    return True
 
 
 def _fold(editor: Editor, form: Form) -> None:
