@@ -235,6 +235,29 @@ def test_bodies_of_if(tmp_path: Path) -> None:
         np.testing.assert_array_equal(first, second)
 
 
+def test_bodies_of_loops(tmp_path: Path) -> None:
+    """A layer in the body whose weight is outside, and what it reads was rewritten outside."""
+    g = Graph(18)
+    x = g.add("MatMul", g.input("B", "S", 6), g.weight("w", 6, 6), name="first/MatMul")
+    x = g.add("Relu", x)
+    g.weight("v", 6, 6)
+    state = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["B", "S", 6]) for n in ("s", "t")]
+    kinds = {"k": TensorProto.INT64, "c": TensorProto.BOOL, "d": TensorProto.BOOL}
+    k, c, d = (helper.make_tensor_value_info(n, kind, []) for n, kind in kinds.items())
+    nodes = [
+        helper.make_node("MatMul", ["s", "v"], ["p"], "body/MatMul"),
+        helper.make_node("Add", ["p", x], ["q"], "body/Add"),
+        helper.make_node("Clip", ["q"], ["t"], "body/Clip"),
+        helper.make_node("Identity", ["c"], ["d"], "body/Identity"),
+    ]
+    body = helper.make_graph(nodes, "body", [k, c, state[0]], [d, state[1]])
+    trips = g.constant("trips", np.array(2))
+    y = g.add("Loop", trips, g.constant("go", np.array(True)), x, body=body)
+    y = g.add("Reshape", y, g.constant("shape", np.array([-1, 6])))
+    report, _ = rewrite(g.model(y), "convolution", tmp_path)
+    assert len(report.rewritten) == 2
+
+
 def test_bodies_of_functions_are_left(tmp_path: Path) -> None:
     body = [helper.make_node("MatMul", ["a", "b"], ["c"], "inside/MatMul")]
     opset = [helper.make_opsetid("", 18)]
