@@ -26,6 +26,12 @@ _BY_AXIS = {"Concat": 1, "Softmax": -1, "LogSoftmax": -1, "Hardmax": -1, "Split"
 _QUANTISERS = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
 
+def form_of(value: ir.Value, form: Form) -> Move | None:
+    """The move that brings a value into its other form; None where it has none."""
+    sizes = sizes_of(value)
+    return None if sizes is None else form(sizes)
+
+
 @dataclass(frozen=True, eq=False)
 class Flexible:
     """An operator that may run on moved values.

@@ -11,8 +11,9 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 from onebyone.rewrite.onnx import flexible
+from onebyone.rewrite.onnx.chains import fold, merge
 from onebyone.rewrite.onnx.editor import Editor, drop
-from onebyone.rewrite.onnx.flexible import Flexible, Form
+from onebyone.rewrite.onnx.flexible import Flexible, Form, form_of
 from onebyone.rewrite.onnx.moves import Move
 from onebyone.rewrite.onnx.moving import move_of
 from onebyone.rewrite.onnx.names import turned
@@ -28,12 +29,12 @@ def settle(editor: Editor, form: Form) -> None:
         editor: of the graph, with the moves of the rewritten layers in it.
         form: the other form of a value of these sizes; None where it has only one.
     """
-    _merge(editor)
-    _fold(editor, form)
+    merge(editor)
+    fold(editor, form)
     graph = _Forms(editor, form)
     graph.choose()
     graph.carry_out()
-    _merge(editor)
+    merge(editor)
 
 
 class _Forms:
@@ -62,8 +63,8 @@ class _Forms:
         move = move_of(node)
         if move is None or not node.inputs or node.inputs[0] is None:
             return
-        into = move == _form_of(node.inputs[0], self._form)
-        back = move.inverse == _form_of(node.outputs[0], self._form)
+        into = move == form_of(node.inputs[0], self._form)
+        back = move.inverse == form_of(node.outputs[0], self._form)
         users = {user for user, _ in node.outputs[0].uses()}
         # A move that undoes itself can be seen both ways; it helps the side that can adapt.
         if into and not (back and users & set(self._flexible)):
@@ -79,7 +80,7 @@ class _Forms:
         arcs: dict[tuple[int, int], int] = {}
         free = theirs + 1
         for value in self._values():
-            move = _form_of(value, self._form)
+            move = form_of(value, self._form)
             if move is None:
                 continue
             start = number.get(value.producer(), theirs)
@@ -177,7 +178,7 @@ class _Forms:
             if user is not None:
                 made = user.outputs[0]
             else:
-                move = _form_of(value, self._form)
+                move = form_of(value, self._form)
                 assert move is not None
                 name = turned(value.name, self._editor.order)
                 made = self._editor.move(value, move, before, name)
@@ -207,102 +208,3 @@ def _side(arcs: dict[tuple[int, int], int], size: int, source: int, sink: int) -
     side = np.zeros(size, dtype=bool)
     side[breadth_first_order(left, source, return_predecessors=False)] = True
     return side
-
-
-def _merge(editor: Editor) -> None:
-    """Two moves in a row become one, or none, as long as one of them is not the file's own."""
-    while any([_merged(editor, node) for node in list(editor.graph)]):  # noqa: C419  (all of them)
-        pass
-
-
-def _merged(editor: Editor, node: ir.Node) -> bool:
-    """Merge a move with the one before it, if that saves any."""
-    move, source = move_of(node), node.inputs[0] if node.inputs else None
-    before = None if source is None else source.producer()
-    first = move_of(before)
-    if move is None or first is None or before is None or source is None:
-        return False
-    both, result = first.then(move), node.outputs[0]
-    start = before.inputs[0]
-    if "onebyone" not in {node.domain, before.domain} or start is None:
-        return False
-    if both.identity and not result.is_graph_output():
-        result.replace_all_uses_with(start)
-    elif both.nodes < first.nodes + move.nodes and len(source.uses()) == 1:
-        if source.is_graph_output():
-            return False
-        editor.replace(result, editor.move(start, both, node, result.name or ""))
-    else:
-        return False
-    drop(node)
-    return True
-
-
-def _fold(editor: Editor, form: Form) -> None:
-    """Two operators of the file that bring a value into its other form, or back, as one move."""
-    for node in list(editor.graph):
-        source = node.inputs[0] if node.inputs else None
-        before = None if source is None else source.producer()
-        move, first = move_of(node), move_of(before)
-        if move is None or first is None or before is None or source is None:
-            continue
-        start, result, both = before.inputs[0], node.outputs[0], first.then(move)
-        if start is None or len(source.uses()) > 1 or source.is_graph_output():
-            continue
-        ends = ((start, both), (result, both.inverse))
-        fits = any(_form_of(value, form) == wanted for value, wanted in ends)
-        if fits and not result.is_graph_output():
-            folded = editor.move(start, both, node, result.name or "")
-            result.replace_all_uses_with(folded)
-            producer = folded.producer()
-            assert producer is not None
-            producer.meta["onebyone.chain"] = [(n, tuple(n.inputs)) for n in (before, node)]
-            editor.graph.remove([before, node], safe=True)
-
-
-def _unfold(editor: Editor, move: ir.Node) -> None:
-    """Put the operators back that a move stands for."""
-    chain: list[tuple[ir.Node, tuple[ir.Value | None, ...]]] = move.meta["onebyone.chain"]
-    for node, inputs in chain:
-        editor.graph.insert_before(move, node)
-        for place, value in enumerate(inputs):
-            node.replace_input_with(place, value)
-    chain[0][0].replace_input_with(0, move.inputs[0])
-    move.outputs[0].replace_all_uses_with(chain[-1][0].outputs[0])
-    drop(move)
-
-
-def _form_of(value: ir.Value, form: Form) -> Move | None:
-    sizes = sizes_of(value)
-    return None if sizes is None else form(sizes)
-
-
-def expand(editor: Editor) -> None:
-    """Write the moves out as Squeeze, Transpose and Unsqueeze."""
-    for node in list(editor.graph):
-        if "onebyone.chain" in node.meta:
-            _unfold(editor, node)
-    for node in list(editor.graph):
-        if node.domain == "onebyone":
-            source, result = node.inputs[0], node.outputs[0]
-            assert source is not None
-            made = _steps(editor, node, source, move_of(node) or Move(0, ()))
-            editor.replace(result, made)
-            drop(node)
-
-
-def _steps(editor: Editor, node: ir.Node, value: ir.Value, move: Move) -> ir.Value:
-    steps = [("Squeeze", move.dropped), ("Transpose", move.order), ("Unsqueeze", move.new)]
-    label = node.outputs[0].name
-    for operator, axes in steps:
-        if not axes or (operator == "Transpose" and list(axes) == sorted(axes)):
-            continue
-        name = f"{label}/{operator}"
-        if operator == "Transpose":
-            value = editor.add(operator, [value], node, name=name, attributes={"perm": axes})
-        elif editor.opset < 13:
-            value = editor.add(operator, [value], node, name=name, attributes={"axes": axes})
-        else:
-            constant = editor.numbers(axes, f"{name}/axes")
-            value = editor.add(operator, [value, constant], node, name=name)
-    return value

@@ -9,11 +9,12 @@ import onnx_ir as ir
 
 from onebyone.errors import InputError
 from onebyone.rewrite.onnx import files, sizes, to_convolution, to_linear
-from onebyone.rewrite.onnx import layout as layouts
 from onebyone.rewrite.onnx.candidates import left_because
+from onebyone.rewrite.onnx.chains import expand
 from onebyone.rewrite.onnx.editor import Editor
 from onebyone.rewrite.onnx.flexible import Form
 from onebyone.rewrite.onnx.layer import Layer
+from onebyone.rewrite.onnx.layout import settle
 from onebyone.rewrite.onnx.moving import count
 from onebyone.rewrite.onnx.names import Names
 from onebyone.rewrite.onnx.weights import Left, readers
@@ -148,9 +149,9 @@ class _Rewrite:
                     layer.weight.relabel(layer.relabelling)
                     self._became[node] = layer.build(editor, layer.weight.end)
             added += count(graph) - before
-            layouts.settle(editor, self._form())
+            settle(editor, self._form())
             left += count(graph) - before
-            layouts.expand(editor)
+            expand(editor)
         self._forget_sizes()
         for value in _unused(self._model):
             if id(value) not in self._unused and value.graph is not None:
