@@ -1,0 +1,153 @@
+"""Small edits of a graph, for the opset that it is written in."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from onebyone.rewriting.onnx.moves import Move
+from onebyone.rewriting.onnx.names import Names
+from onebyone.rewriting.onnx.sizes import Sizes, note, shape_of, sizes_of
+
+Attribute = int | float | str | Sequence[int]
+
+
+class Editor:
+    """Adds and replaces nodes of one graph.
+
+    Attributes:
+        graph: the graph.
+        opset: of ONNX's own operators.
+        names: of the whole model.
+        order: how new values have their axes, as their names say it: "channels_first" or
+            "channels_last".
+    """
+
+    def __init__(self, graph: ir.Graph, opset: int, names: Names, order: str) -> None:
+        self.graph = graph
+        self.opset = opset
+        self.names = names
+        self.order = order
+
+    def add(
+        self,
+        operator: str,
+        inputs: Sequence[ir.Value | None],
+        before: ir.Node | None,
+        *,
+        name: str,
+        output: str = "",
+        sizes: Sizes | None = None,
+        attributes: Mapping[str, Attribute] | None = None,
+        like: ir.Node | None = None,
+    ) -> ir.Value:
+        """A new node before another, and what it puts out.
+
+        Args:
+            operator: its kind.
+            inputs: what it reads; the output gets the type of the first.
+            before: where it goes; None for the end.
+            name: of the node.
+            output: of the value; the node's where none is given.
+            sizes: of the value.
+            attributes: of the node.
+            like: the node whose documentation and metadata it takes over.
+        """
+        value = ir.Value(name=self.names.fresh(output or name), type=_type(inputs))
+        if sizes is not None:
+            note(value, sizes)
+        node = ir.node(
+            operator,
+            inputs,
+            attributes=dict(attributes or {}),
+            outputs=[value],
+            name=self.names.fresh(name) if output else value.name,
+            doc_string=like.doc_string if like else None,
+            metadata_props=dict(like.metadata_props) if like else None,
+        )
+        if before is None or before.graph is not self.graph:
+            self.graph.append(node)
+        else:
+            self.graph.insert_before(before, node)
+        return value
+
+    def numbers(self, values: Sequence[int] | np.ndarray, name: str) -> ir.Value:
+        """A new initializer; 64-bit integers where it is given a sequence."""
+        array = values if isinstance(values, np.ndarray) else np.array(values, np.int64)
+        return self.initializer(ir.tensor(array), name)
+
+    def initializer(self, tensor: ir.TensorProtocol, name: str) -> ir.Value:
+        """A new initializer that holds this tensor."""
+        tensor.name = self.names.fresh(name)
+        value = ir.Value(name=tensor.name, const_value=tensor)
+        value.shape, value.dtype = ir.Shape(shape_of(tensor)), tensor.dtype
+        note(value, shape_of(tensor))
+        self.graph.register_initializer(value)
+        return value
+
+    def move(self, value: ir.Value, move: Move, before: ir.Node | None, name: str) -> ir.Value:
+        """The value moved, by a node that stands for all operators of the move (see `layout`)."""
+        if move.identity:
+            return value
+        sizes = sizes_of(value)
+        moved = self.add("Move", [value], before, name=name)
+        producer = moved.producer()
+        assert producer is not None
+        producer.domain = "onebyone"
+        producer.meta["onebyone.move"] = move
+        if sizes is not None:
+            note(moved, move.apply(sizes))
+        return moved
+
+    def replace(self, old: ir.Value, new: ir.Value) -> None:
+        """Put a value where another was, and give it its name, shape, type and metadata."""
+        name, sizes = old.name, sizes_of(old)
+        old.replace_all_uses_with(new, replace_graph_outputs=True)
+        self.names.give_up(new.name)
+        old.name = None
+        new.name, new.shape, new.type = name, old.shape, old.type
+        new.metadata_props.update(old.metadata_props)
+        if sizes is not None:
+            note(new, sizes)
+
+
+def drop(node: ir.Node) -> None:
+    """Remove a node whose outputs nothing uses, and what only it used."""
+    if any(value.uses() or value.is_graph_output() for value in node.outputs):
+        return
+    sources = [value for value in node.inputs if value is not None]
+    graph = node.graph
+    if graph is None:
+        return
+    graph.remove(node, safe=True)
+    for value in sources:
+        producer = value.producer()
+        if producer is not None:
+            drop(producer)
+        elif value.is_initializer() and not (
+            value.uses() or value.is_graph_output() or value.is_graph_input()
+        ):
+            owner = value.graph
+            if owner is not None:
+                del owner.initializers[value.name or ""]
+
+
+def integers(node: ir.Node, name: str, place: int) -> tuple[int, ...] | None:
+    """What is an attribute in older opsets and a constant input in newer ones."""
+    if name in node.attributes:
+        return tuple(node.attributes[name].as_ints())
+    value = node.inputs[place] if place < len(node.inputs) else None
+    constant = None if value is None else ir.convenience.get_const_tensor(value)
+    if constant is None:
+        return None
+    return tuple(int(k) for k in constant.numpy().reshape(-1))
+
+
+def integer(node: ir.Node, name: str, default: int) -> int:
+    """An integer attribute."""
+    return node.attributes[name].as_int() if name in node.attributes else default
+
+
+def _type(inputs: Sequence[ir.Value | None]) -> ir.TensorType | None:
+    dtype = inputs[0].dtype if inputs and inputs[0] is not None else None
+    return None if dtype is None else ir.TensorType(dtype)

@@ -1,0 +1,180 @@
+"""ONNX files: read without their weights, written whole, weights in a stream."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+import onnx_ir as ir
+from google.protobuf.message import (  # type: ignore[import-untyped]  # no stubs
+    DecodeError,
+    EncodeError,
+)
+
+from onebyone.errors import InputError
+from onebyone.rewriting.onnx.relabelling import Relabelled, stream
+from onebyone.rewriting.onnx.sizes import shape_of
+
+_ALIGNED = 64
+
+
+def read(path: Path) -> ir.Model:
+    """A model; external data stays where it is until it is asked for.
+
+    Raises:
+        InputError: It cannot be read, or is no ONNX file, or its external data is missing.
+    """
+    try:
+        proto = onnx.load(path, load_external_data=False)
+        model = ir.serde.deserialize_model(proto)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (DecodeError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: is not an ONNX file that can be read ({error})") from error
+    if not model.graph.opset_imports:
+        raise InputError(f"{path}: is not an ONNX file: it names no opset")
+    if proto.training_info or proto.graph.sparse_initializer:
+        raise InputError(f"{path}: has training information or sparse initializers: save without")
+    ir.external_data.set_base_dir(model.graph, path.parent.resolve())
+    for tensor in _tensors(model):
+        if isinstance(tensor, ir.ExternalTensor):
+            _check_external(path, tensor)
+    return model
+
+
+def write_whole(model: ir.Model, path: Path) -> None:
+    """Write a model beside `path` and move it there; external data is external again.
+
+    Whatever interrupts it, `path` and the data that it names are what they were, or the new ones.
+
+    Raises:
+        InputError: It cannot be written there.
+    """
+    external = [tensor for tensor in _tensors(model) if _is_external(tensor)]
+    old = _data_files(path)
+    sources = (_source(tensor) for tensor in external)
+    needed = old | {Path(s.path).resolve() for s in sources if isinstance(s, ir.ExternalTensor)}
+    first, other = (path.parent.resolve() / f"{path.name}.data{k}" for k in ("", "2"))
+    data = other if first in needed else first
+    try:
+        if external:
+            _place(model, _stream(external, data))
+        _write_model(model, path)
+        for file in old & {first, other} - {data}:
+            file.unlink()
+        if external and data != first and not first.exists():
+            # The old data is gone: the new takes over its name, under both for a moment.
+            os.link(data, first)
+            here = [tensor for tensor in _tensors(model) if isinstance(tensor, ir.ExternalTensor)]
+            _place(model, {id(t): _external(t, first, t.offset or 0) for t in here})
+            _write_model(model, path)
+            data.unlink()
+    except (OSError, ValueError, EncodeError) as error:
+        raise InputError(f"{path}: cannot be written ({error})") from error
+    finally:
+        if data not in _data_files(path):
+            data.unlink(missing_ok=True)
+
+
+def _write_model(model: ir.Model, path: Path) -> None:
+    temporary = path.with_name(f".{path.stem}-{os.getpid()}.part{path.suffix}")
+    try:
+        proto = ir.serde.serialize_model(model)
+        stored = {tensor.name for tensor in proto.graph.initializer}
+        told = [info for info in proto.graph.value_info if info.name not in stored]
+        del proto.graph.value_info[:]
+        proto.graph.value_info.extend(told)
+        temporary.write_bytes(proto.SerializeToString(deterministic=True))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def bytes_of(path: Path) -> int:
+    """Bytes of a file and of the external data that it names."""
+    return path.stat().st_size + sum(file.stat().st_size for file in _data_files(path))
+
+
+def _tensors(model: ir.Model) -> Iterator[ir.TensorProtocol]:
+    for graph in model.graphs():
+        yield from (v.const_value for v in graph.initializers.values() if v.const_value is not None)
+        for node in graph:
+            for attribute in node.attributes.values():
+                if not attribute.is_ref() and attribute.type == ir.AttributeType.TENSOR:
+                    yield attribute.as_tensor()
+
+
+def _source(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
+    return tensor.source if isinstance(tensor, Relabelled) else tensor
+
+
+def _is_external(tensor: ir.TensorProtocol) -> bool:
+    return isinstance(_source(tensor), ir.ExternalTensor)
+
+
+def _check_external(path: Path, tensor: ir.ExternalTensor) -> None:
+    file = Path(tensor.path)
+    if not file.is_file():
+        raise InputError(f"{path}: its weights {tensor.name!r} are in {file}, which is missing")
+    end = (tensor.offset or 0) + (tensor.length or tensor.nbytes)
+    if file.stat().st_size < end or (tensor.length or tensor.nbytes) != tensor.nbytes:
+        raise InputError(
+            f"{path}: {file} does not hold the {tensor.nbytes} bytes of {tensor.name!r}"
+        )
+
+
+def _stream(tensors: list[ir.TensorProtocol], data: Path) -> dict[int, ir.ExternalTensor]:
+    """Write the tensors one after the other; where each is now, by identity."""
+    placed: dict[int, ir.ExternalTensor] = {}
+    with data.open("wb") as file:
+        for tensor in tensors:
+            if id(tensor) in placed:
+                continue
+            file.write(bytes(-file.tell() % _ALIGNED))
+            offset = file.tell()
+            stream(tensor, file)
+            placed[id(tensor)] = _external(tensor, data, offset)
+    return placed
+
+
+def _place(model: ir.Model, placed: dict[int, ir.ExternalTensor]) -> None:
+    """Put tensors in the place of others, which are known by identity."""
+    for graph in model.graphs():
+        for value in graph.initializers.values():
+            value.const_value = placed.get(id(value.const_value), value.const_value)
+        for node in graph:
+            for name, attribute in list(node.attributes.items()):
+                if id(attribute.value) in placed:
+                    node.attributes[name] = ir.AttrTensor(name, placed[id(attribute.value)])
+
+
+def _external(tensor: ir.TensorProtocol, data: Path, offset: int) -> ir.ExternalTensor:
+    """The same tensor, as it is found in a file."""
+    return ir.ExternalTensor(
+        data.name,
+        offset,
+        tensor.nbytes,
+        tensor.dtype,
+        shape=ir.Shape(shape_of(tensor)),
+        name=tensor.name or "",
+        doc_string=tensor.doc_string,
+        metadata_props=dict(tensor.metadata_props),
+        base_dir=data.parent,
+    )
+
+
+def _data_files(path: Path) -> set[Path]:
+    """The files of external data that an ONNX file names, as far as they are there."""
+    if not path.is_file():
+        return set()
+    try:
+        proto = onnx.load(path, load_external_data=False)
+    except (DecodeError, ValueError):
+        return set()  # whatever was there is replaced
+    found = (
+        (path.parent / entry.value).resolve()
+        for tensor in onnx.external_data_helper._get_all_tensors(proto)
+        for entry in tensor.external_data
+        if entry.key == "location"
+    )
+    return {file for file in found if file.is_file()}

@@ -1,0 +1,195 @@
+"""Operators that compute the same with the axes of their input moved, and how they follow."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from onebyone.rewriting.onnx.editor import Editor, integer, integers
+from onebyone.rewriting.onnx.moves import Move
+from onebyone.rewriting.onnx.names import turned
+from onebyone.rewriting.onnx.relabelling import Relabelled, Relabelling
+from onebyone.rewriting.onnx.sizes import Sizes, dtype_of, shape_of, sizes_of
+
+Form = Callable[[Sizes], Move | None]
+
+_ELEMENTWISE = """
+Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor
+Cast Ceil Celu Clip Cos Cosh Div Dropout Elu Equal Erf Exp Floor Gelu Greater GreaterOrEqual
+HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul
+Neg Not Or PRelu Pow Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt
+Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor
+"""
+_REDUCTIONS = "L1 L2 LogSum LogSumExp Max Mean Min Prod Sum SumSquare"
+_BY_AXIS = {"Concat": 1, "Softmax": -1, "LogSoftmax": -1, "Hardmax": -1, "Split": 0}
+_QUANTISERS = frozenset({"QuantizeLinear", "DequantizeLinear"})
+
+
+def form_of(value: ir.Value, form: Form) -> Move | None:
+    """The move that brings a value into its other form; None where it has none."""
+    sizes = sizes_of(value)
+    return None if sizes is None else form(sizes)
+
+
+@dataclass(frozen=True, eq=False)
+class Flexible:
+    """An operator that may run on moved values.
+
+    Attributes:
+        node: the operator.
+        move: of its values.
+        data: places of the inputs that move with it.
+        constants: places of the inputs that broadcast against them.
+        axes: its axes in the attribute or input of this name, if it has any; and their place.
+    """
+
+    node: ir.Node
+    move: Move
+    data: tuple[int, ...]
+    constants: tuple[int, ...] = ()
+    axes: tuple[str, int] | None = None
+
+    def follow(self, editor: Editor, made: dict[tuple[ir.Value, Move], ir.Value]) -> None:
+        """Adapt axes and constants to the move; the data inputs are the caller's.
+
+        Args:
+            editor: of the node's graph.
+            made: constants that were moved already.
+        """
+        if self.axes is not None:
+            self._follow_axes(editor, *self.axes)
+        for place in self.constants:
+            value = self.node.inputs[place]
+            assert value is not None
+            key = (value, self.move)
+            if key not in made:
+                made[key] = _moved_constant(editor, value, self.move)
+            self.node.replace_input_with(place, made[key])
+
+    def _follow_axes(self, editor: Editor, name: str, place: int) -> None:
+        node = self.node
+        if name == "axis":
+            default = _BY_AXIS.get(node.op_type, 1)
+            axis = self.move.carry(integer(node, name, default))
+            assert axis is not None
+            node.attributes[name] = ir.AttrInt64(name, axis)
+            return
+        axes = [self.move.carry(k) for k in integers(node, name, place) or ()]
+        moved = [k for k in axes if k is not None]
+        if name in node.attributes:
+            node.attributes[name] = ir.AttrInt64s(name, moved)
+        else:
+            value = node.inputs[place]
+            assert value is not None
+            dtype = np.int32 if dtype_of(value) == ir.DataType.INT32 else np.int64
+            constant = editor.numbers(np.array(moved, dtype), turned(value.name, editor.order))
+            node.replace_input_with(place, constant)
+
+
+def read(node: ir.Node, form: Form, opset: int) -> Flexible | None:
+    """How an operator follows the form that its values would take; None where it cannot."""
+    if node.domain not in {"", "ai.onnx"} and node.op_type not in _QUANTISERS:
+        return None
+    if opset < 13 and node.op_type in {"Softmax", "LogSoftmax", "Hardmax"}:
+        return None  # it flattened what followed its axis
+    sizes = sizes_of(node.outputs[0])
+    move = None if sizes is None else form(sizes)
+    if move is None:
+        return None
+    reader = _READERS.get(node.op_type)
+    found = None if reader is None else reader(node, move)
+    if found is None or not found.data:
+        return None
+    values = [node.inputs[k] for k in found.data] + list(node.outputs)
+    for value in values:
+        its = sizes_of(value)
+        if its is None or form(its) != move or len(its) != move.rank:
+            return None
+    return found
+
+
+def _quantiser(node: ir.Node, move: Move) -> Flexible | None:
+    scale = sizes_of(node.inputs[1])
+    if scale is not None and scale in {(), (1,)}:
+        return Flexible(node, move, (0,))
+    carried = move.carry(integer(node, "axis", 1))
+    one = scale is not None and len(scale) == 1 and carried is not None
+    return Flexible(node, move, (0,), axes=("axis", 0)) if one else None
+
+
+def _by_axis(node: ir.Node, move: Move) -> Flexible | None:
+    if move.carry(integer(node, "axis", _BY_AXIS[node.op_type])) is None:
+        return None
+    data = tuple(range(len(node.inputs))) if node.op_type == "Concat" else (0,)
+    return Flexible(node, move, data, axes=("axis", 0))
+
+
+def _reduction(node: ir.Node, move: Move) -> Flexible | None:
+    return _by_axes(node, move, 1) if integer(node, "keepdims", 1) else None
+
+
+def _slice(node: ir.Node, move: Move) -> Flexible | None:
+    return _by_axes(node, move, 3)
+
+
+def _batch_norm(node: ir.Node, move: Move) -> Flexible | None:
+    """Its channels are the second axis, wherever it runs."""
+    stays = move.rank > 1 and move.axes[:2] == (0, 1)
+    return Flexible(node, move, (0,)) if stays and len(node.outputs) == 1 else None
+
+
+def constant(value: ir.Value) -> ir.TensorProtocol | None:
+    """The numbers of a value that no run changes."""
+    if value.is_graph_input():
+        return None
+    producer = value.producer()
+    if producer is not None and producer.op_type == "Identity" and producer.inputs[0] is not None:
+        return constant(producer.inputs[0])
+    return ir.convenience.get_const_tensor(value)
+
+
+def _elementwise(node: ir.Node, move: Move) -> Flexible | None:
+    data, constants = [], []
+    for place, value in enumerate(node.inputs):
+        sizes = sizes_of(value)
+        if value is None or sizes == ():
+            continue
+        if sizes is None:
+            return None
+        if constant(value) is not None:
+            if any(size != 1 for size in sizes) or len(sizes) > len(move.axes):
+                constants.append(place)
+        elif len(sizes) == move.rank:
+            data.append(place)
+        else:
+            return None
+    return Flexible(node, move, tuple(data), tuple(constants))
+
+
+def _by_axes(node: ir.Node, move: Move, place: int) -> Flexible | None:
+    axes = integers(node, "axes", place)
+    if not axes or None in (move.carry(k) for k in axes):
+        return None
+    return Flexible(node, move, (0,), axes=("axes", place))
+
+
+def _moved_constant(editor: Editor, value: ir.Value, move: Move) -> ir.Value:
+    """A constant that broadcasts against moved values as it did against those in place."""
+    tensor = constant(value)
+    assert tensor is not None
+    sizes = shape_of(tensor)
+    padded = (1,) * (move.rank - len(sizes)) + sizes
+    order = (*move.dropped, *move.kept)
+    moved = Relabelled(tensor, Relabelling(padded, order, move.apply(padded)))
+    return editor.initializer(moved, turned(value.name, editor.order))
+
+
+_READERS: dict[str, Callable[[ir.Node, Move], Flexible | None]] = {
+    **dict.fromkeys(_ELEMENTWISE.split(), _elementwise),
+    **dict.fromkeys(_QUANTISERS, _quantiser),
+    **dict.fromkeys(_BY_AXIS, _by_axis),
+    **{f"Reduce{kind}": _reduction for kind in _REDUCTIONS.split()},
+    "Slice": _slice,
+    "BatchNormalization": _batch_norm,
+}

@@ -1,0 +1,47 @@
+"""The sizes of a model's values, as far as ONNX's shape inference knows them."""
+
+import onnx_ir as ir
+from onnx_ir.passes.common import ShapeInferencePass
+
+Sizes = tuple[int | str | None, ...]
+_KEY = "onebyone.sizes"
+
+
+def infer(model: ir.Model) -> None:
+    """Note the sizes beside each value; the model's own declarations stay as they are."""
+    copy = model.clone()
+    ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(copy)
+    for graph, known in zip(model.graphs(), copy.graphs(), strict=True):
+        theirs = ir.convenience.create_value_mapping(known)
+        for name, value in ir.convenience.create_value_mapping(graph).items():
+            shape = theirs[name].shape if name in theirs else value.shape
+            if value.const_value is not None:
+                note(value, shape_of(value.const_value))
+            elif shape is not None:
+                note(value, tuple(d if isinstance(d, int) else d.value for d in shape))
+            if value.dtype is None and name in theirs and theirs[name].dtype is not None:
+                value.meta["onebyone.dtype"] = theirs[name].dtype
+
+
+def shape_of(tensor: ir.TensorProtocol) -> tuple[int, ...]:
+    """The shape of a constant."""
+    return tuple(int(size) for size in tensor.shape.numpy())
+
+
+def note(value: ir.Value, sizes: Sizes) -> None:
+    """Remember a value's sizes."""
+    value.meta[_KEY] = sizes
+
+
+def sizes_of(value: ir.Value | None) -> Sizes | None:
+    """A number, a symbol, or None for each axis; None where not even the rank is known."""
+    sizes: Sizes | None = None if value is None else value.meta.get(_KEY)
+    return sizes
+
+
+def dtype_of(value: ir.Value) -> ir.DataType | None:
+    """The type of a value's numbers."""
+    dtype: ir.DataType | None = value.dtype or value.meta.get("onebyone.dtype")
+    if dtype is None and value.const_value is not None:
+        dtype = value.const_value.dtype
+    return dtype

@@ -1,0 +1,198 @@
+"""1×1 and whole-extent convolutions of an ONNX graph, read as linear layers."""
+
+from collections.abc import Callable, Sequence
+
+import onnx_ir as ir
+
+from onebyone.rewriting.onnx.editor import Editor, drop, integer
+from onebyone.rewriting.onnx.layer import Layer, check_numbers, known
+from onebyone.rewriting.onnx.moves import Move
+from onebyone.rewriting.onnx.names import became, turned
+from onebyone.rewriting.onnx.relabelling import Relabelling
+from onebyone.rewriting.onnx.sizes import Sizes
+from onebyone.rewriting.onnx.weights import Left, Weight, read_weight
+
+CANDIDATES = frozenset({"Conv", "ConvTranspose"})
+_TO_THE_END = (1 << 63) - 1
+
+
+def form(sizes: Sizes) -> Move | None:
+    """How a value with its channels first lies for a linear layer: axes of one position go."""
+    rank = len(sizes)
+    if rank < 3:
+        return None
+    return Move(rank, (0, *(k for k in range(2, rank) if sizes[k] != 1), 1))
+
+
+def read(node: ir.Node, opset: int) -> Layer:
+    """A Conv or ConvTranspose as a Gemm or MatMul.
+
+    Raises:
+        Left: It stays as it is, and why.
+    """
+    x, groups = node.inputs[0], integer(node, "group", 1)
+    weight = read_weight(node.inputs[1])
+    if weight is None:
+        raise Left("its weight is not constant")
+    if weight.turned:
+        raise Left("its weight is computed by Transpose")
+    check_numbers(x, opset)
+    sizes = known(x)
+    known(node.outputs[0])
+    kernel, strides = weight.sizes[2:], _ints(node, "strides", weight.sizes[2:])
+    _check_padding(node, kernel)
+    whole = all(k == 1 for k in sizes[2:])
+    if any(k > 1 for k in kernel):
+        _check_whole_extent(node, kernel, sizes, groups)
+        whole = True
+    elif node.op_type == "ConvTranspose" and any(s > 1 for s in strides):
+        raise Left("it spreads its input out by a stride, between zeros")
+    if whole and groups == 1:
+        return Layer(node, weight, _flat(node, weight), _flat_build(node, kernel))
+    pointwise = _grouped(node, weight, groups) if groups > 1 else _matrix(node, weight)
+    return Layer(node, weight, pointwise, _pointwise_build(node, groups, strides))
+
+
+def _check_padding(node: ir.Node, kernel: Sequence[int]) -> None:
+    pads = _ints(node, "pads", kernel, 0)
+    automatic = node.attributes["auto_pad"].as_string() if "auto_pad" in node.attributes else ""
+    same = automatic.startswith("SAME") and any(k > 1 for k in kernel)
+    if any(pads) or same:
+        raise Left("it pads: the outputs at the border are its bias (S10), not the layer's")
+    if any(_ints(node, "output_padding", kernel, 0)) or "output_shape" in node.attributes:
+        raise Left("it sets its output's shape")
+
+
+def _check_whole_extent(node: ir.Node, kernel: tuple[int, ...], sizes: Sizes, groups: int) -> None:
+    extent = "×".join(map(str, kernel))
+    if node.op_type == "ConvTranspose" or sizes[2:] != kernel:
+        raise Left(f"its kernel of {extent} covers more than one position, and not all")
+    if groups > 1:
+        raise Left(f"its kernel of {extent} covers all positions, but in {groups} groups")
+
+
+def _matrix(node: ir.Node, weight: Weight) -> Relabelling:
+    """[O, C, 1, 1] as [C, O]; of a transposed convolution, [C, O, 1, 1]."""
+    rows, columns = weight.sizes[:2]
+    if node.op_type == "ConvTranspose":
+        return Relabelling((rows, columns), (0, 1), (rows, columns))
+    return Relabelling((rows, columns), (1, 0), (columns, rows))
+
+
+def _grouped(node: ir.Node, weight: Weight, groups: int) -> Relabelling:
+    """Block diagonal: one matrix for each group, [G, C / G, O / G]."""
+    rows, columns = weight.sizes[0] // groups, weight.sizes[1]
+    if node.op_type == "ConvTranspose":
+        return Relabelling((groups, rows, columns), (0, 1, 2), (groups, rows, columns))
+    return Relabelling((groups, rows, columns), (0, 2, 1), (groups, columns, rows))
+
+
+def _flat(node: ir.Node, weight: Weight) -> Relabelling:
+    """[O, C, *kernel] as [O, C · positions], in the order that Flatten gives."""
+    rows, columns = weight.sizes[:2]
+    if node.op_type == "ConvTranspose":
+        return Relabelling((rows, columns), (1, 0), (columns, rows))
+    inputs = weight.tensor.size // rows
+    return Relabelling(weight.sizes, tuple(range(len(weight.sizes))), (rows, inputs))
+
+
+def _flat_build(node: ir.Node, kernel: tuple[int, ...]) -> Callable[[Editor, ir.Value], str]:
+    def build(editor: Editor, weight: ir.Value) -> str:
+        x, result = node.inputs[0], node.outputs[0]
+        assert x is not None
+        sizes = known(x)
+        squeezed = Move(len(sizes), (0, 1))
+        name = turned(x.name, editor.order)
+        if all(k == 1 for k in kernel):
+            flat = editor.move(x, squeezed, node, name)
+        else:
+            inputs = known(weight)[1]
+            flat = editor.add("Flatten", [x], node, name=name, sizes=(sizes[0], inputs))
+        bias = list(node.inputs[2:3])
+        y = editor.add(
+            "Gemm",
+            [flat, weight, *bias],
+            node,
+            name=became(node.name, node.op_type, "Gemm"),
+            output=turned(result.name, editor.order),
+            sizes=(sizes[0], known(weight)[0]),
+            attributes={"transB": 1},
+            like=node,
+        )
+        back = f"{result.name}/{editor.order}/back"
+        editor.replace(result, editor.move(y, squeezed.inverse, node, back))
+        drop(node)
+        return "Gemm"
+
+    return build
+
+
+def _pointwise_build(
+    node: ir.Node, groups: int, strides: tuple[int, ...]
+) -> Callable[[Editor, ir.Value], str]:
+    def build(editor: Editor, weight: ir.Value) -> str:
+        x, result = node.inputs[0], node.outputs[0]
+        assert x is not None
+        move = form(known(result))
+        assert move is not None
+        x = _strided(editor, x, strides, node)
+        x = editor.move(x, move, node, turned(x.name, editor.order))
+        shape = move.apply(known(result))
+        if groups > 1:
+            x = _reshaped(editor, x, [groups, 1, -1], node)
+        bias = node.inputs[2] if len(node.inputs) > 2 else None
+        y = editor.add(
+            "MatMul",
+            [x, weight],
+            node,
+            name=became(node.name, node.op_type, "MatMul"),
+            output=turned(result.name, editor.order) if bias is None else "",
+            sizes=shape,
+            like=node,
+        )
+        if groups > 1:
+            y = _reshaped(editor, y, [-1], node)
+        if bias is not None:
+            name = became(node.name, node.op_type, "Add")
+            output = turned(result.name, editor.order)
+            y = editor.add("Add", [y, bias], node, name=name, output=output, sizes=shape)
+        back = f"{result.name}/{editor.order}/back"
+        editor.replace(result, editor.move(y, move.inverse, node, back))
+        drop(node)
+        return "MatMul"
+
+    return build
+
+
+def _strided(editor: Editor, x: ir.Value, strides: tuple[int, ...], before: ir.Node) -> ir.Value:
+    """Every stride-th position: what a stride is to a kernel of one position (S10)."""
+    axes = [k for k, stride in enumerate(strides, 2) if stride > 1]
+    if not axes:
+        return x
+    name = f"{x.name}/Slice"
+    steps = [strides[k - 2] for k in axes]
+    ranges = {"starts": [0] * len(axes), "ends": [_TO_THE_END] * len(axes), "axes": axes}
+    constants = [
+        editor.numbers(values, f"{name}/{label}")
+        for label, values in {**ranges, "steps": steps}.items()
+    ]
+    sizes = tuple(
+        -(-size // strides[k - 2]) if k in axes and isinstance(size, int) else size
+        for k, size in enumerate(known(x))
+    )
+    sizes = tuple(None if k in axes and isinstance(s, str) else s for k, s in enumerate(sizes))
+    return editor.add("Slice", [x, *constants], before, name=name, sizes=sizes)
+
+
+def _reshaped(editor: Editor, x: ir.Value, end: list[int], before: ir.Node) -> ir.Value:
+    """The same positions, the channels otherwise."""
+    sizes = known(x)
+    kept = len(sizes) - 1
+    shape = editor.numbers([0] * kept + end, f"{x.name}/groups/shape")
+    return editor.add("Reshape", [x, shape], before, name=f"{x.name}/groups")
+
+
+def _ints(node: ir.Node, name: str, kernel: Sequence[int], default: int = 1) -> tuple[int, ...]:
+    if name in node.attributes:
+        return tuple(node.attributes[name].as_ints())
+    return (default,) * len(kernel)

@@ -1,0 +1,162 @@
+"""Where a layer's weight comes from, who else uses it, and how it is relabelled in place."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from onebyone.rewriting.onnx.editor import integer
+from onebyone.rewriting.onnx.relabelling import Relabelled, Relabelling
+from onebyone.rewriting.onnx.sizes import note, shape_of, sizes_of
+
+_QUANTISERS = {"QuantizeLinear", "DequantizeLinear"}
+_ELEMENTWISE = {*_QUANTISERS, "Cast", "Identity"}
+
+
+class Left(Exception):
+    """Why a layer is left as it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Weight:
+    """A constant that a layer multiplies by.
+
+    Attributes:
+        base: the initializer, or the output of a Constant.
+        path: what is computed from it, number by number, up to the layer.
+        turned: whether the layer reads it transposed.
+    """
+
+    base: ir.Value
+    path: tuple[ir.Node, ...]
+    turned: bool
+
+    @property
+    def tensor(self) -> ir.TensorProtocol:
+        """The numbers."""
+        tensor = ir.convenience.get_const_tensor(self.base)
+        assert tensor is not None
+        return tensor
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The shape in which it is stored."""
+        return shape_of(self.tensor)
+
+    @property
+    def end(self) -> ir.Value:
+        """What the rewritten layer reads."""
+        return self.path[-1].outputs[0] if self.path else self.base
+
+    def check(self, relabelling: Relabelling) -> None:
+        """Find out whether its scales and zero points can follow.
+
+        Raises:
+            Left: They cannot.
+        """
+        for node in self.path:
+            if node.op_type in _QUANTISERS:
+                self._follow(node, relabelling)
+
+    def relabel(self, relabelling: Relabelling) -> None:
+        """Relabel the numbers, and the scales and zero points that follow them."""
+        if isinstance(self.tensor, Relabelled):
+            return  # tied: done for another layer
+        sizes = self.sizes
+        for node in self.path:
+            if node.op_type in _QUANTISERS:
+                self._move_scales(node, relabelling)
+        put(self.base, Relabelled(self.tensor, relabelling))
+        for node in self.path:
+            note(node.outputs[0], relabelling.shape)
+            node.outputs[0].shape = ir.Shape(relabelling.shape)
+        assert self.sizes != sizes or relabelling.view == sizes
+
+    def _follow(self, node: ir.Node, relabelling: Relabelling) -> int | None:
+        """The axis of the scales afterwards; None where there is one scale for all."""
+        scales = sizes_of(node.inputs[1])
+        if scales is None:
+            raise Left("the shape of its scales is not known")
+        if not scales or scales == (1,):
+            return None
+        axis = relabelling.carry(integer(node, "axis", 1), self.sizes)
+        if axis is None:
+            raise Left("its scales run along an axis that does not stay whole")
+        if len(scales) > 1:
+            sizes = self.sizes
+            whole = [relabelling.carry(k, sizes) for k, size in enumerate(sizes) if size != 1]
+            if None in whole:
+                raise Left("its blocks of scales do not stay whole")
+            for value in node.inputs[1:]:
+                if value is not None and (value.const_value is None or len(value.uses()) > 1):
+                    raise Left("its blocks of scales are not its own constants")
+        return axis
+
+    def _move_scales(self, node: ir.Node, relabelling: Relabelling) -> None:
+        axis = self._follow(node, relabelling)
+        if axis is None:
+            return
+        old = integer(node, "axis", 1)
+        for value in node.inputs[1:]:
+            tensor = value.const_value if value is not None else None
+            if value is not None and tensor is not None and tensor.shape.rank() > 1:
+                size = tensor.shape.numpy()[old]
+                put(value, Relabelled(tensor, relabelling.resized(old, self.sizes, size)))
+        node.attributes["axis"] = ir.AttrInt64("axis", axis)
+
+
+def read_weight(value: ir.Value | None) -> Weight | None:
+    """The constant behind a value; None where it is not one.
+
+    Raises:
+        Left: It is constant, but in a way that is not followed.
+    """
+    path: list[ir.Node] = []
+    turned = False
+    while value is not None:
+        node = value.producer()
+        if value.is_graph_input():
+            return None
+        if node is None or node.op_type == "Constant":
+            tensor = ir.convenience.get_const_tensor(value)
+            return None if tensor is None else Weight(value, tuple(path), turned)
+        if node.op_type in _ELEMENTWISE:
+            path.insert(0, node)
+        elif node.op_type == "Transpose" and _swaps(node):
+            if path:
+                raise Left(f"its weight is transposed before {path[0].op_type}")
+            turned = not turned
+        else:
+            return None
+        value = node.inputs[0]
+    return None
+
+
+def readers(value: ir.Value) -> Iterator[ir.Node | None]:
+    """The nodes that use a constant, beyond what only passes it on; None for the graph's output."""
+    if value.is_graph_output():
+        yield None
+    for node, place in value.uses():
+        passes = node.op_type in _ELEMENTWISE or (node.op_type == "Transpose" and _swaps(node))
+        if passes and place == 0:
+            yield from readers(node.outputs[0])
+        else:
+            yield node
+
+
+def put(value: ir.Value, tensor: ir.TensorProtocol) -> None:
+    """Put other numbers in place of a constant's."""
+    note(value, shape_of(tensor))
+    node = value.producer()
+    if node is not None:
+        name = next(iter(node.attributes))
+        node.attributes[name] = ir.AttrTensor(name, tensor)
+    else:
+        value.const_value = tensor
+    value.shape = ir.Shape(shape_of(tensor))
+
+
+def _swaps(node: ir.Node) -> bool:
+    sizes = sizes_of(node.inputs[0])
+    order = tuple(node.attributes["perm"].as_ints()) if "perm" in node.attributes else (1, 0)
+    return sizes is not None and len(sizes) == 2 and order == (1, 0)

@@ -1,0 +1,72 @@
+"""Every way to write a layer, every layout, old and new opsets: equal numbers, and back again."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from helpers.onnx_cases import (
+    LAYOUTS,
+    OPSETS,
+    TO_CONVOLUTION,
+    TO_LINEAR,
+    Case,
+    feeds,
+    operators,
+    run,
+)
+from onebyone.rewriting.onnx import rewrite_onnx
+
+BACK = {"convolution": "linear", "linear": "convolution"}
+# ONNX has two ways to write a linear layer over two axes; they count as one.
+LINEAR = {"Gemm", "MatMul"}
+
+
+def rewritten(case: Case, opset: int, folder: Path, layout: str = "BCHW") -> tuple[Path, Path]:
+    before, after = folder / "before.onnx", folder / "after.onnx"
+    onnx.save(case.model(opset), before)
+    result = rewrite_onnx(before, case.to, after, layout=layout)
+    assert len(result.report.rewritten) == case.rewritten, result.report
+    assert not result.report.left
+    return before, after
+
+
+def check_equal(before: Path, after: Path) -> None:
+    onnx.checker.check_model(str(after), full_check=True)
+    inputs = feeds(onnx.load(before))
+    for first, second in zip(run(before, inputs), run(after, inputs), strict=True):
+        np.testing.assert_array_equal(second, first, strict=True)
+
+
+@pytest.mark.parametrize("opset", OPSETS[::2] + OPSETS[-1:])
+@pytest.mark.parametrize("case", TO_CONVOLUTION + TO_LINEAR, ids=lambda case: case.name)
+def test_every_opset(case: Case, opset: int, tmp_path: Path) -> None:
+    if opset < case.since:
+        pytest.skip("not in this opset")
+    before, after = rewritten(case, opset, tmp_path)
+    check_equal(before, after)
+    if case.to == "convolution":
+        assert not LINEAR & set(operators(after))
+    else:
+        assert "Conv" not in operators(after)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("case", TO_CONVOLUTION + TO_LINEAR, ids=lambda case: case.name)
+def test_every_layout_and_back(case: Case, layout: str, tmp_path: Path) -> None:
+    if case.to == "linear" and layout != "BCHW" and "1-D" not in case.name:
+        pytest.skip("the layout says nothing about convolutions that are there")
+    before, after = rewritten(case, 18, tmp_path, layout)
+    check_equal(before, after)
+    back = tmp_path / "back.onnx"
+    rewrite_onnx(after, BACK[case.to], back, layout=layout)
+    check_equal(before, back)
+
+
+@pytest.mark.parametrize("case", TO_CONVOLUTION + TO_LINEAR, ids=lambda case: case.name)
+def test_two_runs_give_the_same_bytes(case: Case, tmp_path: Path) -> None:
+    _, after = rewritten(case, 18, tmp_path)
+    again = tmp_path / "again"
+    again.mkdir()
+    assert rewritten(case, 18, again)[1].read_bytes() == after.read_bytes()

@@ -1,0 +1,90 @@
+"""A file of 4 GiB: memory that depends on the largest weight only, and the pace of a copy."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+SIDE, LAYERS = 8192, 17  # 256 MiB each
+
+REWRITE = """
+import json, resource, sys, time
+from pathlib import Path
+import numpy, onnx_ir, scipy.sparse.csgraph
+from onebyone.rewriting.onnx import rewrite_onnx
+
+folder, part = Path(sys.argv[1]), int(sys.argv[2])
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+def copy():
+    start = time.perf_counter()
+    with (folder / "big.data").open("rb") as source, (folder / "copy").open("wb") as target:
+        for _ in range(part >> 20):
+            target.write(source.read(1 << 20))
+    (folder / "copy").unlink()
+    return time.perf_counter() - start
+
+copied, before = copy(), peak()
+start = time.perf_counter()
+rewrite_onnx(folder / "big.onnx", "convolution", folder / "out.onnx")
+rewritten = time.perf_counter() - start
+print(json.dumps({"extra": peak() - before, "rewritten": rewritten, "copied": copied + copy()}))
+"""
+
+
+def make(folder: Path) -> int:
+    """A chain of MatMul over external weights, mostly a hole in the file; bytes of the data."""
+    block = SIDE * SIDE * 4
+    weights, nodes, value = [], [], "x"
+    with (folder / "big.data").open("wb") as data:
+        for k in range(LAYERS):
+            weight = TensorProto(name=f"w{k}", data_type=1, dims=[SIDE, SIDE])
+            weight.data_location = TensorProto.EXTERNAL
+            places = {"location": "big.data", "offset": k * block, "length": block}
+            for key, place in places.items():
+                weight.external_data.add(key=key, value=str(place))
+            weights.append(weight)
+            nodes.append(helper.make_node("MatMul", [value, f"w{k}"], [f"y{k}"], f"{k}/MatMul"))
+            value = f"y{k}"
+            data.seek(k * block)
+            data.write(bytes([k + 1] * 4096))
+        data.truncate(LAYERS * block)
+    shape = ["B", "S", SIDE]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("x", value)]
+    graph = helper.make_graph(nodes, "big", ends[:1], ends[1:], weights)
+    opset = helper.make_opsetid("", 18)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=9), folder / "big.onnx")
+    return LAYERS * block
+
+
+@pytest.mark.slow  # writes some 9 GiB, and so takes a minute
+def test_memory_and_pace(tmp_path: Path) -> None:
+    size = make(tmp_path)
+    assert size >= 4 << 30
+    part = size // 4
+    command = [sys.executable, "-c", REWRITE, str(tmp_path), str(part)]
+    seen = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert (tmp_path / "out.onnx.data").stat().st_size >= size
+    assert seen["extra"] < 3 * SIDE * SIDE * 4, seen
+    # A quarter was copied before and after; a busy disk is not the rewrite's fault.
+    assert seen["rewritten"] < 2 * 2 * seen["copied"] + 10, seen
+    model = onnx.load(tmp_path / "out.onnx", load_external_data=False)
+    assert {node.op_type for node in model.graph.node} == {
+        "Transpose",
+        "Unsqueeze",
+        "Squeeze",
+        "Conv",
+    }
+    with (tmp_path / "out.onnx.data").open("rb") as data:
+        for k, weight in enumerate(t for t in model.graph.initializer if t.name.startswith("w")):
+            place = {entry.key: entry.value for entry in weight.external_data}
+            data.seek(int(place["offset"]))
+            assert data.read(4) == bytes([k + 1] * 4)
+            data.seek(int(place["offset"]) + 4 * SIDE)  # the second of the first column
+            assert data.read(4) == bytes([k + 1] * 4)
