@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Num
 
 from onebyone.errors import InputError
-from onebyone.images import check_target, replacing, save_html, save_png
+from onebyone.images import save_html, save_png
+from onebyone.writing import check_target, replacing
 
 SUFFIXES = (".npz", ".npy", ".png", ".html")
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from onebyone.errors import InputError
-from onebyone.images.writing import check_target, replacing
+from onebyone.writing import check_target, replacing
 
 
 def read_tensors(path: Path, argument: str) -> Mapping[str, Tensor]:

@@ -18,7 +18,7 @@ def train(
     from safetensors.torch import save_file
 
     from onebyone import nin
-    from onebyone.images import check_target, replacing
+    from onebyone.writing import check_target, replacing
 
     padded = nin.is_padded(name)
     check_target(out)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 
-from onebyone.images.writing import replacing
+from onebyone.writing import replacing
 
 BACKGROUND = "background"  # a class of this name is left transparent
 

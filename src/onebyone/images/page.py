@@ -13,7 +13,7 @@ from jaxtyping import Float, Shaped
 from onebyone.errors import InputError
 from onebyone.images.classmap import BACKGROUND, class_colours
 from onebyone.images.embedding import embed_image, embed_scores
-from onebyone.images.writing import replacing
+from onebyone.writing import replacing
 
 VIEWS = ("top class", "highest score")
 

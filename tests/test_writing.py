@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from onebyone.errors import InputError
-from onebyone.images import check_target, replacing
+from onebyone.writing import check_target, replacing
 
 
 def test_the_file_is_replaced_at_the_end(tmp_path):
@@ -38,7 +38,7 @@ def test_a_failure_leaves_what_was_there(tmp_path):
 
 KILLED = """
 import sys
-from onebyone.images import replacing
+from onebyone.writing import replacing
 with replacing(sys.argv[1]) as temporary:
     temporary.write_text("half")
     print("writing", flush=True)
@@ -71,6 +71,6 @@ def test_a_folder_that_refuses_files(tmp_path, monkeypatch):
     def refuse(**_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("onebyone.images.writing.TemporaryFile", refuse)
+    monkeypatch.setattr("onebyone.writing.TemporaryFile", refuse)
     with pytest.raises(InputError, match="cannot be written \\(Permission denied\\)"):
         check_target(tmp_path / "map.npz")
