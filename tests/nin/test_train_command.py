@@ -24,7 +24,7 @@ def test_written_weights_fit_the_network(tmp_path: Path) -> None:
     out = tmp_path / "new.safetensors"
     result = CliRunner().invoke(app, ["nin-digits", "--out", str(out), "--epochs", "1"])
     assert result.exit_code == 0, result.output
-    assert "of 1,000 held-out digits right" in result.stdout
+    assert "of 1,000 held-out images right" in result.stdout
     nin.digits().load_state_dict(load_file(out))
 
 

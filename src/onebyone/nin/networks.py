@@ -1,8 +1,8 @@
 """The networks of Network in Network (Lin, Chen and Yan, 2013), as a table and built from it."""
 
+import math
 from typing import Any, NamedTuple
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -25,10 +25,13 @@ class Pool(NamedTuple):
     kernel: int = 3
     ceil: bool = True
 
+    def positions(self, size: int) -> int:
+        """Give the number of outputs along an axis of `size` inputs."""
+        rounded_up = 1 if self.ceil else 0
+        return (size - self.kernel + rounded_up) // 2 + 1
+
     def build(self, kind: str) -> nn.Module:
         """Make the module; `kind` is "max" or "average"."""
-        if kind not in POOLS:
-            raise InputError(f"pool_2 = {kind!r}: give one of {', '.join(POOLS)}.")
         return POOLS[kind](self.kernel, stride=2, ceil_mode=self.ceil)
 
 
@@ -39,24 +42,43 @@ POOLS: dict[str, type[nn.MaxPool2d | nn.AvgPool2d]] = {
 
 
 class Architecture(NamedTuple):
-    """A network as data.
+    """A network as data: all that decides what its weights compute.
 
     Attributes:
         input: Channels, height and width of its images.
         blocks: Its mlpconv layers; a pooling follows each but the last.
         pool: The pooling between blocks.
         drops: Numbers of the poolings, from 1, that dropout follows.
+        pool_2: The second pooling: "max", as in the authors' code, or "average", as in the
+            Caffe model zoo's copy.
+        head: "gap", the published global average pooling, or "fully_connected", one fully
+            connected layer on the last maps, which takes images of one size only.
     """
 
     input: tuple[int, int, int]
     blocks: tuple[Block, ...]
     pool: Pool = Pool()
     drops: tuple[int, ...] = (1, 2)
+    pool_2: str = "max"
+    head: str = "gap"
 
     @property
     def classes(self) -> int:
         """How many classes it tells apart: the last width."""
         return self.blocks[-1].widths[-1]
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Height and width of the class confidence maps; not positive where the image is small."""
+        height, width = (self._positions(size) for size in self.input[1:])
+        return height, width
+
+    def _positions(self, size: int) -> int:
+        for number, block in enumerate(self.blocks):
+            if number > 0:
+                size = self.pool.positions(size)
+            size = (size + 2 * block.padding - block.kernel) // block.stride + 1
+        return size
 
     def adapted(self, input: tuple[int, int, int], classes: int) -> "Architecture":
         """Give the same network for other images and classes."""
@@ -113,18 +135,14 @@ class NetworkInNetwork(nn.Module):
 
     Args:
         architecture: Its figures.
-        head: "gap", the published global average pooling, or "fully_connected", one fully
-            connected layer on the last maps, which takes images of one size only.
-        head_dropout: Probability of dropping a value before the fully connected layer.
         dropout: Probability of dropping a value after the poolings that the architecture names.
-        pool_2: The second pooling: "max", as in the authors' code, or "average", as in the
-            Caffe model zoo's copy.
+        head_dropout: Probability of dropping a value before a fully connected head.
         initialisation: "he" keeps the variance through ReLUs; "published", a Gaussian of
             deviation 0.05, can stall at chance.
         form: How the layers are computed, see `MLPConv`.
 
     Raises:
-        InputError: An option has no such value.
+        InputError: An option has no such value, or nothing is left of so small an image.
 
     Source: arXiv:1312.4400, figure 2, and section 4.6 for the fully connected head.
     """
@@ -133,23 +151,25 @@ class NetworkInNetwork(nn.Module):
         self,
         architecture: Architecture,
         *,
-        head: str = "gap",
-        head_dropout: float = 0.5,
         dropout: float = 0.5,
-        pool_2: str = "max",
+        head_dropout: float = 0.5,
         initialisation: str = "he",
         form: str = "convolution",
     ) -> None:
         super().__init__()
-        _check_choice("head", head, HEADS)
+        _check_choice("head", architecture.head, HEADS)
+        _check_choice("pool_2", architecture.pool_2, tuple(POOLS))
         _check_choice("initialisation", initialisation, INITIALISATIONS)
+        if min(architecture.grid) < 1:
+            raise InputError(f"images of {_by(architecture.input)}: too small for the network.")
         self.architecture = architecture
-        self.head_kind = head
         layers: list[nn.Module] = []
         channels = architecture.input[0]
         for number, (kernel, padding, widths, stride) in enumerate(architecture.blocks):
             if number > 0:
-                layers.append(architecture.pool.build(pool_2 if number == 2 else "max"))
+                layers.append(
+                    architecture.pool.build(architecture.pool_2 if number == 2 else "max")
+                )
             if number in architecture.drops:
                 layers.append(nn.Dropout(dropout))
             layers.append(MLPConv(channels, widths, kernel, padding, stride, form))
@@ -157,15 +177,11 @@ class NetworkInNetwork(nn.Module):
         self.prepare: nn.Module = nn.Identity()
         self.features = nn.Sequential(*layers)
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        if head == "fully_connected":
-            self.head = self._fully_connected(head_dropout)
+        if architecture.head == "fully_connected":
+            values = architecture.classes * math.prod(architecture.grid)
+            connected = nn.Linear(values, architecture.classes)
+            self.head = nn.Sequential(nn.Flatten(), nn.Dropout(head_dropout), connected)
         self.apply(_he if initialisation == "he" else _published)
-
-    def _fully_connected(self, dropout: float) -> nn.Sequential:
-        with torch.no_grad():
-            values = self.features(torch.zeros(1, *self.architecture.input)).numel()
-        classes = self.architecture.classes
-        return nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(values, classes))
 
     def maps(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K h w"]:
         """Give the class confidence maps: the last mlpconv layer's output, a map for each class.
@@ -185,7 +201,7 @@ class NetworkInNetwork(nn.Module):
             InputError: The head is fully connected and the images are not of its size.
         """
         size = tuple(images.shape[1:])
-        if self.head_kind == "fully_connected" and size != self.architecture.input:
+        if self.architecture.head == "fully_connected" and size != self.architecture.input:
             raise InputError(
                 f"images of {_by(size)}: the fully connected head takes "
                 f"{_by(self.architecture.input)} only."
@@ -215,27 +231,34 @@ def _published(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
+def _build(
+    name: str, *, head: str = "gap", pool_2: str = "max", **options: Any
+) -> NetworkInNetwork:
+    return NetworkInNetwork(ARCHITECTURES[name]._replace(head=head, pool_2=pool_2), **options)
+
+
 def cifar10(**options: Any) -> NetworkInNetwork:
     """Build the published network for CIFAR-10: [B, 3, 32, 32] to [B, 10], 966,986 parameters.
 
-    Options are those of `NetworkInNetwork`, here and in the other four.
+    Options, here and in the other four, are `head` and `pool_2` of `Architecture` and those of
+    `NetworkInNetwork`.
     """
-    return NetworkInNetwork(ARCHITECTURES["cifar10"], **options)
+    return _build("cifar10", **options)
 
 
 def cifar100(**options: Any) -> NetworkInNetwork:
     """Build the published network for CIFAR-100: [B, 3, 32, 32] to [B, 100], 984,356 parameters."""
-    return NetworkInNetwork(ARCHITECTURES["cifar100"], **options)
+    return _build("cifar100", **options)
 
 
 def svhn(**options: Any) -> NetworkInNetwork:
     """Build the published network for SVHN: [B, 3, 32, 32] to [B, 10], 1,986,026 parameters."""
-    return NetworkInNetwork(ARCHITECTURES["svhn"], **options)
+    return _build("svhn", **options)
 
 
 def mnist(**options: Any) -> NetworkInNetwork:
     """Build the published network for MNIST: [B, 1, 28, 28] to [B, 10], 349,674 parameters."""
-    return NetworkInNetwork(ARCHITECTURES["mnist"], **options)
+    return _build("mnist", **options)
 
 
 def imagenet(**options: Any) -> NetworkInNetwork:
@@ -243,7 +266,7 @@ def imagenet(**options: Any) -> NetworkInNetwork:
 
     It pools after three blocks and drops out once, before the last.
     """
-    return NetworkInNetwork(ARCHITECTURES["imagenet"], **options)
+    return _build("imagenet", **options)
 
 
 DROPOUT = 0.2

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from onebyone import nin
-from onebyone.nin.training import CENTRED, OFF_CENTRE, cut_windows, training_windows
+from onebyone.nin.drawing import CENTRED, OFF_CENTRE, cut_windows, training_windows
 
 
 @pytest.fixture(scope="module")
@@ -17,11 +17,10 @@ def parameters(model: torch.nn.Module) -> torch.Tensor:
 
 
 def test_training_is_decided_by_its_seed(few: nin.Digits) -> None:
-    losses: list[float] = []
-    first = nin.train_digits(epochs=2, train=few, progress=lambda e: losses.append(e.loss))
-    again = nin.train_digits(epochs=2, train=few)
-    other = nin.train_digits(epochs=2, train=few, seed=1)
-    assert len(losses) == 2
+    first, history = nin.train_digits(epochs=2, train=few)
+    again, _ = nin.train_digits(epochs=2, train=few)
+    other, _ = nin.train_digits(epochs=2, train=few, seed=1)
+    assert [epoch.number for epoch in history] == [1, 2]
     assert torch.equal(parameters(first), parameters(again))
     assert not torch.equal(parameters(first), parameters(other))
 
@@ -35,7 +34,7 @@ def test_training_leaves_the_callers_random_numbers_alone(few: nin.Digits) -> No
 
 
 def test_trained_network_is_the_plain_one_and_in_evaluation_mode(few: nin.Digits) -> None:
-    model = nin.train_digits(epochs=1, train=few)
+    model, _ = nin.train_digits(epochs=1, train=few)
     assert model.state_dict().keys() == nin.digits().state_dict().keys()
     assert not any(module.training for module in model.modules())
 
