@@ -174,7 +174,7 @@ def by(size: Sequence[int]) -> str:
 
 def _read_npz(path: Path) -> tuple[Labelled, Labelled | None]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.lib.npyio.NpzFile(file) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: not a readable NumPy archive ({error}).") from error

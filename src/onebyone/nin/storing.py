@@ -68,7 +68,11 @@ def _load_file(path: Path) -> NetworkInNetwork:
         raise InputError(f"{path}: not readable, or truncated ({error}).") from error
     if described is None:
         raise InputError(f"{path}: holds no Network in Network: it names no architecture.")
-    return _build(json.loads(described), tensors)
+    try:
+        return _build(json.loads(described), tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: its weights do not fit its description ({reason}).") from error
 
 
 def _build(described: list[Any], tensors: dict[str, Tensor]) -> NetworkInNetwork:
