@@ -20,9 +20,11 @@ def test_saved_network_is_loaded_as_it_was(architecture: nin.Architecture, tmp_p
     model = nin.NetworkInNetwork(architecture).eval()
     images = torch.rand(3, 1, 25, 25)
     model.prepare = nin.Whitening.fit(torch.rand(20, 1, 25, 25))
+    model.class_names = ("none", "a face")
     nin.save(model, tmp_path / "a.safetensors")
     loaded = nin.load(tmp_path / "a.safetensors")
     assert loaded.architecture == architecture
+    assert loaded.class_names == model.class_names
     assert torch.equal(loaded(images), model(images))
 
 

@@ -28,6 +28,13 @@ def explain(
     weights: Annotated[
         Path | None, typer.Option(help="The layer's weights, a safetensors file.")
     ] = None,
+    maps: Annotated[
+        Path | None,
+        typer.Option(
+            help="An image: draw over it the class confidence maps of LAYER, here the name or file "
+            "of a trained Network in Network; to a .png."
+        ),
+    ] = None,
     out: Annotated[
         Path, typer.Option(help="The file: .html for the interactive picture, .svg for a still.")
     ] = Path("picture.html"),
@@ -37,7 +44,11 @@ def explain(
     from onebyone.demos.answer import INPUT, example
     from onebyone.figures import explain as draw
 
-    if layer is None:
+    if maps is not None:
+        from onebyone.cli.class_maps import draw_class_maps
+
+        draw_class_maps(layer or "nin-digits", maps, out)
+    elif layer is None:
         if (input, output, weights) != (None, None, None):
             raise InputError("LAYER is missing: --input, --output and --weights belong to a layer")
         draw(example(), INPUT).save(out)

@@ -33,7 +33,7 @@ from onebyone.nin.preparing import AUGMENTATIONS, Whitening, contrast_normalised
 from onebyone.nin.reading import Found, edit_distance, find_digits, read_lines, share_right
 from onebyone.nin.recipes import RECIPES, Recipe, find_recipe
 from onebyone.nin.storing import BUNDLED, is_padded, load, save
-from onebyone.nin.training import train
+from onebyone.nin.training import check_fits, train
 
 __all__ = [
     "ARCHITECTURES",
@@ -59,6 +59,7 @@ __all__ = [
     "Split",
     "Whitening",
     "accuracy",
+    "check_fits",
     "cifar10",
     "cifar100",
     "contrast_normalised",

@@ -41,7 +41,7 @@ def _panel(draw: ImageDraw.ImageDraw, left: int, series: dict[str, list[float]])
     top = max(max(values) for values in series.values()) or 1.0
     across, down = WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN
 
-    def at(epoch: float, value: float) -> tuple[float, float]:
+    def at(epoch: int, value: float) -> tuple[float, float]:
         share = (epoch - 1) / max(count - 1, 1)
         return left + MARGIN + across * share, HEIGHT - MARGIN - down * value / top
 
@@ -51,7 +51,7 @@ def _panel(draw: ImageDraw.ImageDraw, left: int, series: dict[str, list[float]])
         x, y = at(1, value)
         draw.text((x - 6, y), f"{value:.3g}", MUTED, anchor="rm", font_size=12)
     for epoch in sorted({1, count}):
-        x, y = at(epoch, 0)
+        x, y = at(epoch, 0.0)
         draw.text((x, y + 8), f"epoch {epoch}", MUTED, anchor="mt", font_size=12)
     for index, (name, values) in enumerate(series.items()):
         points = [at(epoch, value) for epoch, value in enumerate(values, start=1)]

@@ -134,7 +134,7 @@ def face_patches() -> Labelled:
         raise InputError("The faces need scikit-image: pip install 'onebyone[demo]'.") from error
     patches: np.ndarray = data.lfw_subset()  # type: ignore[no-untyped-call] # has no types
     labels = np.repeat([1, 0], 100)  # the first hundred are faces
-    return labelled(patches.astype(np.float32), labels, ("no face", "face"))
+    return labelled(patches.astype(np.float32), labels, ("background", "face"))
 
 
 def read_dataset(source: str | Path, seed: int = 0) -> Split:

@@ -60,6 +60,7 @@ def prepare(
     architecture = ARCHITECTURES[name].adapted(size, classes)._replace(head=head)
     with seeded(seed):
         model = NetworkInNetwork(architecture)
+    model.class_names = data.train.classes
     if recipe == "paper" and name in WHITENED:
         model.prepare = Whitening.fit(data.train.images)
     return Job(model, data, AUGMENT.get(name, ()))

@@ -141,6 +141,9 @@ class NetworkInNetwork(nn.Module):
             deviation 0.05, can stall at chance.
         form: How the layers are computed, see `MLPConv`.
 
+    `class_names` are numbers until they are set; `prepare` may be set to a module that images go
+    through first, such as `Whitening`.
+
     Raises:
         InputError: An option has no such value, or nothing is left of so small an image.
 
@@ -174,6 +177,7 @@ class NetworkInNetwork(nn.Module):
                 layers.append(nn.Dropout(dropout))
             layers.append(MLPConv(channels, widths, kernel, padding, stride, form))
             channels = widths[-1]
+        self.class_names = tuple(map(str, range(architecture.classes)))
         self.prepare: nn.Module = nn.Identity()
         self.features = nn.Sequential(*layers)
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
@@ -284,7 +288,9 @@ def digits(*, padded: bool = False) -> NetworkInNetwork:
             over). True: the published padding and pooling of `mnist`.
     """
     base = ARCHITECTURES["mnist" if padded else "digits"]
-    return NetworkInNetwork(base.adapted((1, 28, 28), 11), dropout=DROPOUT)
+    model = NetworkInNetwork(base.adapted((1, 28, 28), 11), dropout=DROPOUT)
+    model.class_names = (*map(str, range(10)), "background")
+    return model
 
 
 def faces() -> NetworkInNetwork:
@@ -292,4 +298,6 @@ def faces() -> NetworkInNetwork:
 
     Takes [B, 1, 25, 25] and gives [B, 2]. It pads nowhere: 25, 22, 11, 8, 4, 2 pixels a side.
     """
-    return NetworkInNetwork(ARCHITECTURES["faces"], dropout=DROPOUT)
+    model = NetworkInNetwork(ARCHITECTURES["faces"], dropout=DROPOUT)
+    model.class_names = ("background", "face")
+    return model

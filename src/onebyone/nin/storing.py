@@ -18,6 +18,9 @@ from onebyone.writing import replacing
 BUNDLED = ("nin-digits", "nin-digits-padded")
 """Names of trained networks that come with onebyone."""
 
+KEY = "network_in_network"
+"""Where a file's metadata hold the architecture and the names of the classes."""
+
 
 def is_padded(name: str) -> bool:
     """Say which of the two networks of `digits` a bundled name stands for.
@@ -53,8 +56,9 @@ def load(name: str | Path) -> NetworkInNetwork:
 def save(model: NetworkInNetwork, path: str | Path) -> None:
     """Write a network's weights as safetensors, with what `load` must know to build it."""
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    described = {"architecture": model.architecture, "classes": model.class_names}
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"architecture": json.dumps(model.architecture)})
+        save_file(tensors, temporary, metadata={KEY: json.dumps(described)})
 
 
 def _load_file(path: Path) -> NetworkInNetwork:
@@ -62,17 +66,20 @@ def _load_file(path: Path) -> NetworkInNetwork:
         raise InputError(f"{path}: no such file.")
     try:
         with safe_open(path, framework="pt") as file:
-            described = (file.metadata() or {}).get("architecture")
+            described = (file.metadata() or {}).get(KEY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 # no dict
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: not readable, or truncated ({error}).") from error
     if described is None:
         raise InputError(f"{path}: holds no Network in Network: it names no architecture.")
     try:
-        return _build(json.loads(described), tensors)
+        head = json.loads(described)
+        model = _build(head["architecture"], tensors)
+        model.class_names = tuple(head["classes"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: its weights do not fit its description ({reason}).") from error
+    return model
 
 
 def _build(described: list[Any], tensors: dict[str, Tensor]) -> NetworkInNetwork:
