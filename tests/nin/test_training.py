@@ -127,7 +127,8 @@ def test_plateau_divides_the_rate_by_ten_twice_and_then_ends() -> None:
         accuracies.append(min(0.5, 0.1 * (len(accuracies) + 1)))  # best at the fifth
         going = plateau.after_epoch(accuracies)
         rates.append(round(optimizer.param_groups[0]["lr"], 6))
-    assert rates == [0.1] * 9 + [0.01] * 5 + [0.001] * 6
+    # Ten epochs without a new best, then ten at each lower rate.
+    assert rates == [0.1] * 14 + [0.01] * 10 + [0.001] * 11
     assert stalls([0.5, 0.4, 0.6, 0.6, 0.6], patience=2) == 1
 
 

@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 
 from onebyone.errors import InputError
 
-PATIENCE = 5
+PATIENCE = 10
 """Epochs without a higher training accuracy after which `Plateau` divides the learning rate."""
 
 
