@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "docs/layers.md", "docs/sliding.md"]
+PAGES = ["README.md", "docs/layers.md", "docs/nin.md", "docs/sliding.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -151,3 +151,12 @@ def test_scores_are_eleven_and_not_negative(padded: bool) -> None:
     assert scores.shape == (3, 11)
     assert (scores >= 0).all()
     assert (scores > 0).any()
+
+
+def test_images_are_prepared_before_the_network() -> None:
+    model = nin.mnist().eval()
+    images = torch.rand(2, 1, 28, 28)
+    expected = model(2 * images)
+    model.prepare = nn.Conv2d(1, 1, 1, bias=False)
+    nn.init.constant_(model.prepare.weight, 2)
+    torch.testing.assert_close(model(images), expected)
