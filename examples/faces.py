@@ -32,10 +32,10 @@ def scaled(photo: np.ndarray, side: int) -> Tensor:
     return torch.from_numpy(np.array(grey.resize(size, Image.Resampling.BOX)))[None] / 255
 
 
-def face_map(model: ob.nin.NetworkInNetwork, image: Tensor, stride: int) -> Tensor:
+def face_map(sliding: ob.SlidingModel, image: Tensor) -> Tensor:
     """The probability of a face at every window: [ny, nx]."""
     with torch.inference_mode():
-        return ob.slide(model, WINDOW, stride)(image).softmax(0)[1]
+        return sliding(image).softmax(0)[1]
 
 
 def some(corners: Tensor, count: int) -> Tensor:
@@ -68,14 +68,16 @@ def main(folder: Path, epochs: int = EPOCHS) -> None:
         everywhere = torch.ones(image.shape[1] - 24, image.shape[2] - 24).nonzero()
         background += cut(image, some(everywhere, 100))
     model = train(faces, background, epochs)
+    sliding = ob.slide(model, WINDOW, stride=2)
     for image in images:
-        wrong = (face_map(model, image, stride=2) > 0.5).nonzero() * 2
+        wrong = (face_map(sliding, image) > 0.5).nonzero() * 2
         background += cut(image, some(wrong, 60))
     model = train(faces, background, epochs)
     print(f"held-out patches: {ob.nin.accuracy(model, held_out):.1%} right")
 
     photo = data.astronaut()
-    maps = {side: face_map(model, scaled(photo, side), stride=1) for side in SIDES}
+    sliding = ob.slide(model, WINDOW, stride=1)
+    maps = {side: face_map(sliding, scaled(photo, side)) for side in SIDES}
     for side, found in maps.items():
         print(f"windows of {side} pixels: {report(found, side)}")
     side = max(maps, key=lambda key: maps[key].max())

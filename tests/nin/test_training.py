@@ -177,7 +177,11 @@ def test_checkpoint_of_another_training_is_refused(stripes: nin.Labelled, tmp_pa
     path = tmp_path / "run.checkpoint"
     trained(stripes, epochs=1, checkpoint=path)
     other = nin.NetworkInNetwork(TINY._replace(head="fully_connected"))
-    with pytest.raises(InputError, match=r"is of a training with architecture .*'gap'.*, not .*"):
+    message = (
+        r"is of a training with architecture 1×9×9: 3/1 6-4, 3/1 6-4, 3/1 6-2; pool 3 up max; "
+        r"dropout after \(1, 2\); gap, not 1×9×9: .*; fully_connected\.$"
+    )
+    with pytest.raises(InputError, match=message):
         nin.train(other, stripes, epochs=1, device="cpu", checkpoint=path, resume=True)
     for changed in ({"seed": 1}, {"recipe": "paper"}, {"epochs": 2}, {"augment": ["flip"]}):
         name, value = next(iter(changed.items()))

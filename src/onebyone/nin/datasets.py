@@ -16,6 +16,7 @@ from torch import Tensor
 
 from onebyone.errors import InputError
 from onebyone.nin.data import all_digits
+from onebyone.nin.networks import by
 
 HELD_OUT = 0.2
 """Share of each class that is held out where a set has no test images of its own."""
@@ -165,11 +166,6 @@ def read_dataset(source: str | Path, seed: int = 0) -> Split:
             f"{source}: test images are {by(test.size)}, training images {by(train.size)}."
         )
     return Split(train, test)
-
-
-def by(size: Sequence[int]) -> str:
-    """Write a size as 3×32×32."""
-    return "×".join(map(str, size))
 
 
 def _read_npz(path: Path) -> tuple[Labelled, Labelled | None]:

@@ -178,7 +178,7 @@ def fit(
     """
     chosen = find_recipe(recipe)
     epochs = epochs or chosen.epochs
-    described = {"architecture": repr(model.architecture), "recipe": recipe, "epochs": epochs}
+    described = {"architecture": str(model.architecture), "recipe": recipe, "epochs": epochs}
     settings = {**described, **settings}
     saved = checkpoints.load(checkpoint, settings) if checkpoint and resume else None
     run = _prepare(model, chosen, epochs, len(draw(1).labels), device)

@@ -1,6 +1,7 @@
 """The networks of Network in Network (Lin, Chen and Yan, 2013), as a table and built from it."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from jaxtyping import Float
@@ -8,6 +9,11 @@ from torch import Tensor, nn
 
 from onebyone.errors import InputError
 from onebyone.nin.layers import MLPConv
+
+
+def by(size: Sequence[int]) -> str:
+    """Write a size as 3×32×32."""
+    return "×".join(map(str, size))
 
 
 class Block(NamedTuple):
@@ -61,6 +67,15 @@ class Architecture(NamedTuple):
     drops: tuple[int, ...] = (1, 2)
     pool_2: str = "max"
     head: str = "gap"
+
+    def __str__(self) -> str:
+        blocks = ", ".join(
+            f"{block.kernel}/{block.padding} {'-'.join(map(str, block.widths))}"
+            + (f" stride {block.stride}" if block.stride > 1 else "")
+            for block in self.blocks
+        )
+        pool = f"pool {self.pool.kernel} {'up' if self.pool.ceil else 'down'} {self.pool_2}"
+        return f"{by(self.input)}: {blocks}; {pool}; dropout after {self.drops}; {self.head}"
 
     @property
     def classes(self) -> int:
@@ -164,7 +179,7 @@ class NetworkInNetwork(nn.Module):
         _check_choice("pool_2", architecture.pool_2, tuple(POOLS))
         _check_choice("initialisation", initialisation, INITIALISATIONS)
         if min(architecture.grid) < 1:
-            raise InputError(f"images of {_by(architecture.input)}: too small for the network.")
+            raise InputError(f"images of {by(architecture.input)}: too small for the network.")
         self.architecture = architecture
         layers: list[nn.Module] = []
         channels = architecture.input[0]
@@ -207,15 +222,11 @@ class NetworkInNetwork(nn.Module):
         size = tuple(images.shape[1:])
         if self.architecture.head == "fully_connected" and size != self.architecture.input:
             raise InputError(
-                f"images of {_by(size)}: the fully connected head takes "
-                f"{_by(self.architecture.input)} only."
+                f"images of {by(size)}: the fully connected head takes "
+                f"{by(self.architecture.input)} only."
             )
         scores: Tensor = self.head(self.maps(images))
         return scores
-
-
-def _by(size: tuple[int, ...]) -> str:
-    return "×".join(map(str, size))
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

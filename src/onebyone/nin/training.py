@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from onebyone.errors import InputError
-from onebyone.nin.datasets import Labelled, by
+from onebyone.nin.datasets import Labelled
 from onebyone.nin.fitting import SILENT, Epoch, Progress, best_device, fit, seeded
-from onebyone.nin.networks import NetworkInNetwork
+from onebyone.nin.networks import NetworkInNetwork, by
 from onebyone.nin.preparing import AUGMENTATIONS, Augmentation
 
 
