@@ -41,6 +41,15 @@ def test_published_networks_have_the_published_sizes_and_scores(name: str) -> No
     assert sides(model) == SIDES[name]
 
 
+@pytest.mark.parametrize("name", ["mnist", "faces", "digits", "cifar10"])
+@pytest.mark.parametrize("size", [(25, 26), (31, 40), (28, 53)])
+def test_size_of_the_maps_is_known_beforehand(name: str, size: tuple[int, int]) -> None:
+    channels = nin.ARCHITECTURES[name].input[0]
+    architecture = nin.ARCHITECTURES[name].adapted((channels, *size), 3)
+    model = nin.NetworkInNetwork(architecture).eval()
+    assert model.maps(torch.rand(1, *architecture.input)).shape == (1, 3, *architecture.grid)
+
+
 def test_dropout_follows_the_poolings_that_the_papers_networks_have_it_after() -> None:
     def order(model: nn.Module) -> str:
         letters = {nin.MLPConv: "m", nn.MaxPool2d: "p", nn.AvgPool2d: "a", nn.Dropout: "d"}

@@ -1,5 +1,6 @@
 """Network in Network: its layers and networks, their data and training."""
 
+from onebyone.nin.architectures import ARCHITECTURES, Architecture, Block, Pool
 from onebyone.nin.data import BACKGROUND, Digits, load_digits
 from onebyone.nin.datasets import (
     Labelled,
@@ -15,11 +16,7 @@ from onebyone.nin.fitting import Epoch, Progress, accuracy
 from onebyone.nin.jobs import Job, prepare
 from onebyone.nin.layers import FORMS, CrossChannelPooling, MLPConv
 from onebyone.nin.networks import (
-    ARCHITECTURES,
-    Architecture,
-    Block,
     NetworkInNetwork,
-    Pool,
     cifar10,
     cifar100,
     digits,

@@ -42,7 +42,7 @@ class Whitening(nn.Module):
     Takes images [n, C, H, W] and gives images [n, C, H, W] whose values are uncorrelated over the
     set that it was fitted to.
 
-    Source: arXiv:1312.4400, section 4.1; Krizhevsky (2009), appendix A.
+    Source: arXiv:1312.4400, section 4.2; Krizhevsky (2009), appendix A.
     """
 
     mean: Tensor

@@ -58,7 +58,7 @@ class OneCycle(Schedule):
 class Plateau(Schedule):
     """The rate is divided by 10 when training accuracy stalls, twice; the third time ends it.
 
-    Source: arXiv:1312.4400, section 4.
+    Source: arXiv:1312.4400, section 4.1.
     """
 
     def __init__(self, optimizer: Optimizer, rate: float, steps: int) -> None:

@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from onebyone.errors import InputError
-from onebyone.nin.networks import Architecture, Block, NetworkInNetwork, Pool, digits
+from onebyone.nin.architectures import Architecture, Block, Pool
+from onebyone.nin.networks import NetworkInNetwork, digits
 from onebyone.nin.preparing import Whitening
 from onebyone.writing import replacing
 
