@@ -197,6 +197,9 @@ def test_bad_folders(tmp_path: Path) -> None:
     (tmp_path / "a" / "0.png").write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"0.png: not a readable image"):
         nin.read_dataset(tmp_path)
+    Image.new("I;16", (4, 4), 700).save(tmp_path / "a" / "0.png")
+    with pytest.raises(InputError, match=r"0.png: its pixels are of Pillow's kind I;16: give 8"):
+        nin.read_dataset(tmp_path)
     Image.new("L", (4, 4)).save(tmp_path / "a" / "0.png")
     Image.new("L", (4, 5)).save(tmp_path / "a" / "1.png")
     with pytest.raises(InputError, match=r"1.png: is 1×5×4, the others 1×4×4"):

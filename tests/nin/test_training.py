@@ -173,6 +173,17 @@ def test_nan_stops_names_the_step_and_keeps_the_last_good_checkpoint(
     assert len(history) == 3
 
 
+def test_interrupted_training_leaves_the_plain_network(stripes: nin.Labelled) -> None:
+    def stop(_: float) -> None:
+        raise KeyboardInterrupt
+
+    model = fresh()
+    with pytest.raises(KeyboardInterrupt):
+        nin.train(model, stripes, device="cpu", progress=nin.Progress(step=stop))
+    assert model.state_dict().keys() == fresh().state_dict().keys()
+    assert not any(module.training for module in model.modules())
+
+
 def test_checkpoint_of_another_training_is_refused(stripes: nin.Labelled, tmp_path: Path) -> None:
     path = tmp_path / "run.checkpoint"
     trained(stripes, epochs=1, checkpoint=path)

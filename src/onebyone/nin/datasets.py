@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Int, Num
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from onebyone.errors import InputError
@@ -254,10 +254,14 @@ def _read_classes(folder: Path, classes: Sequence[str] | None = None) -> Labelle
 
 
 def _read_picture(path: Path) -> Num[np.ndarray, "C H W"]:
+    """Read a picture of 8 bits, upright, as grey or as RGB."""
     try:
         with Image.open(path) as opened:
-            picture: Any = opened.convert("L" if opened.mode in ("1", "L", "LA") else "RGB")
+            mode = opened.mode
+            upright: Any = ImageOps.exif_transpose(opened)
+            pixels = np.asarray(upright.convert("L" if mode in ("1", "L", "LA") else "RGB"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: not a readable image ({error}).") from error
-    pixels = np.asarray(picture)
+    if mode.startswith(("I", "F")):
+        raise InputError(f"{path}: its pixels are of Pillow's kind {mode}: give 8-bit images.")
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)

@@ -182,17 +182,19 @@ def fit(
     settings = {**described, **settings}
     saved = checkpoints.load(checkpoint, settings) if checkpoint and resume else None
     run = _prepare(model, chosen, epochs, len(draw(1).labels), device)
-    if saved is not None:
-        run.restore(saved)
-    going = True
-    while going and len(run.history) < epochs:
-        data = draw(len(run.history) + 1)
-        run.history.append(run.epoch(data, augment, held_out, progress.step))
-        going = run.schedule.after_epoch([epoch.accuracy for epoch in run.history])
-        if checkpoint is not None:
-            checkpoints.save(checkpoint, settings, run.state())
-        progress.epoch(run.history[-1])
-    _finish(model)
+    try:
+        if saved is not None:
+            run.restore(saved)
+        going = True
+        while going and len(run.history) < epochs:
+            data = draw(len(run.history) + 1)
+            run.history.append(run.epoch(data, augment, held_out, progress.step))
+            going = run.schedule.after_epoch([epoch.accuracy for epoch in run.history])
+            if checkpoint is not None:
+                checkpoints.save(checkpoint, settings, run.state())
+            progress.epoch(run.history[-1])
+    finally:
+        _finish(model)  # also where training was interrupted
     return run.history
 
 
