@@ -141,8 +141,8 @@ def conditions(epochs: int) -> str:
         f"Made by `benchmarks/nin_folds.py` on {datetime.datetime.now(datetime.UTC).date()}: "
         f"{machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}; "
         f"{epochs} epochs of the fast recipe with digits warped anew, dropout {DROPOUT} after the "
-        "poolings and 0.5 before the fully connected layer where the table says so; 4,000 digits to train on and "
-        "1,000 held out in each fold, seen once, after the last epoch."
+        "poolings and 0.5 before the fully connected layer where the table says so; 4,000 "
+        "digits to train on and 1,000 held out in each fold, seen once, after the last epoch."
     )
 
 
