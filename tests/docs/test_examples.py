@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     "README.md",
     "docs/layers.md",
+    "docs/nin.md",
     "docs/picture.md",
     "docs/rewriting-modules.md",
     "docs/sliding.md",
@@ -25,12 +26,17 @@ def test_page(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert failed == 0
 
 
-def test_scripts_that_write_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["slide_image.py", str(tmp_path)])
-    runpy.run_path(str(ROOT / "examples" / "slide_image.py"), run_name="__main__")
+@pytest.mark.parametrize("words", [["slide_image.py"], ["faces.py", "1"]])
+def test_scripts_that_write_files(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, *options = words
+    monkeypatch.setattr(sys, "argv", [name, str(tmp_path), *options])
+    runpy.run_path(str(ROOT / "examples" / name), run_name="__main__")
     assert list(tmp_path.iterdir())
 
 
 def test_every_example_is_run() -> None:
     # answer.py is run by tests/figures, which compares the picture it makes.
-    assert {p.name for p in (ROOT / "examples").glob("*.py")} == {"answer.py", "slide_image.py"}
+    run = {"answer.py", "faces.py", "slide_image.py"}
+    assert {p.name for p in (ROOT / "examples").glob("*.py")} == run

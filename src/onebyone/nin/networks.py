@@ -1,113 +1,163 @@
-"""Network in Network (Lin, Chen and Yan, 2013): layers that slide small networks."""
+"""Networks built from their architectures, and the five published ones."""
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import NamedTuple
+import math
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from onebyone.errors import InputError
+from onebyone.nin.architectures import ARCHITECTURES, Architecture, by
+from onebyone.nin.layers import MLPConv
 
-class CrossChannelPooling(nn.Sequential):
-    """A 1×1 convolution and a ReLU: one fully connected layer shared by all positions (S2).
-
-    Takes [B, in_channels, H, W] and gives [B, out_channels, H, W].
-
-    Source: cascaded cross channel parametric pooling, arXiv:1312.4400, section 3.1.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(nn.Conv2d(in_channels, out_channels, kernel_size=1), nn.ReLU())
-
-
-class MLPConv(nn.Sequential):
-    """A convolution whose filter is a small multilayer perceptron: convolution, ReLU, then 1×1s.
-
-    Takes [B, in_channels, H, W] and gives [B, widths[-1], H', W'], where H' and W' are those of
-    the k×k convolution.
-
-    Args:
-        in_channels: Channels of the input.
-        widths: Channels after the k×k convolution and after each 1×1 layer.
-        kernel: Side of the convolution, in pixels.
-        padding: Zeros on each side, in pixels.
-
-    Source: arXiv:1312.4400, equation 2.
-    """
-
-    def __init__(
-        self, in_channels: int, widths: Sequence[int], kernel: int, padding: int = 0
-    ) -> None:
-        super().__init__(
-            nn.Conv2d(in_channels, widths[0], kernel, padding=padding),
-            nn.ReLU(),
-            *(CrossChannelPooling(before, after) for before, after in pairwise(widths)),
-        )
-
-
-class Block(NamedTuple):
-    """The figures of one mlpconv layer: kernel side and padding in pixels, channels by layer."""
-
-    kernel: int
-    padding: int
-    widths: tuple[int, ...]
+POOLS: dict[str, type[nn.MaxPool2d | nn.AvgPool2d]] = {
+    "max": nn.MaxPool2d,
+    "average": nn.AvgPool2d,
+}
+HEADS = ("gap", "fully_connected")
+INITIALISATIONS = ("he", "published")
 
 
 class NetworkInNetwork(nn.Module):
-    """Mlpconv blocks with max pooling and dropout between them, then global average pooling.
+    """Mlpconv blocks with pooling and dropout between them, then global average pooling.
 
-    Takes images [B, in_channels, H, W] and gives scores [B, classes], classes being the last
-    width of the last block. Scores are not negative: the last layer ends in a ReLU, as published.
+    Takes images [B, C, H, W] and gives scores [B, classes]. Scores of the average are not
+    negative: the last layer ends in a ReLU, as published.
 
     Args:
-        in_channels: Channels of the image.
-        blocks: The mlpconv layers in order.
-        pool: The pooling between blocks.
-        dropout: Probability of dropping a value after each pooling, in training.
+        architecture: Its figures.
+        dropout: Probability of dropping a value after the poolings that the architecture names.
+        head_dropout: Probability of dropping a value before a fully connected head.
+        initialisation: "he" keeps the variance through ReLUs; "published", a Gaussian of
+            deviation 0.05, can stall at chance.
+        form: How the layers are computed, see `MLPConv`.
 
-    Source: arXiv:1312.4400, figure 2.
+    `class_names` are numbers until they are set; `prepare` may be set to a module that images go
+    through first, such as `Whitening`.
+
+    Raises:
+        InputError: An option has no such value, or nothing is left of so small an image.
+
+    Source: arXiv:1312.4400, figure 2, and section 4.6 for the fully connected head.
     """
 
     def __init__(
-        self, in_channels: int, blocks: Sequence[Block], pool: nn.MaxPool2d, dropout: float = 0.5
+        self,
+        architecture: Architecture,
+        *,
+        dropout: float = 0.5,
+        head_dropout: float = 0.5,
+        initialisation: str = "he",
+        form: str = "convolution",
     ) -> None:
         super().__init__()
+        _check_choice("head", architecture.head, HEADS)
+        _check_choice("pool_2", architecture.pool_2, tuple(POOLS))
+        _check_choice("initialisation", initialisation, INITIALISATIONS)
+        if min(architecture.grid) < 1:
+            raise InputError(f"images of {by(architecture.input)}: too small for the network.")
+        self.architecture = architecture
         layers: list[nn.Module] = []
-        for index, block in enumerate(blocks):
-            if index > 0:
-                layers += [pool, nn.Dropout(dropout)]
-            layers.append(MLPConv(in_channels, block.widths, block.kernel, block.padding))
-            in_channels = block.widths[-1]
+        channels = architecture.input[0]
+        for number, (kernel, padding, widths, stride) in enumerate(architecture.blocks):
+            if number > 0:
+                pool = POOLS[architecture.pool_2 if number == 2 else "max"]
+                kernel_size, ceil = architecture.pool
+                layers.append(pool(kernel_size, stride=2, ceil_mode=ceil))
+            if number in architecture.drops:
+                layers.append(nn.Dropout(dropout))
+            layers.append(MLPConv(channels, widths, kernel, padding, stride, form))
+            channels = widths[-1]
+        self.class_names = tuple(map(str, range(architecture.classes)))
+        self.prepare: nn.Module = nn.Identity()
         self.features = nn.Sequential(*layers)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.apply(_initialise)
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        if architecture.head == "fully_connected":
+            values = architecture.classes * math.prod(architecture.grid)
+            connected = nn.Linear(values, architecture.classes)
+            self.head = nn.Sequential(nn.Flatten(), nn.Dropout(head_dropout), connected)
+        self.apply(_he if initialisation == "he" else _published)
+
+    def maps(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K h w"]:
+        """Give the class confidence maps: the last mlpconv layer's output, a map for each class.
+
+        With the head "gap" the network's scores are their means. The maps come after the last
+        ReLU; the mean of what enters it, rectified, is another number (S13).
+
+        Source: arXiv:1312.4400, section 4.7.
+        """
+        maps: Tensor = self.features(self.prepare(images))
+        return maps
 
     def forward(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:
-        """Score each image for each class."""
-        scores: Tensor = self.pool(self.features(images)).flatten(1)
+        """Score each image for each class.
+
+        Raises:
+            InputError: The head is fully connected and the images are not of its size.
+        """
+        size = tuple(images.shape[1:])
+        if self.architecture.head == "fully_connected" and size != self.architecture.input:
+            raise InputError(
+                f"images of {by(size)}: the fully connected head takes "
+                f"{by(self.architecture.input)} only."
+            )
+        scores: Tensor = self.head(self.maps(images))
         return scores
 
 
-def _initialise(module: nn.Module) -> None:
-    # The published Gaussian of 0.05 can stall at chance; He's keeps the variance through ReLUs.
-    if isinstance(module, nn.Conv2d) and module.bias is not None:
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"{name} = {value!r}: give one of {', '.join(choices)}.")
+
+
+def _he(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         nn.init.zeros_(module.bias)
 
 
-def mnist(classes: int = 10, dropout: float = 0.5) -> NetworkInNetwork:
-    """Build the published network for MNIST, [B, 1, 28, 28] to [B, classes].
+def _published(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
+        nn.init.normal_(module.weight, std=0.05)
+        nn.init.zeros_(module.bias)
 
-    With ten classes it has 349,674 parameters. Pooling is in ceil mode: 28, 14, 7 pixels a side.
 
-    Source: arXiv:1312.4400 and its authors' definition files.
+def _build(
+    name: str, *, head: str = "gap", pool_2: str = "max", **options: Any
+) -> NetworkInNetwork:
+    return NetworkInNetwork(ARCHITECTURES[name]._replace(head=head, pool_2=pool_2), **options)
+
+
+def cifar10(**options: Any) -> NetworkInNetwork:
+    """Build the published network for CIFAR-10: [B, 3, 32, 32] to [B, 10], 966,986 parameters.
+
+    Options, here and in the other four, are `head` and `pool_2` of `Architecture` and those of
+    `NetworkInNetwork`.
     """
-    blocks = (
-        Block(5, 2, (96, 64, 48)),
-        Block(5, 2, (128, 96, 48)),
-        Block(5, 2, (128, 96, classes)),
-    )
-    return NetworkInNetwork(1, blocks, nn.MaxPool2d(3, stride=2, ceil_mode=True), dropout)
+    return _build("cifar10", **options)
+
+
+def cifar100(**options: Any) -> NetworkInNetwork:
+    """Build the published network for CIFAR-100: [B, 3, 32, 32] to [B, 100], 984,356 parameters."""
+    return _build("cifar100", **options)
+
+
+def svhn(**options: Any) -> NetworkInNetwork:
+    """Build the published network for SVHN: [B, 3, 32, 32] to [B, 10], 1,986,026 parameters."""
+    return _build("svhn", **options)
+
+
+def mnist(**options: Any) -> NetworkInNetwork:
+    """Build the published network for MNIST: [B, 1, 28, 28] to [B, 10], 349,674 parameters."""
+    return _build("mnist", **options)
+
+
+def imagenet(**options: Any) -> NetworkInNetwork:
+    """Build the published network for ImageNet: 3×224×224 to 1,000 classes, 7,595,176 parameters.
+
+    It pools after three blocks and drops out once, before the last.
+    """
+    return _build("imagenet", **options)
 
 
 DROPOUT = 0.2
@@ -124,11 +174,17 @@ def digits(*, padded: bool = False) -> NetworkInNetwork:
             work (28, 24, 12, 8, 4, 2 pixels a side; pooling is 2×2 so that nothing is left
             over). True: the published padding and pooling of `mnist`.
     """
-    if padded:
-        return mnist(classes=11, dropout=DROPOUT)
-    blocks = (
-        Block(5, 0, (96, 64, 48)),
-        Block(5, 0, (128, 96, 48)),
-        Block(3, 0, (128, 96, 11)),
-    )
-    return NetworkInNetwork(1, blocks, nn.MaxPool2d(2), DROPOUT)
+    base = ARCHITECTURES["mnist" if padded else "digits"]
+    model = NetworkInNetwork(base.adapted((1, 28, 28), 11), dropout=DROPOUT)
+    model.class_names = (*map(str, range(10)), "background")
+    return model
+
+
+def faces() -> NetworkInNetwork:
+    """Build a small network for a window of 25×25 pixels: class 1 is a face, class 0 none.
+
+    Takes [B, 1, 25, 25] and gives [B, 2]. It pads nowhere: 25, 22, 11, 8, 4, 2 pixels a side.
+    """
+    model = NetworkInNetwork(ARCHITECTURES["faces"], dropout=DROPOUT)
+    model.class_names = ("background", "face")
+    return model
