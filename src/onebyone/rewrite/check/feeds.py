@@ -1,0 +1,89 @@
+"""Inputs for onnxruntime: dynamic sizes drawn, elements drawn by type."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from onebyone.rewrite.check.sizes import Undecided
+
+Feeds = dict[str, np.ndarray]
+SIZES = (3, 8, 32, 64, 224, 1)
+"""Dynamic sizes are drawn near these, the first that the original runs with."""
+TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(float16)": np.float16,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(int8)": np.int8,
+    "tensor(uint8)": np.uint8,
+    "tensor(bool)": np.bool_,
+}
+
+
+def session(model: Path | bytes, *, optimised: bool = True) -> Any:
+    """An onnxruntime session on the CPU, one thread, quiet."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    levels = onnxruntime.GraphOptimizationLevel
+    options.graph_optimization_level = (
+        levels.ORT_ENABLE_ALL if optimised else levels.ORT_DISABLE_ALL
+    )
+    source = str(model) if isinstance(model, Path) else model
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def normal(rng: np.random.Generator, shape: Sequence[int], kind: type) -> np.ndarray:
+    """Normal numbers for floats, small ones from 0 on for integers."""
+    if kind == np.bool_:
+        return rng.integers(0, 2, shape).astype(kind)
+    if issubclass(kind, np.integer):
+        return rng.integers(0, 4, shape).astype(kind)
+    return rng.standard_normal(shape).astype(kind)
+
+
+def drawn(
+    running: Any,
+    rng: np.random.Generator,
+    draw: Callable[[np.random.Generator, Sequence[int], type], np.ndarray] = normal,
+) -> Feeds:
+    """Inputs that a session runs with.
+
+    Raises:
+        Undecided: it runs with none that were tried.
+    """
+    reason: object = "an input of an unusual type"
+    for size in SIZES:
+        sizes: dict[str, int] = {}
+        feeds = {}
+        for value in running.get_inputs():
+            if value.type not in TYPES:
+                raise Undecided(f"input {value.name} has the type {value.type}")
+            shape = [_number(axis, size, sizes, rng) for axis in value.shape]
+            feeds[value.name] = draw(rng, shape, TYPES[value.type])
+        try:
+            running.run(None, feeds)
+        except Exception as error:
+            reason = error
+        else:
+            return feeds
+    raise Undecided(f"no sizes found that the original runs with: {reason}".splitlines()[0])
+
+
+def _number(
+    axis: int | str | None, size: int, sizes: dict[str, int], rng: np.random.Generator
+) -> int:
+    if isinstance(axis, int):
+        return axis
+    drawn = size + int(rng.integers(0, 3)) * (size < 64)
+    return drawn if axis is None else sizes.setdefault(axis, drawn)
+
+
+def outputs(running: Any, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The results by name."""
+    names = [value.name for value in running.get_outputs()]
+    return dict(zip(names, running.run(names, dict(feeds)), strict=True))
