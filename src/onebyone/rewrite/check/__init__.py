@@ -28,10 +28,11 @@ def check(before: Path, after: Path, level: str = "full") -> tuple[Check, ...]:
     if level == "off":
         return ()
     try:
+        from onebyone.rewrite.check.integers import integers
         from onebyone.rewrite.check.numbers import numbers
         from onebyone.rewrite.check.structure import structure
     except ModuleNotFoundError as error:
         raise InputError(f"checking needs {error.name}: pip install 'onebyone[onnx]'") from error
     if level == "structure":
         return (structure(before, after),)
-    return structure(before, after), numbers(before, after)
+    return structure(before, after), integers(before, after), numbers(before, after)

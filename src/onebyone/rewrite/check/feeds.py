@@ -1,6 +1,7 @@
 """Inputs for onnxruntime: dynamic sizes drawn, elements drawn by type."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,18 @@ TYPES = {
 }
 
 
-def session(model: Path | bytes, *, optimised: bool = True) -> Any:
-    """An onnxruntime session on the CPU, one thread, quiet."""
+class DoesNotRun(Exception):
+    """What onnxruntime says to a model or its inputs, in one line."""
+
+
+def session(model: Path | bytes, *, optimised: bool = True, folder: Path | None = None) -> Any:
+    """An onnxruntime session on the CPU, one thread, quiet.
+
+    Args:
+        model: a file, or the bytes of one.
+        optimised: whether onnxruntime may fuse operators and choose layouts.
+        folder: where external data lies, for bytes.
+    """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
@@ -33,8 +44,12 @@ def session(model: Path | bytes, *, optimised: bool = True) -> Any:
     options.graph_optimization_level = (
         levels.ORT_ENABLE_ALL if optimised else levels.ORT_DISABLE_ALL
     )
+    if folder is not None:
+        place = "session.model_external_initializers_file_folder_path"
+        options.add_session_config_entry(place, str(folder.resolve()))
     source = str(model) if isinstance(model, Path) else model
-    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    with _running():
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
 def normal(rng: np.random.Generator, shape: Sequence[int], kind: type) -> np.ndarray:
@@ -66,12 +81,12 @@ def drawn(
             shape = [_number(axis, size, sizes, rng) for axis in value.shape]
             feeds[value.name] = draw(rng, shape, TYPES[value.type])
         try:
-            running.run(None, feeds)
-        except Exception as error:
+            outputs(running, feeds)
+        except DoesNotRun as error:
             reason = error
         else:
             return feeds
-    raise Undecided(f"no sizes found that the original runs with: {reason}".splitlines()[0])
+    raise Undecided(f"no sizes found that the original runs with: {reason}")
 
 
 def _number(
@@ -86,4 +101,16 @@ def _number(
 def outputs(running: Any, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The results by name."""
     names = [value.name for value in running.get_outputs()]
-    return dict(zip(names, running.run(names, dict(feeds)), strict=True))
+    with _running():
+        return dict(zip(names, running.run(names, dict(feeds)), strict=True))
+
+
+@contextmanager
+def _running() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # onnxruntime's errors have no common base but their module.
+        if "onnxruntime" not in type(error).__module__:
+            raise
+        raise DoesNotRun(str(error).splitlines()[0]) from error

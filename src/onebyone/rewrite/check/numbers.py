@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from onebyone.rewrite.check.feeds import Feeds, drawn, outputs, session
+from onebyone.rewrite.check.feeds import DoesNotRun, Feeds, drawn, outputs, session
 from onebyone.rewrite.check.sizes import Undecided
 from onebyone.rewrite.report import Check
 
@@ -42,8 +42,8 @@ def numbers(before: Path, after: Path) -> Check:
             scale = max(scale, *(_largest(array) for array in expected.values()))
     except Undecided as reason:
         return Check(NAME, False, f"undecided: {reason}")
-    except Exception as error:
-        return Check(NAME, False, f"does not run: {error}".splitlines()[0])
+    except DoesNotRun as error:
+        return Check(NAME, False, f"does not run: {error}")
     detail = (
         f"largest difference {found:.2g} ({relative:.2g} of the element), outputs up to "
         f"{scale:.2g}; rounding alone spreads the original by {spread:.2g}"

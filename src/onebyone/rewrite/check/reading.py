@@ -7,7 +7,7 @@ from typing import Any
 
 import onnx
 import onnx_ir as ir
-from onnx_ir.passes.common import InlinePass
+from onnx_ir.passes.common import InlinePass, ShapeInferencePass
 
 # The modules with the operators register them.
 from onebyone.rewrite.check import along, linear, moves, pointwise  # noqa: F401
@@ -46,10 +46,15 @@ class File:
     inputs: list[str] = field(default_factory=list)
 
 
-def load(path: Path) -> ir.Model:
-    """A file with its functions inlined; external data stays on disk."""
+def load(path: Path, *, typed: bool = False) -> ir.Model:
+    """A file with its functions inlined, and its values' types inferred where that is asked for.
+
+    External data stays on disk.
+    """
     model = ir.load(path)
     InlinePass()(model)
+    if typed:
+        ShapeInferencePass(strict_mode=False)(model)
     return model
 
 
