@@ -7,7 +7,7 @@ the integers (an activation, a normalisation) its result is rounded to integers 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -28,20 +28,22 @@ SEEDS = 4
 
 @dataclass(frozen=True)
 class Kind:
-    """Shape and element type of a value in one run."""
+    """A value in one run: its shape and element type, and its elements where they are no floats.
+
+    Those are shapes, places and quantised values, which not every integer can stand for.
+    """
 
     shape: tuple[int, ...]
     element: np.dtype
+    held: np.ndarray | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.element} {list(self.shape)}"
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """Small integers of this kind."""
-        if self.element == np.bool_:
-            return rng.integers(0, 2, self.shape).astype(self.element)
-        low = 0 if self.element.kind in "ui" else -3
-        return rng.integers(low, 4, self.shape).astype(self.element)
+        drawn = rng.integers(-3, 4, self.shape).astype(self.element)
+        return drawn if self.held is None else self.held
 
 
 class Unlike(Exception):
@@ -109,7 +111,10 @@ def _kinds(path: Path, names: set[str], feeds: Feeds) -> dict[str, Kind]:
     arrays = dict(feeds)
     if model.graph.output:
         arrays |= outputs(session(model.SerializeToString(), folder=path.parent), feeds)
-    return {name: Kind(array.shape, array.dtype) for name, array in arrays.items()}
+    return {
+        name: Kind(a.shape, a.dtype, None if np.issubdtype(a.dtype, np.floating) else a)
+        for name, a in arrays.items()
+    }
 
 
 def _compare(first: Region, second: Region, kinds: Kinds) -> str:

@@ -12,6 +12,7 @@ from onebyone.rewrite.check.along import padded, strided
 from onebyone.rewrite.check.call import Call, operator
 from onebyone.rewrite.check.constants import Tensor
 from onebyone.rewrite.check.layout import whole
+from onebyone.rewrite.check.pointwise import arithmetic
 from onebyone.rewrite.check.sizes import ONE, Size, Undecided, derived
 from onebyone.rewrite.check.terms import Letter, Value
 
@@ -44,11 +45,7 @@ def _gemm(call: Call) -> Value:
     c, rest = _scaled(call[2], call.attribute("beta", 1.0))
     c = _times(call, c, rest)
     letters = "mn"[2 - len(c.shape) :]
-    return call.table.join("Add", [(y, "mn"), (c, letters)], "mn", ADD, commutative=True)
-
-
-ADD = ((), (True, True))
-"""The settings of an addition as the elementwise operators have them."""
+    return arithmetic(call.table, "Add", [(y, "mn"), (c, letters)], "mn")
 
 
 @operator("Conv")
@@ -172,7 +169,7 @@ def _biased(call: Call, y: Value) -> Value:
     if not call.has(2):
         return y
     letters = range(len(y.shape))
-    return call.table.join("Add", [(y, letters), (call[2], [1])], letters, ADD, commutative=True)
+    return arithmetic(call.table, "Add", [(y, letters), (call[2], [1])], letters)
 
 
 def _scaled(value: Value, factor: float) -> tuple[Value, float]:
@@ -197,4 +194,4 @@ def _times(call: Call, value: Value, factor: float) -> Value:
     constant = Tensor(ir.tensor(np.float32(factor)))
     letters = range(len(value.shape))
     operands: list[Operand] = [(value, letters), (Value(constant, whole([])), [])]
-    return call.table.join("Mul", operands, letters, ADD, commutative=True)
+    return arithmetic(call.table, "Mul", operands, letters)
