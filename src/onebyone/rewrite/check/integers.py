@@ -87,7 +87,7 @@ def _pairs(before: Path, after: Path) -> tuple[list[tuple[Region, Region]], Kind
     """
     first, second = load(before, typed=True), load(after, typed=True)
     ends = {str(value.name) for value in first.graph.outputs}
-    feeds = drawn(session(before), np.random.default_rng(0))
+    feeds = drawn(session(before, optimised=False), np.random.default_rng(0))
     ignored: set[str] = set()
     while True:
         pairs = differing(first.graph, second.graph, ignored)
@@ -110,7 +110,9 @@ def _kinds(path: Path, names: set[str], feeds: Feeds) -> dict[str, Kind]:
         model.graph.output.append(onnx.ValueInfoProto(name=name))
     arrays = dict(feeds)
     if model.graph.output:
-        arrays |= outputs(session(model.SerializeToString(), folder=path.parent), feeds)
+        arrays |= outputs(
+            session(model.SerializeToString(), optimised=False, folder=path.parent), feeds
+        )
     return {
         name: Kind(a.shape, a.dtype, None if np.issubdtype(a.dtype, np.floating) else a)
         for name, a in arrays.items()

@@ -157,4 +157,4 @@ def _session(
     assert owner is not None, "a node of a file is in its graph"
     imports = [onnx.helper.make_opsetid(d, v) for d, v in owner.opset_imports.items()]
     model = onnx.helper.make_model(graph, opset_imports=imports, ir_version=10)
-    return session(model.SerializeToString())
+    return session(model.SerializeToString(), optimised=False)

@@ -6,17 +6,12 @@ layouts only. Along an axis where the kernel is smaller than the input, a convol
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from onebyone.rewrite.check.along import padded, strided
+from onebyone.rewrite.check.arithmetic import PRODUCT, arithmetic, times
 from onebyone.rewrite.check.call import Call, operator
-from onebyone.rewrite.check.constants import Tensor
-from onebyone.rewrite.check.layout import whole
-from onebyone.rewrite.check.pointwise import arithmetic
 from onebyone.rewrite.check.sizes import ONE, Size, Undecided, derived
 from onebyone.rewrite.check.terms import Letter, Value
 
-PRODUCT = "sum of products"
 Operand = tuple[Value, Sequence[Letter]]
 
 
@@ -37,13 +32,11 @@ def _matmul(call: Call) -> Value:
 def _gemm(call: Call) -> Value:
     left = "km" if call.attribute("transA", 0) else "mk"
     right = "nk" if call.attribute("transB", 0) else "kn"
-    b, rest = _scaled(call[1], call.attribute("alpha", 1.0))
-    y = call.table.join(PRODUCT, [(call[0], left), (b, right)], "mn", commutative=True)
-    y = _times(call, y, rest)
+    y = call.table.join(PRODUCT, [(call[0], left), (call[1], right)], "mn", commutative=True)
+    y = times(call.table, y, call.attribute("alpha", 1.0))
     if not call.has(2):
         return y
-    c, rest = _scaled(call[2], call.attribute("beta", 1.0))
-    c = _times(call, c, rest)
+    c = times(call.table, call[2], call.attribute("beta", 1.0))
     letters = "mn"[2 - len(c.shape) :]
     return arithmetic(call.table, "Add", [(y, "mn"), (c, letters)], "mn")
 
@@ -145,10 +138,9 @@ def slid(size: Size, extent: int, padding: int, stride: int) -> Size:
 def _pads(call: Call, rank: int) -> list[tuple[int, int]]:
     mode = call.attribute("auto_pad", "NOTSET")
     if mode not in ("NOTSET", "VALID"):
-        ones = all(size == ONE for size in call[1].shape[2:])
-        if not (ones and set(call.attribute("strides") or [1]) == {1}):
+        if any(size != ONE for size in call[1].shape[2:]):
             raise Undecided(f"Conv with auto_pad {mode}")
-        return [(0, 0)] * rank
+        return [(0, 0)] * rank  # A kernel of one element needs none, whatever its stride.
     pads = (call.attribute("pads") if mode == "NOTSET" else None) or [0] * 2 * rank
     return list(zip(pads[:rank], pads[rank:], strict=True))
 
@@ -170,28 +162,3 @@ def _biased(call: Call, y: Value) -> Value:
         return y
     letters = range(len(y.shape))
     return arithmetic(call.table, "Add", [(y, letters), (call[2], [1])], letters)
-
-
-def _scaled(value: Value, factor: float) -> tuple[Value, float]:
-    """A constant times a factor where that is exact, and the factor that is left."""
-    if factor == 1.0 or not isinstance(value.function, Tensor):
-        return value, factor
-    import onnx_ir as ir
-
-    held = value.function.array
-    exact = held.astype(np.float64) * factor
-    rounded = exact.astype(held.dtype)
-    if not np.array_equal(rounded.astype(np.float64), exact):
-        return value, factor
-    return Value(Tensor(ir.Tensor(rounded)), value.layout), 1.0
-
-
-def _times(call: Call, value: Value, factor: float) -> Value:
-    if factor == 1.0:
-        return value
-    import onnx_ir as ir
-
-    constant = Tensor(ir.tensor(np.float32(factor)))
-    letters = range(len(value.shape))
-    operands: list[Operand] = [(value, letters), (Value(constant, whole([])), [])]
-    return arithmetic(call.table, "Mul", operands, letters)

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from onebyone.rewrite.check.call import Call, operator, trailing
-from onebyone.rewrite.check.constants import Tensor
-from onebyone.rewrite.check.sizes import ONE, Size, Undecided
-from onebyone.rewrite.check.terms import Letter, Table, Value
+from onebyone.rewrite.check.sizes import Size, Undecided
+from onebyone.rewrite.check.terms import Letter, Value
 
 BOOL = 9
 
@@ -40,36 +39,6 @@ def _elementwise(call: Call) -> Value:
 @operator("Max", "Min", "Sum", "Mean")
 def _commutative(call: Call) -> Value:
     return broadcast(call, commutative=True)
-
-
-@operator("Add", "Mul")
-def _arithmetic(call: Call) -> Value:
-    a, b = call[0], call[1]
-    rank = max(len(a.shape), len(b.shape))
-    operands = trailing([a, b])
-    return arithmetic(call.table, call.node.op_type, operands, range(-rank, 0))
-
-
-NEUTRAL = {"Add": 0.0, "Mul": 1.0}
-
-
-def arithmetic(
-    table: Table,
-    name: str,
-    operands: Sequence[tuple[Value, Sequence[Letter]]],
-    out: Sequence[Letter],
-) -> Value:
-    """A sum or product of two operands; adding zeros or multiplying by ones is nothing."""
-    for (value, letters), (other, others) in zip(operands, operands[::-1], strict=True):
-        sizes = dict(zip(letters, value.shape, strict=True))
-        fits = list(letters) == list(out) and all(
-            size in (ONE, sizes.get(a)) for a, size in zip(others, other.shape, strict=True)
-        )
-        if fits and not value.constant and isinstance(other.function, Tensor):
-            held = other.function.array
-            if (held == NEUTRAL[name]).all():
-                return value
-    return table.join(name, operands, out, commutative=True)
 
 
 @operator("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor")

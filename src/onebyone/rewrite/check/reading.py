@@ -10,7 +10,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass, ShapeInferencePass
 
 # The modules with the operators register them.
-from onebyone.rewrite.check import along, linear, moves, pointwise  # noqa: F401
+from onebyone.rewrite.check import along, arithmetic, linear, moves, pointwise  # noqa: F401
 from onebyone.rewrite.check.call import OPERATORS, Call, Known
 from onebyone.rewrite.check.constants import Tensor
 from onebyone.rewrite.check.layout import whole

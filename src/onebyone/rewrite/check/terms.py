@@ -160,10 +160,14 @@ class Table:
         made.names.setdefault(*self.place)
         return made
 
+    def constant(self, sizes: tuple[Size, ...], elements: np.ndarray, element: int) -> Term:
+        """The entry for a constant with these elements in this order."""
+        attributes = (sizes, digest(elements))
+        return self.term("Constant", attributes, (), element, lambda: elements)
+
     def _tensor(self, tensor: Any, layout: Layout) -> Term:
-        elements = view(tensor, layout)
-        attributes = (tuple(size_of(group) for group in layout if group), digest(elements))
-        return self.term("Constant", attributes, (), tensor.element, lambda: elements)
+        sizes = tuple(size_of(group) for group in layout if group)
+        return self.constant(sizes, view(tensor, layout), tensor.element)
 
     def _formula(self, formula: Formula, layout: Layout) -> Term:
         pieces = radix([digit for group in layout for digit in group])
