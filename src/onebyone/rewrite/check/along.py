@@ -5,7 +5,7 @@ from typing import Any
 
 from onebyone.rewrite.check.call import Call, operator
 from onebyone.rewrite.check.sizes import ONE, Size, Undecided, derived
-from onebyone.rewrite.check.terms import Letter, Value
+from onebyone.rewrite.check.values import Letter, Value
 
 
 def along(
@@ -67,7 +67,7 @@ def _slice(call: Call) -> Value:
     for axis, start, stop, step in zip(
         places, starts, stops, steps or [1] * len(starts), strict=True
     ):
-        end = None if abs(stop) >= 2**31 - 1 else stop
+        end = None if stop * step >= 2**31 - 1 else stop  # to the end, whichever way
         value = sliced(call, value, axis % rank, start, end, step)
     return value
 

@@ -9,11 +9,11 @@ from onebyone.rewrite.check.call import Call, operator, trailing
 from onebyone.rewrite.check.constants import Tensor
 from onebyone.rewrite.check.layout import whole
 from onebyone.rewrite.check.sizes import ONE
-from onebyone.rewrite.check.terms import Letter, Table, Term, Value
+from onebyone.rewrite.check.terms import Table
+from onebyone.rewrite.check.values import Letter, Operand, Term, Value
 
 PRODUCT = "sum of products"
 NEUTRAL = {"Add": 0.0, "Mul": 1.0}
-Operand = tuple[Value, Sequence[Letter]]
 
 
 @operator("Add", "Mul")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from onebyone.rewrite.check.sizes import Size, Undecided
-from onebyone.rewrite.check.terms import Table, Value
+from onebyone.rewrite.check.terms import Table
+from onebyone.rewrite.check.values import Value
 
 Known = tuple[Size, ...]
 """The elements of a small integer tensor, as sizes."""

@@ -54,6 +54,7 @@ def radix(digits: list[Digit]) -> list[Digit]:
             chain.append(strides[stride])
             stride = strides[stride].stride * strides[stride].size
         out.extend(reversed(chain))
+    assert len(out) == len(digits), "a layout has every digit of its function once"
     return out
 
 

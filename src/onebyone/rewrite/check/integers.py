@@ -85,7 +85,7 @@ def _pairs(before: Path, after: Path) -> tuple[list[tuple[Region, Region]], Kind
 
     A name whose shapes differ does not mean the same in both files: parts reach across it.
     """
-    first, second = load(before, typed=True), load(after, typed=True)
+    first, second = load(before), load(after)
     ends = {str(value.name) for value in first.graph.outputs}
     feeds = drawn(session(before, optimised=False), np.random.default_rng(0))
     ignored: set[str] = set()

@@ -4,15 +4,11 @@ A fully connected layer, a 1×1 convolution and a convolution as large as its in
 layouts only. Along an axis where the kernel is smaller than the input, a convolution slides.
 """
 
-from collections.abc import Sequence
-
 from onebyone.rewrite.check.along import padded, strided
 from onebyone.rewrite.check.arithmetic import PRODUCT, arithmetic, times
 from onebyone.rewrite.check.call import Call, operator
 from onebyone.rewrite.check.sizes import ONE, Size, Undecided, derived
-from onebyone.rewrite.check.terms import Letter, Value
-
-Operand = tuple[Value, Sequence[Letter]]
+from onebyone.rewrite.check.values import Letter, Operand, Value
 
 
 @operator("MatMul")

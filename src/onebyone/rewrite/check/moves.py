@@ -4,7 +4,7 @@ from math import prod
 
 from onebyone.rewrite.check.call import Call, operator
 from onebyone.rewrite.check.sizes import ONE, Size, Undecided, product
-from onebyone.rewrite.check.terms import Value
+from onebyone.rewrite.check.values import Value
 
 
 @operator("Identity")

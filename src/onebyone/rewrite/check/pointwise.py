@@ -1,11 +1,14 @@
 """Operators that act on each element, also those that look along some axes of all alike."""
 
-from collections.abc import Sequence
+from functools import cache
 from typing import Any
+
+import onnx
+import onnx_ir as ir
 
 from onebyone.rewrite.check.call import Call, operator, trailing
 from onebyone.rewrite.check.sizes import Size, Undecided
-from onebyone.rewrite.check.terms import Letter, Value
+from onebyone.rewrite.check.values import Letter, Operand, Value
 
 BOOL = 9
 
@@ -13,13 +16,34 @@ BOOL = 9
 def settings(call: Call, *skipped: str) -> tuple[Any, ...]:
     """A node's attributes, sorted, without some."""
     pairs = {name: attribute.value for name, attribute in call.node.attributes.items()}
-    return tuple(sorted((name, hashable(v)) for name, v in pairs.items() if name not in skipped))
+    usual = _defaults(call.node.op_type, call.version, call.node.domain)
+    return tuple(
+        sorted(
+            (name, hashable(value))
+            for name, value in pairs.items()
+            if name not in skipped and (name not in usual or usual[name] != value)
+        )
+    )
+
+
+@cache
+def _defaults(name: str, version: int, domain: str) -> dict[str, Any]:
+    """What ONNX takes for attributes that are not set."""
+    try:
+        schema = onnx.defs.get_schema(name, version, domain)
+    except onnx.defs.SchemaError:
+        return {}
+    defaults = {name: a.default_value for name, a in schema.attributes.items()}
+    values = {name: onnx.helper.get_attribute_value(a) for name, a in defaults.items() if a.name}
+    return {name: v.decode() if isinstance(v, bytes) else v for name, v in values.items()}
 
 
 def hashable(value: Any) -> Any:
     """An attribute's value for the table."""
     if isinstance(value, list | tuple):
         return tuple(hashable(item) for item in value)
+    if isinstance(value, ir.Graph):
+        return ir.serde.serialize_graph(value).SerializeToString(deterministic=True)
     if hasattr(value, "tobytes"):
         return (str(value.dtype), tuple(value.shape), bytes(value.tobytes()))
     return value
@@ -103,7 +127,7 @@ def _softmax(call: Call) -> Value:
     old = call.version < 13 and call.node.op_type != "LpNormalization"
     axis = call.axis(1 if old else -1, rank)
     over = range(axis, rank if old else axis + 1)
-    operands: list[tuple[Value, Sequence[Letter]]] = [(call[0], range(rank))]
+    operands: list[Operand] = [(call[0], range(rank))]
     name = call.node.op_type
     return call.table.join(name, operands, range(rank), settings(call, "axis"), over=over)
 
@@ -141,7 +165,7 @@ def _quantize(call: Call) -> Value:
             letters.insert(axis + 1, "block")
     else:
         scale = scale.reshaped([])
-    operands: list[tuple[Value, Sequence[Letter]]] = [(x, letters), (scale, others)]
+    operands: list[Operand] = [(x, letters), (scale, others)]
     element = scale.element
     if call.has(2):
         zero = call[2] if others else call[2].reshaped([])

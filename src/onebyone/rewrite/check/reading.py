@@ -17,7 +17,8 @@ from onebyone.rewrite.check.layout import whole
 from onebyone.rewrite.check.pointwise import settings
 from onebyone.rewrite.check.shapes import computed_sizes, constant_sizes
 from onebyone.rewrite.check.sizes import Size, Undecided
-from onebyone.rewrite.check.terms import Table, Value
+from onebyone.rewrite.check.terms import Table
+from onebyone.rewrite.check.values import Value
 
 DRAWN = {
     "Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
@@ -31,7 +32,6 @@ class File:
     """What the table knows of a file.
 
     Attributes:
-        path: where it is.
         values: by the names of the file's values.
         known: of those that are small integers.
         outputs: in order.
@@ -39,39 +39,33 @@ class File:
         shapes: of the inputs.
     """
 
-    path: Path
     values: dict[str, Value] = field(default_factory=dict)
     known: dict[str, Known] = field(default_factory=dict)
     outputs: list[str] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
 
 
-def load(path: Path, *, typed: bool = False) -> ir.Model:
-    """A file with its functions inlined, and its values' types inferred where that is asked for.
-
-    External data stays on disk.
-    """
+def load(path: Path) -> ir.Model:
+    """A file with its functions inlined and its values' types inferred; external data on disk."""
     model = ir.load(path)
     InlinePass()(model)
-    if typed:
-        ShapeInferencePass(strict_mode=False)(model)
+    ShapeInferencePass(strict_mode=False)(model)
     return model
 
 
-def read(table: Table, path: Path, index: int, symbols: dict[str, str]) -> File:
+def read(table: Table, model: ir.Model, index: int, symbols: dict[str, str]) -> File:
     """Enter all functions of a file into the table.
 
     Args:
         table: to enter them in.
-        path: of the file.
+        model: the file.
         index: of the file, for the names of its nodes.
         symbols: what the first file calls this file's dynamic sizes, by this file's names.
 
     Raises:
         Undecided: something cannot be followed.
     """
-    model = load(path)
-    file = File(path)
+    file = File()
     graph = model.graph
     file.outputs = [_name(value) for value in graph.outputs]
     for name, value in graph.initializers.items():
@@ -123,6 +117,7 @@ def _enter(table: Table, file: File, node: ir.Node, versions: dict[str, int]) ->
         _enter_constant(file, _name(node.outputs[0]), tensor)
         return
     names = [None if value is None else value.name for value in node.inputs]
+    names += _captured(node)
     values = [None if not name else _look(file, name) for name in names]
     known = [None if name is None else file.known.get(name) for name in names]
     call = Call(table, node, values, known, versions.get(node.domain, 1))
@@ -131,6 +126,15 @@ def _enter(table: Table, file: File, node: ir.Node, versions: dict[str, int]) ->
         file.values[_name(output)] = result
     if sizes is not None:
         file.known[_name(node.outputs[0])] = sizes
+
+
+def _captured(node: ir.Node) -> list[str]:
+    """The names of the values that graphs within the node read from outside, sorted."""
+    graphs = [a.as_graph() for a in node.attributes.values() if a.type == ir.AttributeType.GRAPH]
+    inner = [step for graph in graphs for step in ir.traversal.RecursiveGraphIterator(graph)]
+    read = [value for step in inner for value in step.inputs if value is not None]
+    read += [value for graph in graphs for value in graph.outputs]
+    return sorted({_name(value) for value in read if value.graph is node.graph})
 
 
 def _look(file: File, name: str) -> Value:
@@ -170,22 +174,20 @@ def _literal(call: Call, reason: str) -> list[Value]:
     node, table = call.node, call.table
     if node.op_type in DRAWN and node.domain in STANDARD:
         raise Undecided(f"{node.op_type} draws at random")
-    if any(
-        a.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
-        for a in node.attributes.values()
-    ):
-        raise Undecided(f"{node.op_type} holds a graph of its own")
-    shapes = _infer(call)
     results = []
-    for index, (element, sizes) in enumerate(shapes):
-        what = (node.domain, node.op_type, index, settings(call), _integers(call))
+    for index, (element, sizes) in enumerate(_infer(call)):
+        meaning = (node.domain, node.op_type, _since(call), index)
+        what = (meaning, settings(call), _integers(call))
         operands = [
             None if known is not None else value
             for value, known in zip(call.inputs, call.known, strict=True)
         ]
         term = table.literal(f"{node.op_type} as it lies", (what, reason), operands, element)
+        given = {str(size): size for v in call.inputs if v is not None for size in v.shape}
         named = [
-            Size.of(size if isinstance(size, int) else f"#{term.number}.{axis}{size}")
+            Size(size)
+            if isinstance(size, int)
+            else given.get(size, Size.of(f"#{term.number}.{axis}"))
             for axis, size in enumerate(sizes)
         ]
         results.append(Value(term, whole(named)))
@@ -203,10 +205,9 @@ def _infer(call: Call) -> list[tuple[int, list[int | str]]]:
         Undecided: ONNX has no rule for the operator, or the number of axes does not follow.
     """
     node = call.node
-    try:
-        schema = onnx.defs.get_schema(node.op_type, call.version, node.domain)
-    except onnx.defs.SchemaError:
+    if not _since(call) or len(call.inputs) > len(node.inputs):
         return [_declared(output) for output in node.outputs]
+    schema = onnx.defs.get_schema(node.op_type, call.version, node.domain)
     types, data = {}, {}
     for source, value, known in zip(node.inputs, call.inputs, call.known, strict=True):
         if value is None:
@@ -226,6 +227,15 @@ def _infer(call: Call) -> list[tuple[int, list[int | str]]]:
     except onnx.shape_inference.InferenceError as error:
         raise Undecided(f"{node.op_type} with inputs that ONNX refuses: {error}") from error
     return [_typed(output, found.get(output.name)) for output in node.outputs]
+
+
+def _since(call: Call) -> int:
+    """Since which operator set the operator means what it does here; 0 where ONNX has it not."""
+    try:
+        schema = onnx.defs.get_schema(call.node.op_type, call.version, call.node.domain)
+    except onnx.defs.SchemaError:
+        return 0
+    return int(schema.since_version)
 
 
 def _typed(output: ir.Value, found: Any) -> tuple[int, list[int | str]]:

@@ -7,7 +7,7 @@ import numpy as np
 from onebyone.rewrite.check.call import Call, Known
 from onebyone.rewrite.check.constants import Tensor
 from onebyone.rewrite.check.sizes import Size, product
-from onebyone.rewrite.check.terms import Value
+from onebyone.rewrite.check.values import Value
 
 LONGEST = 64
 """A longer tensor holds no shape."""

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import onnx_ir as ir
 
 from onebyone.rewrite.check.layout import Layout
 from onebyone.rewrite.check.reading import File, dimensions, load, read
 from onebyone.rewrite.check.sizes import Undecided
-from onebyone.rewrite.check.terms import Table, Term, Value
+from onebyone.rewrite.check.terms import Table
+from onebyone.rewrite.check.values import Term, Value
 from onebyone.rewrite.report import Check
 
 NAME = "structure"
@@ -17,9 +19,9 @@ def structure(before: Path, after: Path) -> Check:
     """Read both files into one table of functions and compare the outputs' entries."""
     table = Table()
     try:
-        symbols = _symbols(before, after)
-        first = read(table, before, 0, {})
-        second = read(table, after, 1, symbols)
+        old, new = load(before), load(after)
+        first = read(table, old, 0, {})
+        second = read(table, new, 1, _symbols(old, new))
         fault = _fault(table, first, second)
     except Undecided as reason:
         file, node = table.place
@@ -30,10 +32,10 @@ def structure(before: Path, after: Path) -> Check:
     return Check(NAME, True, "equal for every input in real arithmetic")
 
 
-def _symbols(before: Path, after: Path) -> dict[str, str]:
+def _symbols(before: ir.Model, after: ir.Model) -> dict[str, str]:
     """What the first file calls the second one's dynamic sizes; inputs must agree otherwise."""
-    first = {v.name: v for v in load(before).graph.inputs if v.const_value is None}
-    second = {v.name: v for v in load(after).graph.inputs if v.const_value is None}
+    first = {v.name: v for v in before.graph.inputs if v.const_value is None}
+    second = {v.name: v for v in after.graph.inputs if v.const_value is None}
     if list(first) != list(second):
         raise Undecided(f"the inputs are {list(first)} before and {list(second)} after")
     names: dict[str, str] = {}
