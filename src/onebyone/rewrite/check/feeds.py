@@ -94,7 +94,7 @@ def _number(
 ) -> int:
     if isinstance(axis, int):
         return axis
-    drawn = size + int(rng.integers(0, 3)) * (size < 64)
+    drawn = size + int(rng.integers(0, 6)) * (size < 64)
     return drawn if axis is None else sizes.setdefault(axis, drawn)
 
 

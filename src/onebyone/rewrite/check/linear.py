@@ -156,5 +156,7 @@ def _biased(call: Call, y: Value) -> Value:
     y = y.reshaped([n, g * o, *spatial])
     if not call.has(2):
         return y
+    if len(call[2].shape) != 1:
+        raise Undecided(f"{call.node.op_type} with a bias of {len(call[2].shape)} axes")
     letters = range(len(y.shape))
     return arithmetic(call.table, "Add", [(y, letters), (call[2], [1])], letters)

@@ -39,7 +39,8 @@ def _reshape(call: Call) -> Value:
     shape = call[0].shape
     target = list(call.sizes(1))
     if not call.attribute("allowzero", 0):
-        target = [shape[i] if size == Size(0) else size for i, size in enumerate(target)]
+        kept = [*shape, *[Size(0)] * len(target)]
+        target = [old if size == Size(0) else size for old, size in zip(kept, target, strict=False)]
     return call[0].reshaped(completed(shape, target))
 
 

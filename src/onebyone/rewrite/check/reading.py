@@ -1,11 +1,11 @@
 """A file read into the table of functions, node by node."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass, ShapeInferencePass
 
@@ -13,6 +13,7 @@ from onnx_ir.passes.common import InlinePass, ShapeInferencePass
 from onebyone.rewrite.check import along, arithmetic, linear, moves, pointwise  # noqa: F401
 from onebyone.rewrite.check.call import OPERATORS, Call, Known
 from onebyone.rewrite.check.constants import Tensor
+from onebyone.rewrite.check.inference import Outline, inferred, since
 from onebyone.rewrite.check.layout import whole
 from onebyone.rewrite.check.pointwise import settings
 from onebyone.rewrite.check.shapes import computed_sizes, constant_sizes
@@ -25,6 +26,8 @@ DRAWN = {
     "RandomUniformLike",
 }  # fmt: skip
 STANDARD = ("", "ai.onnx")
+# Invalid files are told by the check itself, in one line.
+logging.getLogger("onnx_ir.passes.common.shape_inference").setLevel(logging.ERROR)
 
 
 @dataclass
@@ -146,114 +149,49 @@ def _look(file: File, name: str) -> Value:
 def _results(call: Call) -> tuple[Sequence[Value], Known | None]:
     """The node's results, and the elements of the first where they are known integers."""
     standard = call.node.domain in STANDARD
+    outlines = inferred(call)
     sizes = computed_sizes(call) if standard else None
-    if sizes is not None:
-        scalar = call.node.op_type in ("Squeeze", "Size") or _is_scalar(call)
-        term = call.table.term("sizes", tuple(map(str, sizes)), (), int(ir.DataType.INT64))
-        return [Value(term, whole([] if scalar else [Size(len(sizes))]))], sizes
+    if sizes is not None and outlines[0].sizes is not None and len(outlines[0].sizes) < 2:
+        term = call.table.term("sizes", tuple(map(str, sizes)), (), outlines[0].element)
+        return [Value(term, whole([Size(len(sizes))] if outlines[0].sizes else []))], sizes
     follow = OPERATORS.get(call.node.op_type) if standard else None
-    if follow:
-        try:
-            results = follow(call)
-            return results if isinstance(results, list) else [results], None
-        except Undecided as reason:
-            return _literal(call, str(reason)), None
-    return _literal(call, ""), None
+    if follow is None:
+        return _literal(call, outlines, ""), None
+    try:
+        results = follow(call)
+    except Undecided as reason:
+        return _literal(call, outlines, str(reason)), None
+    results = results if isinstance(results, list) else [results]
+    for result, outline in zip(results, outlines, strict=False):
+        if not outline.fits(result):
+            raise Undecided(f"ONNX infers {outline} and the check {list(map(str, result.shape))}")
+    return results, None
 
 
-def _is_scalar(call: Call) -> bool:
-    """Whether known integers have no axis: one gathered at a place without an axis."""
-    return call.node.op_type in ("Gather", "Mul", "Div", "Cast", "Identity") and all(
-        value is None or not value.shape
-        for value in call.inputs[1 if call.node.op_type == "Gather" else 0 :]
-    )
-
-
-def _literal(call: Call, reason: str) -> list[Value]:
+def _literal(call: Call, outlines: Sequence[Outline], reason: str) -> list[Value]:
     """An operator that is not followed: equal where all it reads lies alike in both files."""
     node, table = call.node, call.table
     if node.op_type in DRAWN and node.domain in STANDARD:
         raise Undecided(f"{node.op_type} draws at random")
+    settled = (node.domain, node.op_type, since(call), settings(call), reason)
+    integers = tuple(None if k is None else tuple(map(str, k)) for k in call.known)
+    values = zip(call.inputs, call.known, strict=True)
+    operands = [value if known is None else None for value, known in values]
+    given = {str(size): size for v in call.inputs if v is not None for size in v.shape}
     results = []
-    for index, (element, sizes) in enumerate(_infer(call)):
-        meaning = (node.domain, node.op_type, _since(call), index)
-        what = (meaning, settings(call), _integers(call))
-        operands = [
-            None if known is not None else value
-            for value, known in zip(call.inputs, call.known, strict=True)
-        ]
-        term = table.literal(f"{node.op_type} as it lies", (what, reason), operands, element)
-        given = {str(size): size for v in call.inputs if v is not None for size in v.shape}
+    for index, outline in enumerate(outlines):
+        what = (settled, integers, index)
+        term = table.literal(f"{node.op_type} as it lies", what, operands, outline.element)
+        if outline.sizes is None:
+            raise Undecided(f"{node.op_type} has a result of unknown shape")
         named = [
             Size(size)
             if isinstance(size, int)
             else given.get(size, Size.of(f"#{term.number}.{axis}"))
-            for axis, size in enumerate(sizes)
+            for axis, size in enumerate(outline.sizes)
         ]
         results.append(Value(term, whole(named)))
     return results
-
-
-def _integers(call: Call) -> tuple[tuple[str, ...] | None, ...]:
-    return tuple(None if known is None else tuple(map(str, known)) for known in call.known)
-
-
-def _infer(call: Call) -> list[tuple[int, list[int | str]]]:
-    """Element type and sizes of each result, by ONNX's own rules; symbols that it makes up are ''.
-
-    Raises:
-        Undecided: ONNX has no rule for the operator, or the number of axes does not follow.
-    """
-    node = call.node
-    if not _since(call) or len(call.inputs) > len(node.inputs):
-        return [_declared(output) for output in node.outputs]
-    schema = onnx.defs.get_schema(node.op_type, call.version, node.domain)
-    types, data = {}, {}
-    for source, value, known in zip(node.inputs, call.inputs, call.known, strict=True):
-        if value is None:
-            continue
-        shape = [size.known if size.known is not None else str(size) for size in value.shape]
-        types[source.name] = onnx.helper.make_tensor_type_proto(value.element, shape)
-        if known is not None and all(size.known is not None for size in known):
-            dims = [int(size.known or 0) for size in known]
-            held = onnx.helper.make_tensor(source.name, 7, [len(dims)] * len(shape), dims)
-            data[source.name] = held
-    proto = ir.serde.serialize_node(node)
-    try:
-        found = onnx.shape_inference.infer_node_outputs(
-            schema, proto, types, data,
-            opset_imports=[onnx.helper.make_opsetid(node.domain, call.version)],
-        )  # fmt: skip
-    except onnx.shape_inference.InferenceError as error:
-        raise Undecided(f"{node.op_type} with inputs that ONNX refuses: {error}") from error
-    return [_typed(output, found.get(output.name)) for output in node.outputs]
-
-
-def _since(call: Call) -> int:
-    """Since which operator set the operator means what it does here; 0 where ONNX has it not."""
-    try:
-        schema = onnx.defs.get_schema(call.node.op_type, call.version, call.node.domain)
-    except onnx.defs.SchemaError:
-        return 0
-    return int(schema.since_version)
-
-
-def _typed(output: ir.Value, found: Any) -> tuple[int, list[int | str]]:
-    if not output.name:
-        return 0, []
-    if found is None or not found.tensor_type.HasField("shape"):
-        return _declared(output)
-    tensor = found.tensor_type
-    return tensor.elem_type, [
-        d.dim_value if d.HasField("dim_value") else d.dim_param for d in tensor.shape.dim
-    ]
-
-
-def _declared(output: ir.Value) -> tuple[int, list[int | str]]:
-    if output.shape is None:
-        raise Undecided(f"the shape of {output.name} does not follow from its inputs")
-    sizes = [size if isinstance(size, int) else str(size.value or "") for size in output.shape]
-    return int(output.dtype or 0), sizes
 
 
 def _name(value: ir.Value) -> str:

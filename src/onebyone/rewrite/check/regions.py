@@ -38,9 +38,9 @@ class Region:
     nodes: tuple[ir.Node, ...]
 
     @property
-    def exact(self) -> bool:
-        """Whether integers stay integers throughout."""
-        return not any(map(leaves_integers, self.nodes))
+    def inexact(self) -> list[str]:
+        """The operators that leave the integers, sorted."""
+        return sorted(node.op_type for node in self.nodes if leaves_integers(node))
 
     @property
     def scaled(self) -> bool:

@@ -44,9 +44,10 @@ def _concat(call: Call) -> Known | None:
 
 def _gather(call: Call) -> Known | None:
     held, places = call.known[0], call.known[1]
-    if held is None or places is None or any(place.symbols for place in places):
+    if held is None or places is None or any(place.known is None for place in places):
         return None
-    return tuple(held[place.number] for place in places)
+    inside = all(-len(held) <= place.number < len(held) for place in places)
+    return tuple(held[place.number] for place in places) if inside else None
 
 
 def _slice(call: Call) -> Known | None:

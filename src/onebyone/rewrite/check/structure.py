@@ -20,8 +20,8 @@ def structure(before: Path, after: Path) -> Check:
     table = Table()
     try:
         old, new = load(before), load(after)
-        first = read(table, old, 0, {})
-        second = read(table, new, 1, _symbols(old, new))
+        symbols = _symbols(old, new)
+        first, second = read(table, old, 0, {}), read(table, new, 1, symbols)
         fault = _fault(table, first, second)
     except Undecided as reason:
         file, node = table.place
