@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from onebyone.rewrite.check.constants import radix
 from onebyone.rewrite.check.layout import Digit, Group, Layout, merged, refined
-from onebyone.rewrite.check.sizes import Size, Undecided
+from onebyone.rewrite.check.sizes import Size
 from onebyone.rewrite.check.values import Letter, Operand, Term
 
 
@@ -22,12 +22,10 @@ def cells_of(operands: Sequence[Operand]) -> list[Cell]:
     """The axes of all operands cut into cells, letter by letter.
 
     Raises:
-        Undecided: an operand has another number of axes, or axes with one letter differ.
+        Undecided: axes with one letter do not run together.
     """
     groups: dict[Letter, dict[int, Group]] = {}
     for index, (value, letters) in enumerate(operands):
-        if len(letters) != len(value.layout):
-            raise Undecided(f"an operand of {len(value.layout)} axes, expected {len(letters)}")
         for letter, group in zip(letters, value.layout, strict=True):
             if group:
                 groups.setdefault(letter, {})[index] = group

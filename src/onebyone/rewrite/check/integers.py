@@ -7,7 +7,7 @@ the integers (an activation, a normalisation) its result is rounded to integers 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,107 +25,133 @@ DENSITIES = (1.0, 0.25, 0.0625, 0.015625)
 """What part of the weights stays other than zero, the first that keeps sums exact."""
 SEEDS = 4
 RUNS = 2
+REACH = 4
+"""So many times parts that differ are made to reach further."""
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A value in one run: its shape and element type, and its elements where they are no floats.
-
-    Those are shapes, places and quantised values, which not every integer can stand for.
-    """
-
-    shape: tuple[int, ...]
-    element: np.dtype
-    held: np.ndarray | None = field(default=None, compare=False)
-
-    def __str__(self) -> str:
-        return f"{self.element} {list(self.shape)}"
-
-    def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """Small integers of this kind."""
-        drawn = rng.integers(-3, 4, self.shape).astype(self.element)
-        return drawn if self.held is None else self.held
+Values = Mapping[str, np.ndarray]
+"""What the values around the parts are in one run of the whole file."""
 
 
 class Unlike(Exception):
     """An output has another shape or type."""
 
 
-Kinds = Mapping[str, Kind]
-
-
 def integers(before: Path, after: Path) -> Check:
-    """Run every part in which the files differ on integers, in both forms."""
+    """Run every part in which the files differ on integers, in both forms.
+
+    A name that both files have may mean different things in them. So parts that differ are tried
+    again reaching across the names that they end in; a fault stays a fault there.
+    """
+    ignored: set[str] = set()
+    found = None
     try:
-        pairs, kinds = _pairs(before, after)
-        unsure = []
-        for first, second in pairs:
-            try:
-                fault = _compare(first, second, kinds)
-            except Undecided as reason:
-                unsure.append(f"{first.end} ({reason})")
-                continue
-            if fault:
-                return Check(NAME, False, f"{fault}; the part {first}")
+        for _ in range(REACH):
+            rows = _rows(before, after, ignored)
+            faults = [row for row in rows if row.fault]
+            if not faults:
+                return _verdict(rows)
+            found = found or faults[0]
+            ignored |= {row.part.end for row in faults}
     except Undecided as reason:
         return Check(NAME, False, f"undecided: {reason}")
     except Unlike as fault:
         return Check(NAME, False, str(fault))
     except DoesNotRun as error:
         return Check(NAME, False, f"does not run: {error}")
-    if not pairs:
+    assert found is not None, "only faults lead to another try"
+    return Check(NAME, False, f"{found.fault}; the part {found.part}")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of one part.
+
+    Attributes:
+        part: in the original.
+        fault: what differs; empty where nothing does.
+        unsure: why it could not be decided; empty where it could.
+    """
+
+    part: Region
+    fault: str = ""
+    unsure: str = ""
+
+
+def _verdict(rows: Sequence[Row]) -> Check:
+    if not rows:
         return Check(NAME, True, "no part differs")
-    detail = f"{len(pairs) - len(unsure)} of {len(pairs)} parts that differ are equal on integers"
+    unsure = [f"{row.part.end} ({row.unsure})" for row in rows if row.unsure]
+    detail = f"{len(rows) - len(unsure)} of {len(rows)} parts that differ are equal on integers"
     if unsure:
         detail += f"; undecided: {', '.join(unsure)}"
     return Check(NAME, not unsure, detail)
 
 
-def _pairs(before: Path, after: Path) -> tuple[list[tuple[Region, Region]], Sequence[Kinds]]:
-    """The parts that differ, and the kinds of the values around them in runs of other sizes.
+def _rows(before: Path, after: Path, ignored: set[str]) -> list[Row]:
+    pairs, runs = _parts(before, after, ignored)
+    rows = []
+    for first, second in pairs:
+        try:
+            rows.append(Row(first, fault=_compare(first, second, runs)))
+        except Undecided as reason:
+            rows.append(Row(first, unsure=str(reason)))
+    return rows
 
-    A name whose shapes differ does not mean the same in both files: parts reach across it.
+
+def _parts(
+    before: Path, after: Path, ignored: set[str]
+) -> tuple[list[tuple[Region, Region]], Sequence[Values]]:
+    """The parts that differ, and the values around them in runs of other sizes.
+
+    A name whose shapes differ does not mean the same in both files: it is ignored too.
     """
     first, second = load(before), load(after)
     ends = {str(value.name) for value in first.graph.outputs}
+    ignored -= ends
     original = session(before, optimised=False)
-    runs = [drawn(original, np.random.default_rng(seed)) for seed in range(RUNS)]
-    ignored: set[str] = set()
+    draws = [drawn(original, np.random.default_rng(seed)) for seed in range(RUNS)]
     while True:
         pairs = differing(first.graph, second.graph, ignored)
         names = {name for pair in pairs for region in pair for name in (region.end, *region.starts)}
-        kinds = _kinds(before, names, runs)
-        unlike: set[str] = set()
-        for old, new in zip(kinds, _kinds(after, names, runs), strict=True):
-            different = {name for name in names if old.get(name) != new.get(name)}
-            for name in sorted(different & ends):
-                raise Unlike(f"output {name} is {old.get(name)} before and {new.get(name)} after")
-            unlike |= different
+        old, new = _values(before, names, draws), _values(after, names, draws)
+        unlike = {
+            name
+            for a, b in zip(old, new, strict=True)
+            for name in names
+            if _kind(a[name]) != _kind(b[name])
+        }
+        for name in sorted(unlike & ends):
+            raise Unlike(f"output {name} is {_kind(old[0][name])}, then {_kind(new[0][name])}")
         if not unlike:
-            return pairs, kinds
+            return pairs, old
         ignored |= unlike
 
 
-def _kinds(path: Path, names: set[str], runs: Sequence[Feeds]) -> list[Kinds]:
-    """Kinds of values in runs of the whole file."""
+def _kind(array: np.ndarray) -> str:
+    return f"{array.dtype} {list(array.shape)}"
+
+
+def _values(path: Path, names: set[str], draws: Sequence[Feeds]) -> list[Values]:
+    """Values in runs of the whole file."""
     model = onnx.load(path, load_external_data=False)
     made = {output for node in model.graph.node for output in node.output}
     del model.graph.output[:]
     for name in sorted(names & made):
         model.graph.output.append(onnx.ValueInfoProto(name=name))
     if not model.graph.output:
-        return [{}] * len(runs)
+        return [{}] * len(draws)
     running = session(model.SerializeToString(), optimised=False, folder=path.parent)
-    return [
-        {
-            name: Kind(a.shape, a.dtype, None if np.issubdtype(a.dtype, np.floating) else a)
-            for name, a in (feeds | outputs(running, feeds)).items()
-        }
-        for feeds in runs
-    ]
+    return [feeds | outputs(running, feeds) for feeds in draws]
 
 
-def _compare(first: Region, second: Region, kinds: Sequence[Kinds]) -> str:
+def _drawn(value: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Small integers in place of floats; shapes, places and quantised values stay."""
+    drawn = rng.integers(-3, 4, value.shape).astype(value.dtype)
+    return drawn if np.issubdtype(value.dtype, np.floating) else value
+
+
+def _compare(first: Region, second: Region, runs: Sequence[Values]) -> str:
     """What differs on integers, empty where nothing does.
 
     A scale (alpha, beta) of the original may be in the other file's weights or beside them; no
@@ -134,16 +160,16 @@ def _compare(first: Region, second: Region, kinds: Sequence[Kinds]) -> str:
     if first.inexact != second.inexact:
         operators = f"{', '.join(first.inexact)} before, {', '.join(second.inexact)} after"
         raise Undecided(f"operators beyond integers: {operators}")
-    fault = _difference(first, second, kinds, folded=False)
+    fault = _difference(first, second, runs, folded=False)
     if fault and (first.scaled or second.scaled):
-        fault = _difference(first, second, kinds, folded=True)
+        fault = _difference(first, second, runs, folded=True)
     return fault
 
 
-def _difference(first: Region, second: Region, kinds: Sequence[Kinds], folded: bool) -> str:
+def _difference(first: Region, second: Region, runs: Sequence[Values], folded: bool) -> str:
     faults: list[str] = []
     for seed in range(SEEDS):
-        some = kinds[seed % len(kinds)]
+        some = runs[seed % len(runs)]
         draw, feeds, expected = _exact(first, second, some, Draw(seed, folded))
         given = run(second, feeds, draw, [])[second.end]
         faults += filter(None, [_unequal(expected, given)])
@@ -166,12 +192,12 @@ def _unequal(expected: np.ndarray, given: np.ndarray) -> str:
 
 
 def _exact(
-    first: Region, second: Region, kinds: Kinds, draw: Draw
+    first: Region, second: Region, values: Values, draw: Draw
 ) -> tuple[Draw, Feeds, np.ndarray]:
     """Integers on which no sum is rounded, and the first region's result on them."""
     rng = np.random.default_rng(draw.seed)
     starts = dict.fromkeys((*first.starts, *second.starts))
-    feeds = {name: kinds[name].draw(rng) for name in starts}
+    feeds = {name: _drawn(values[name], rng) for name in starts}
     for density in DENSITIES:
         thinner = Draw(draw.seed, draw.folded, density)
         results = run(first, feeds, thinner, first.linear_inputs)

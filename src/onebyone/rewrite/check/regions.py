@@ -4,7 +4,7 @@ Knows nothing of the structure check: a region is all nodes between values whose
 files, and it differs where the nodes or the constants that they read do.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,13 +79,31 @@ def differing(
     """
     first, second = _made(before), _made(after)
     common = (first.keys() & second.keys()) - set(ignored)
+    made = [name for name, value in first.items() if value.producer() is not None]
     pairs = []
-    for name, value in first.items():
-        if name in common and value.producer() is not None:
-            a, b = _region(value, common), _region(second[name], common)
+    for name in made:
+        if name in common:
+            a, b = _between(first[name], second[name], common, made)
             if _signature(a) != _signature(b):
                 pairs.append((a, b))
     return pairs
+
+
+def _between(
+    first: ir.Value, second: ir.Value, common: Collection[str], made: Sequence[str]
+) -> tuple[Region, Region]:
+    """The regions that end in two values and start from the same ones.
+
+    Where they do not, the later of the values that only one starts from is no start.
+    """
+    cuts = set(common)
+    while True:
+        a, b = _region(first, cuts), _region(second, cuts)
+        single = (set(a.starts) ^ set(b.starts)) & cuts
+        later = [name for name in made if name in single]
+        if not later:
+            return a, b
+        cuts.discard(later[-1])
 
 
 def constant_of(value: ir.Value) -> ir.TensorProtocol | None:

@@ -21,7 +21,7 @@ from onebyone.rewrite.check.cells import (
 )
 from onebyone.rewrite.check.constants import digest, radix, view
 from onebyone.rewrite.check.layout import Digit, Group, Layout, merged, size_of, whole
-from onebyone.rewrite.check.sizes import ONE, Size, product
+from onebyone.rewrite.check.sizes import ONE, Size, Undecided, product
 from onebyone.rewrite.check.values import Formula, Letter, Operand, Term, Value
 
 
@@ -140,8 +140,12 @@ class Table:
             element: the result's element type; the first operand's where it is not given.
 
         Raises:
-            Undecided: axes with one letter do not run together.
+            Undecided: axes with one letter do not run together, or an operand has another number
+                of axes.
         """
+        for value, letters in operands:
+            if len(letters) != len(value.layout):
+                raise Undecided(f"an operand of {len(value.layout)} axes, expected {len(letters)}")
         fresh = fresh or {}
         element = operands[0][0].element if element is None else element
         reduced = any(letter not in out for _, letters in operands for letter in letters)
