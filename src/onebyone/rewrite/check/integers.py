@@ -41,18 +41,23 @@ def integers(before: Path, after: Path) -> Check:
     """Run every part in which the files differ on integers, in both forms.
 
     A name that both files have may mean different things in them. So parts that differ are tried
-    again reaching across the names that they end in; a fault stays a fault there.
+    again reaching across the names that they end in, as far as all stays exact: a fault stays a
+    fault there.
     """
     ignored: set[str] = set()
+    crossed: set[str] = set()
     found = None
     try:
         for _ in range(REACH):
             rows = _rows(before, after, ignored)
+            if any(row.part.inexact and row.part.within & crossed for row in rows):
+                break
             faults = [row for row in rows if row.fault]
             if not faults:
                 return _verdict(rows)
             found = found or faults[0]
-            ignored |= {row.part.end for row in faults}
+            crossed |= {row.part.end for row in faults}
+            ignored |= crossed
     except Undecided as reason:
         return Check(NAME, False, f"undecided: {reason}")
     except Unlike as fault:

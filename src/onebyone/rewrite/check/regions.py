@@ -43,6 +43,11 @@ class Region:
         return sorted(node.op_type for node in self.nodes if leaves_integers(node))
 
     @property
+    def within(self) -> set[str]:
+        """The names of the values between its starts and its end."""
+        return {str(value.name) for node in self.nodes for value in node.outputs} - {self.end}
+
+    @property
     def scaled(self) -> bool:
         """Whether a Gemm has another alpha or beta than 1."""
         return any(
