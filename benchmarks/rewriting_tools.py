@@ -162,7 +162,7 @@ def verdict(before: Path, after: Path) -> list[str]:
     """One cell for each kind of check."""
     cells = []
     for row in check(before, after):
-        what = row.detail.split(" (")[0] if row.name == "numbers" else "equal"
+        what = row.detail.split(";")[0] if row.name == "numbers" else "equal"
         undecided = "undecided" in row.detail or "does not run" in row.detail
         cells.append(
             what if row.passed else row.detail if undecided else f"NOT EQUAL: {row.detail}"

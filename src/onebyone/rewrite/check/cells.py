@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from onebyone.rewrite.check.constants import radix
 from onebyone.rewrite.check.layout import Digit, Group, Layout, merged, refined
-from onebyone.rewrite.check.sizes import Size
+from onebyone.rewrite.check.sizes import ONE, Size
 from onebyone.rewrite.check.values import Letter, Operand, Term
 
 
@@ -76,6 +76,26 @@ def joined_axes(
         else:
             axes.append([cell])
     return axes
+
+
+def places_of(cells: Sequence[Cell], axes: Sequence[Sequence[int]]) -> dict[int, Digit]:
+    """Where each cell lies in the result's axes."""
+    places = {}
+    for number, axis in enumerate(axes):
+        stride = ONE
+        for cell in reversed(axis):
+            places[cell] = Digit(number, stride, cells[cell].size)
+            stride = stride * cells[cell].size
+    return places
+
+
+def places_in(
+    operand: int, cells: Sequence[Cell], places: Mapping[int, Digit]
+) -> dict[Digit, Digit]:
+    """Where each digit of an operand lies in the result's axes."""
+    return {
+        cell.digits[operand]: places[n] for n, cell in enumerate(cells) if operand in cell.digits
+    }
 
 
 def link_of(here: Mapping[Digit, Digit]) -> tuple[tuple[Digit, Digit], ...]:

@@ -37,8 +37,12 @@ Layout = tuple[Group, ...]
 
 def whole(sizes: Iterable[Size]) -> Layout:
     """The map of a value that is the function itself; axes of size 1 have no digits."""
+    return fresh_axes(0, sizes)
+
+
+def fresh_axes(number: int, sizes: Iterable[Size]) -> Layout:
+    """New axes from a number on, one for each size but 1."""
     layout: list[Group] = []
-    number = 0
     for size in sizes:
         layout.append(() if size == ONE else (Digit(number, ONE, size),))
         number += size != ONE

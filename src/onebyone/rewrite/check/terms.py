@@ -17,10 +17,12 @@ from onebyone.rewrite.check.cells import (
     joined_axes,
     link_of,
     numbering,
+    places_in,
+    places_of,
     runs_of,
 )
 from onebyone.rewrite.check.constants import digest, radix, view
-from onebyone.rewrite.check.layout import Digit, Group, Layout, merged, size_of, whole
+from onebyone.rewrite.check.layout import Digit, Layout, fresh_axes, merged, size_of, whole
 from onebyone.rewrite.check.sizes import ONE, Size, Undecided, product
 from onebyone.rewrite.check.values import Formula, Letter, Operand, Term, Value
 
@@ -160,37 +162,33 @@ class Table:
             for cell in cells
         ]
         axes = joined_axes(operands, cells, kinds, order)
-        places = {}
-        for number, axis in enumerate(axes):
-            stride = ONE
-            for cell in reversed(axis):
-                places[cell] = Digit(number, stride, cells[cell].size)
-                stride = stride * cells[cell].size
-        links: list[tuple[Term, Any]] = []
-        for index in order if commutative else range(len(operands)):
-            value = operands[index][0]
-            here = {c.digits[index]: places[n] for n, c in enumerate(cells) if index in c.digits}
-            if isinstance(value.function, Term):
-                links.append((value.function, link_of(here)))
-            else:
-                by_axis = sorted(here.items(), key=lambda pair: pair[1].axis)
-                present = tuple(dict.fromkeys(place.axis for _, place in by_axis))
-                groups = tuple(constant_group(here, axis) for axis in present)
-                links.append((self.arranged(Value(value.function, groups)), present))
-
-        def layout(letter: Letter) -> Group:
-            return merged(places[n] for n, cell in enumerate(cells) if cell.letter == letter)
-
-        shape = tuple((kinds[axis[0]], product(cells[cell].size for cell in axis)) for axis in axes)
-        sequences = tuple(layout(letter) for letter in ordered)
-        new = {}
-        for number, (letter, size) in enumerate(fresh.items(), len(axes)):
-            new[letter] = () if size == ONE else (Digit(number, ONE, size),)
-        sizes = tuple(size for size in fresh.values() if size != ONE)
-        settings = (attributes, shape, sequences, sizes)
+        places = places_of(cells, axes)
+        links = [
+            self._link(operands[index][0], places_in(index, cells, places))
+            for index in (order if commutative else range(len(operands)))
+        ]
+        layout = {
+            letter: merged(places[n] for n, cell in enumerate(cells) if cell.letter == letter)
+            for letter in (*out, *ordered)
+        }
+        for letter, group in zip(fresh, fresh_axes(len(axes), fresh.values()), strict=True):
+            layout[letter] = group
+        settings = (
+            attributes,
+            tuple((kinds[axis[0]], product(cells[n].size for n in axis)) for axis in axes),
+            tuple(layout[letter] for letter in ordered),
+            tuple(size for size in fresh.values() if size != ONE),
+        )
         made = self.term(operator, settings, links, element)
-        groups = tuple(new[letter] if letter in new else layout(letter) for letter in out)
-        return Value(made, groups)
+        return Value(made, tuple(layout[letter] for letter in out))
+
+    def _link(self, value: Value, here: Mapping[Digit, Digit]) -> tuple[Term, Any]:
+        """The entry of an operand and how it lies; a constant is put in the order of the axes."""
+        if isinstance(value.function, Term):
+            return value.function, link_of(here)
+        present = tuple(sorted({place.axis for place in here.values()}))
+        groups = tuple(constant_group(here, axis) for axis in present)
+        return self.arranged(Value(value.function, groups)), present
 
     def _fixed(self, value: Value) -> Value:
         return Value(self.arranged(value), whole(value.shape)) if value.constant else value
