@@ -136,3 +136,41 @@ def test_negative_zero_is_another_weight(tmp_path: Path):
     structure, integers, _ = check(*saved(tmp_path, pair.before, pair.after))
     assert "is 0.0 before and -0.0 after" in structure.detail
     assert integers.passed
+
+
+def test_a_bias_of_zeros_is_none(tmp_path: Path):
+    w, zeros = floats(np.random.default_rng(0), 8, 5), np.zeros(5, np.float32)
+    text = "m (float[N,8] x) => (float[N,5] o) { o = Gemm(x, w%s) }"
+    with_bias = model(text % ", b", {"w": w, "b": zeros})
+    assert all(row.passed for row in check(*saved(tmp_path, with_bias, model(text % "", {"w": w}))))
+
+
+@pytest.mark.parametrize(("alpha", "equal"), [(0.5, True), (0.3, False)])
+def test_alpha_goes_into_the_weights_where_that_rounds_none(alpha, equal, tmp_path: Path):
+    w = floats(np.random.default_rng(0), 8, 5)
+    text = "m (float[N,8] x) => (float[N,5] o) { o = Gemm%s(x, w) }"
+    before = model(text % f"<alpha={alpha}>", {"w": w})
+    after = model(text % "", {"w": np.float32(alpha) * w})
+    structure, integers, numbers = check(*saved(tmp_path, before, after))
+    assert structure.passed == equal
+    assert integers.passed
+    assert numbers.passed
+    beside = model(
+        "m (float[N,8] x) => (float[N,5] o) { y = Gemm(x, w) o = Mul(a, y) }",
+        {"w": w, "a": np.float32(alpha)},
+    )
+    assert all(row.passed for row in check(*saved(tmp_path, before, beside)))
+
+
+def test_a_name_may_move_to_another_value(tmp_path: Path):
+    """In the second file `m` is what the bias was added to."""
+    rng = np.random.default_rng(0)
+    arrays = {"w": floats(rng, 8, 5), "b": floats(rng, 5)}
+    head = "m (float[N,8] x) => (float[N,5] o) { "
+    before = model(head + "m = MatMul(x, w) o = Add(m, b) }", arrays)
+    after = model(head + "p = MatMul(x, w) m = Add(p, b) o = Identity(m) }", arrays)
+    assert all(row.passed for row in check(*saved(tmp_path, before, after)))
+    wrong = model(head + "p = MatMul(x, w) m = Add(p, b) o = Add(m, b) }", arrays)
+    structure, integers, _ = check(*saved(tmp_path, before, wrong))
+    assert not structure.passed
+    assert not integers.passed

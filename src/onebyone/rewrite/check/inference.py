@@ -45,13 +45,15 @@ class Outline:
 def inferred(call: Call) -> list[Outline]:
     """The outline of each result of a node.
 
-    Where ONNX has no rule, or the node holds a graph, it is what the file declares.
+    Where ONNX has no rule, an input's type is not known, or the node holds a graph, it is what the
+    file declares.
 
     Raises:
         Undecided: ONNX refuses the node with these inputs.
     """
     node = call.node
-    if not since(call) or len(call.inputs) > len(node.inputs):
+    untyped = any(value is not None and not value.element for value in call.inputs)
+    if not since(call) or untyped or len(call.inputs) > len(node.inputs):
         return [_declared(output) for output in node.outputs]
     schema = onnx.defs.get_schema(node.op_type, call.version, node.domain)
     types, data = {}, {}
