@@ -174,3 +174,16 @@ def test_a_name_may_move_to_another_value(tmp_path: Path):
     structure, integers, _ = check(*saved(tmp_path, before, wrong))
     assert not structure.passed
     assert not integers.passed
+
+
+def test_axes_of_an_output_swapped(tmp_path: Path):
+    """The same function, but its result lies otherwise, in the same shape."""
+    head = "m (float[4,4] x) => (float[4,4] o) { "
+    right = model(head + "o = Relu(x) }", {})
+    wrong = model(head + "y = Relu(x) o = Transpose(y) }", {})
+    structure, integers, _ = check(*saved(tmp_path, right, wrong))
+    assert structure.detail.startswith("output o: its axes are")
+    assert not structure.passed
+    assert not integers.passed
+    twice = model(head + "t = Transpose(x) y = Relu(t) o = Transpose(y) }", {})
+    assert all(row.passed for row in check(*saved(tmp_path, right, twice)))
