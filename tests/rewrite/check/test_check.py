@@ -187,3 +187,16 @@ def test_axes_of_an_output_swapped(tmp_path: Path):
     assert not integers.passed
     twice = model(head + "t = Transpose(x) y = Relu(t) o = Transpose(y) }", {})
     assert all(row.passed for row in check(*saved(tmp_path, right, twice)))
+
+
+@pytest.mark.parametrize("operator", ["Add", "MatMul", "Sub"])
+def test_an_operand_lies_otherwise(operator: str, tmp_path: Path):
+    """Square operands, so that shapes tell nothing."""
+    head = "m (float[4,4] x) => (float[4,4] o) { r = Relu(x) t = Transpose(r) "
+    right = model(f"{head} o = {operator}(x, t) }}", {})
+    wrong = model(f"{head} o = {operator}(x, r) }}", {})
+    structure, integers, _ = check(*saved(tmp_path, right, wrong))
+    assert structure.detail.endswith("read their operands with other axes")
+    assert not structure.passed
+    assert not integers.passed
+    assert all(row.passed for row in check(*saved(tmp_path, right, right)))
