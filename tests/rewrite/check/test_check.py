@@ -200,3 +200,25 @@ def test_an_operand_lies_otherwise(operator: str, tmp_path: Path):
     assert not structure.passed
     assert not integers.passed
     assert all(row.passed for row in check(*saved(tmp_path, right, right)))
+
+
+READERS = {
+    "in order": ("1,18", "f = Reshape({}, nine) o = Concat<axis=2>(f, f)"),
+    "as it lies": ("3,2", "o = MaxPool<kernel_shape=[2], strides=[1]>({})"),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_the_order_along_an_axis(reader: str, tmp_path: Path):
+    """Operators for which the order of their input's elements matters."""
+    sizes, rest = READERS[reader]
+    head = f"m (float[N,3,3] x) => (float[N,{sizes}] o) {{ r = Relu(x) "
+    head += "t = Transpose<perm=[0,2,1]>(r) "
+    arrays = {"nine": shape(-1, 1, 9)}
+    right = model(head + rest.format("r") + " }", arrays)
+    wrong = model(head + rest.format("t") + " }", arrays)
+    structure, integers, _ = check(*saved(tmp_path, right, wrong))
+    assert not structure.passed
+    assert not structure.detail.startswith("undecided")
+    assert not integers.passed
+    assert all(row.passed for row in check(*saved(tmp_path, right, right)))
