@@ -1,0 +1,80 @@
+"""Sums and products of two values, with what real arithmetic says of constants in them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from onebyone.rewriting.check.call import Call, operator, trailing
+from onebyone.rewriting.check.constants import Tensor
+from onebyone.rewriting.check.layout import whole
+from onebyone.rewriting.check.sizes import ONE
+from onebyone.rewriting.check.terms import Table
+from onebyone.rewriting.check.values import Letter, Operand, Term, Value
+
+PRODUCT = "sum of products"
+NEUTRAL = {"Add": 0.0, "Mul": 1.0}
+
+
+@operator("Add", "Mul")
+def _arithmetic(call: Call) -> Value:
+    a, b = call[0], call[1]
+    out = range(-max(len(a.shape), len(b.shape)), 0)
+    return arithmetic(call.table, call.node.op_type, trailing([a, b]), out)
+
+
+def times(table: Table, value: Value, factor: float) -> Value:
+    """A value times a number."""
+    constant = Value(Tensor(ir.tensor(np.float32(factor))), whole([]))
+    letters = range(len(value.shape))
+    return arithmetic(table, "Mul", [(value, letters), (constant, [])], letters)
+
+
+def arithmetic(
+    table: Table, name: str, operands: Sequence[Operand], out: Sequence[Letter]
+) -> Value:
+    """The sum ("Add") or product ("Mul") of two operands.
+
+    Adding zeros or multiplying by ones is nothing, and a number goes into the constant that it
+    multiplies where the result is exact: a scaled layer is the layer with scaled weights.
+    """
+    for (value, letters), (other, others) in zip(operands, operands[::-1], strict=True):
+        sizes = dict(zip(letters, value.shape, strict=True))
+        same = list(letters) == list(out) and all(
+            size in (ONE, sizes.get(a)) for a, size in zip(others, other.shape, strict=True)
+        )
+        if same and isinstance(other.function, Tensor):
+            held = other.function.array
+            if (held == NEUTRAL[name]).all():
+                return value
+            scaled = _scaled(table, value, held) if name == "Mul" and held.size == 1 else None
+            if scaled is not None:
+                return scaled
+    return table.join(name, operands, out, commutative=True)
+
+
+def _scaled(table: Table, value: Value, factor: np.ndarray) -> Value | None:
+    """The value with the factor in its constant; None where it has none or that would round."""
+    function = value.function
+    if isinstance(function, Tensor):
+        times = _exactly(function.array, factor)
+        return None if times is None else Value(Tensor(ir.tensor(times)), value.layout)
+    if not isinstance(function, Term) or function.operator != PRODUCT:
+        return None
+    for index, (term, link) in enumerate(function.operands):
+        times = None if term.elements is None else _exactly(term.elements, factor)
+        if times is not None:
+            operands = list(function.operands)
+            operands[index] = table.constant(term.attributes[0], times, term.element), link
+            made = table.term(function.operator, function.attributes, operands, function.element)
+            return Value(made, value.layout)
+    return None
+
+
+def _exactly(array: np.ndarray, factor: np.ndarray) -> np.ndarray | None:
+    """The product in the type of `array`, None where it would be rounded."""
+    if array.dtype.kind != "f":
+        return None
+    exact = array.astype(np.float64) * float(factor.reshape(-1)[0])
+    rounded = exact.astype(array.dtype)
+    return rounded if np.array_equal(rounded.astype(np.float64), exact) else None

@@ -1,0 +1,99 @@
+"""Operators that only move elements: they change the layout, never the function."""
+
+from math import prod
+
+from onebyone.rewriting.check.call import Call, operator
+from onebyone.rewriting.check.sizes import ONE, Size, Undecided, product
+from onebyone.rewriting.check.values import Value
+
+
+@operator("Identity")
+def _identity(call: Call) -> Value:
+    return call[0]
+
+
+@operator("Dropout")
+def _dropout(call: Call) -> Value:
+    if call.has(2):
+        raise Undecided("Dropout with an input for training mode")
+    if len([output for output in call.node.outputs if output.uses()]) > 1:
+        raise Undecided("Dropout whose mask is used")
+    return call[0]
+
+
+@operator("Transpose")
+def _transpose(call: Call) -> Value:
+    rank = len(call[0].shape)
+    return call[0].transposed(call.attribute("perm") or range(rank)[::-1])
+
+
+@operator("Flatten")
+def _flatten(call: Call) -> Value:
+    shape = call[0].shape
+    axis = call.axis(1, len(shape))
+    return call[0].reshaped([product(shape[:axis]), product(shape[axis:])])
+
+
+@operator("Reshape")
+def _reshape(call: Call) -> Value:
+    shape = call[0].shape
+    target = list(call.sizes(1))
+    if not call.attribute("allowzero", 0):
+        kept = [*shape, *[Size(0)] * len(target)]
+        target = [old if size == Size(0) else size for old, size in zip(kept, target, strict=False)]
+    return call[0].reshaped(completed(shape, target))
+
+
+def completed(shape: tuple[Size, ...], target: list[Size]) -> list[Size]:
+    """The target of a reshape with the size that was left open as -1."""
+    given = product(size for size in target if size != Size(-1))
+    rest = product(shape).over(given)
+    if rest is None:
+        raise Undecided(f"a reshape of {product(shape)} elements to a multiple of {given}")
+    return [rest if size == Size(-1) else size for size in target]
+
+
+@operator("Squeeze")
+def _squeeze(call: Call) -> Value:
+    shape = call[0].shape
+    axes = call.setting("axes", 1, since=13)
+    if axes is None:
+        gone = {axis for axis, size in enumerate(shape) if size == ONE}
+    else:
+        gone = {axis % len(shape) for axis in axes}
+    return call[0].reshaped([size for axis, size in enumerate(shape) if axis not in gone])
+
+
+@operator("Unsqueeze")
+def _unsqueeze(call: Call) -> Value:
+    axes = call.setting("axes", 1, since=13) or ()
+    target = list(call[0].shape)
+    rank = len(target) + len(axes)
+    for axis in sorted(axis % rank for axis in axes):
+        target.insert(axis, ONE)
+    return call[0].reshaped(target)
+
+
+@operator("DepthToSpace")
+def _depth_to_space(call: Call) -> Value:
+    n, c, h, w = call[0].shape
+    block = Size(call.attribute("blocksize"))
+    depth = c.over(block * block)
+    if depth is None:
+        raise Undecided(f"DepthToSpace of {c} channels")
+    first = call.attribute("mode", "DCR") == "DCR"
+    cut = [n, block, block, depth, h, w] if first else [n, depth, block, block, h, w]
+    order = [0, 3, 4, 1, 5, 2] if first else [0, 1, 4, 2, 5, 3]
+    return call[0].reshaped(cut).transposed(order).reshaped([n, depth, h * block, w * block])
+
+
+@operator("SpaceToDepth")
+def _space_to_depth(call: Call) -> Value:
+    n, c, h, w = call[0].shape
+    block = Size(call.attribute("blocksize"))
+    rows, columns = h.over(block), w.over(block)
+    if rows is None or columns is None:
+        raise Undecided(f"SpaceToDepth of {h} by {w}")
+    cut = call[0].reshaped([n, c, rows, block, columns, block])
+    square = prod([block.number, block.number])
+    return cut.transposed([0, 3, 5, 1, 2, 4]).reshaped([n, c * Size(square), rows, columns])

@@ -1,0 +1,101 @@
+"""Small integer tensors that a file computes from shapes, as sizes with symbols."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from onebyone.rewriting.check.call import Call, Known
+from onebyone.rewriting.check.constants import Tensor
+from onebyone.rewriting.check.sizes import Size, product
+from onebyone.rewriting.check.values import Value
+
+LONGEST = 64
+"""A longer tensor holds no shape."""
+
+
+def constant_sizes(value: Value | None) -> Known | None:
+    """The elements of an integer constant of at most one axis."""
+    if value is None or not isinstance(value.function, Tensor):
+        return None
+    array = value.function.array
+    if array.dtype not in (np.int64, np.int32) or array.ndim > 1 or array.size > LONGEST:
+        return None
+    return tuple(Size(int(element)) for element in array.reshape(-1))
+
+
+def computed_sizes(call: Call) -> Known | None:
+    """The elements of the node's result where they follow from shapes, else None."""
+    rule = _RULES.get(call.node.op_type)
+    return rule(call) if rule else None
+
+
+def _shape(call: Call) -> Known | None:
+    return call[0].shape[slice(call.attribute("start", 0), call.attribute("end"))]
+
+
+def _same(call: Call) -> Known | None:
+    return call.known[0]
+
+
+def _concat(call: Call) -> Known | None:
+    parts = [known for known in call.known if known is not None]
+    return tuple(s for part in parts for s in part) if len(parts) == len(call.known) else None
+
+
+def _gather(call: Call) -> Known | None:
+    held, places = call.known[0], call.known[1]
+    if held is None or places is None or any(place.known is None for place in places):
+        return None
+    inside = all(-len(held) <= place.number < len(held) for place in places)
+    return tuple(held[place.number] for place in places) if inside else None
+
+
+def _slice(call: Call) -> Known | None:
+    held = call.known[0]
+    if held is None or call.version < 10 or None in call.known[1:3]:
+        return None
+    (start,), (stop,) = call.integers(1), call.integers(2)
+    (step,) = call.integers(4) if call.has(4) else (1,)
+    return held[start:stop:step]
+
+
+def _multiplied(call: Call) -> Known | None:
+    a, b = call.known[0], call.known[1]
+    if a is None or b is None or not (len(a) == len(b) or 1 in (len(a), len(b))):
+        return None
+    longest = max(len(a), len(b))
+    pairs = zip(a * (longest // len(a)), b * (longest // len(b)), strict=True)
+    return tuple(x * y for x, y in pairs)
+
+
+def _divided(call: Call) -> Known | None:
+    a, b = call.known[0], call.known[1]
+    if a is None or b is None or len(a) != len(b):
+        return None
+    quotients = [x.over(y) for x, y in zip(a, b, strict=True)]
+    return None if None in quotients else tuple(q for q in quotients if q is not None)
+
+
+def _all(call: Call) -> Known | None:
+    return None if call.known[0] is None else (product(call.known[0]),)
+
+
+def _size(call: Call) -> Known | None:
+    return (product(call[0].shape),)
+
+
+_RULES: dict[str, Callable[[Call], Known | None]] = {
+    "Shape": _shape,
+    "Size": _size,
+    "Identity": _same,
+    "Cast": _same,
+    "Squeeze": _same,
+    "Unsqueeze": _same,
+    "Reshape": _same,
+    "Concat": _concat,
+    "Gather": _gather,
+    "Slice": _slice,
+    "Mul": _multiplied,
+    "Div": _divided,
+    "ReduceProd": _all,
+}

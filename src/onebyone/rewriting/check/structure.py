@@ -1,0 +1,108 @@
+"""Whether two files are one function, by their structure: for every input, in real arithmetic."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+
+from onebyone.rewriting.check.layout import Layout
+from onebyone.rewriting.check.reading import File, dimensions, load, read
+from onebyone.rewriting.check.sizes import Undecided
+from onebyone.rewriting.check.terms import Table
+from onebyone.rewriting.check.values import Term, Value
+from onebyone.rewriting.report import Check
+
+NAME = "structure"
+
+
+def structure(before: Path, after: Path) -> Check:
+    """Read both files into one table of functions and compare the outputs' entries."""
+    table = Table()
+    try:
+        old, new = load(before), load(after)
+        symbols = _symbols(old, new)
+        first, second = read(table, old, 0, {}), read(table, new, 1, symbols)
+        fault = _fault(table, first, second)
+    except Undecided as reason:
+        file, node = table.place
+        where = f" at {node} of {(before, after)[file].name}" if node else ""
+        return Check(NAME, False, f"undecided: {reason}{where}")
+    if fault:
+        return Check(NAME, False, fault)
+    return Check(NAME, True, "equal for every input in real arithmetic")
+
+
+def _symbols(before: ir.Model, after: ir.Model) -> dict[str, str]:
+    """What the first file calls the second one's dynamic sizes; inputs must agree otherwise."""
+    first = {v.name: v for v in before.graph.inputs if v.const_value is None}
+    second = {v.name: v for v in after.graph.inputs if v.const_value is None}
+    if list(first) != list(second):
+        raise Undecided(f"the inputs are {list(first)} before and {list(second)} after")
+    names: dict[str, str] = {}
+    for name, value in first.items():
+        old, new = dimensions(value), dimensions(second[name])
+        if value.dtype != second[name].dtype or len(old) != len(new):
+            raise Undecided(f"input {name} is {value.type} {old} before, {new} after")
+        for a, b in zip(old, new, strict=True):
+            fixed = isinstance(a, int) or isinstance(b, int)
+            if (fixed and a != b) or (not fixed and names.setdefault(str(b), str(a)) != a):
+                raise Undecided(f"input {name} has the shape {old} before and {new} after")
+    return names
+
+
+def _fault(table: Table, first: File, second: File) -> str:
+    """The first difference, empty where there is none."""
+    if first.outputs != second.outputs:
+        return f"outputs {first.outputs} before, {second.outputs} after"
+    for name in first.outputs:
+        a, b = first.values[name], second.values[name]
+        old, new = _entry(table, a), _entry(table, b)
+        if old is not new:
+            return f"output {name}: {_difference(old, new)}"
+        if (not a.constant and a.layout != b.layout) or a.shape != b.shape:
+            return f"output {name}: its axes are {_axes(a.layout)} before, {_axes(b.layout)} after"
+    return ""
+
+
+def _entry(table: Table, value: Value) -> Term:
+    return value.function if isinstance(value.function, Term) else table.arranged(value)
+
+
+def _difference(old: Term, new: Term) -> str:
+    """Where two functions first differ, going from the output towards the inputs."""
+    here, there = _named(old, 0), _named(new, 1)
+    if (old.operator, len(old.operands)) != (new.operator, len(new.operands)):
+        return f"expected {here}, found {there}"
+    for (a, _), (b, _) in zip(old.operands, new.operands, strict=True):
+        if a is not b:
+            return _difference(a, b)
+    if old.operator == "Constant":
+        return f"{_elements(old, new)}; {here}, {there}"
+    links = [(a, b) for (_, a), (_, b) in zip(old.operands, new.operands, strict=True) if a != b]
+    if links:
+        return f"{here} and {there} read their operands with other axes"
+    return f"{here} has the settings {old.attributes}, {there} {new.attributes}"
+
+
+def _elements(old: Term, new: Term) -> str:
+    a, b = old.elements, new.elements
+    assert a is not None, "a constant holds its elements"
+    assert b is not None, "a constant holds its elements"
+    if old.element != new.element:
+        return f"constants of type {a.dtype} before and {b.dtype} after"
+    if old.attributes[0] != new.attributes[0]:
+        sizes = [" × ".join(map(str, term.attributes[0])) for term in (old, new)]
+        return f"constants of sizes {sizes[0]} before and {sizes[1]} after"
+    for index, (x, y) in enumerate(zip(a.flat, b.flat, strict=True)):
+        if np.asarray(x).tobytes() != np.asarray(y).tobytes():
+            return f"element {index} of {a.size} is {x} before and {y} after"
+    raise AssertionError("constants with other digests have other elements")
+
+
+def _named(term: Term, file: int) -> str:
+    name = term.names.get(file) or next(iter(term.names.values()), "")
+    return f"{term.operator} ({name})"
+
+
+def _axes(layout: Layout) -> str:
+    return str([[(d.axis, str(d.stride), str(d.size)) for d in group] for group in layout])

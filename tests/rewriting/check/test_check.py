@@ -1,0 +1,224 @@
+"""The check as a whole: levels, what it says, files that it cannot follow, files on disk."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from helpers.onnx_pairs import PAIRS, floats, model, shape
+from onebyone.errors import InputError
+from onebyone.rewriting.check import check
+
+
+def saved(folder: Path, before: onnx.ModelProto, after: onnx.ModelProto) -> tuple[Path, Path]:
+    paths = folder / "before.onnx", folder / "after.onnx"
+    for made, path in zip((before, after), paths, strict=True):
+        onnx.save(made, path)
+    return paths
+
+
+def test_levels(tmp_path: Path):
+    pair = PAIRS["gemm"]()
+    before, after = saved(tmp_path, pair.before, pair.after)
+    assert [row.name for row in check(before, after)] == ["structure", "integers", "numbers"]
+    assert [row.name for row in check(before, after, "structure")] == ["structure"]
+    assert check(before, after, "off") == ()
+    with pytest.raises(InputError, match="level='some': give one of full, structure, off"):
+        check(before, after, "some")
+
+
+def test_a_file_equals_itself(tmp_path: Path):
+    made = PAIRS["attention"]().before
+    structure, integers, numbers = check(*saved(tmp_path, made, made))
+    assert structure.detail == "equal for every input in real arithmetic"
+    assert integers.detail == "no part differs"
+    assert numbers.detail.startswith("largest difference 0 (0 of the element)")
+
+
+def test_the_first_difference_is_named(tmp_path: Path):
+    pair = PAIRS["gemm"]()
+    bias = next(t for t in pair.after.graph.initializer if t.name == "b")
+    values = onnx.numpy_helper.to_array(bias).copy()
+    values[2] = 7
+    bias.CopyFrom(onnx.numpy_helper.from_array(values, "b"))
+    structure, integers, _ = check(*saved(tmp_path, pair.before, pair.after))
+    assert "output o: element 2 of 5" in structure.detail
+    assert "Gemm Gemm0" in structure.detail
+    assert "Conv Conv1" in structure.detail
+    assert "from x to o: Gemm Gemm0, Relu Relu1, Gemm Gemm2" in integers.detail
+
+
+def test_other_inputs(tmp_path: Path):
+    text = "m (float[N,{}] x) => (float[N,{}] y) {{ y = Relu(x) }}"
+    paths = saved(tmp_path, model(text.format(4, 4), {}), model(text.format(5, 5), {}))
+    (row,) = check(*paths, "structure")
+    assert row.detail == "undecided: input x has the shape ['N', 4] before and ['N', 5] after"
+
+
+def test_names_of_dynamic_sizes_do_not_matter(tmp_path: Path):
+    text = "m (float[{0},{1}] x) => (float[{0},{1}] y) {{ y = Relu(x) }}"
+    first, second = model(text.format("N", "M"), {}), model(text.format("batch", "N"), {})
+    assert check(*saved(tmp_path, first, second), "structure")[0].passed
+    tied = model(text.format("N", "N"), {})
+    assert not check(*saved(tmp_path, first, tied), "structure")[0].passed
+
+
+def test_a_graph_within_a_node(tmp_path: Path):
+    w = floats(np.random.default_rng(0), 8, 8)
+
+    def made(first: str, branch: str, **arrays: np.ndarray) -> onnx.ModelProto:
+        choice = f"""o = If (c) <
+            then_branch = g1 () => (float[B,8] a) {{ a = {branch}(y) }},
+            else_branch = g2 () => (float[B,8] b) {{ b = Neg(y) }}>"""
+        return model(f"m (float[B,8] x, bool c) => (float[B,8] o) {{ {first} {choice} }}", arrays)
+
+    before = made("y = MatMul(x, w)", "Relu", w=w)
+    convolution = "u = Unsqueeze(x, two) v = Conv(u, w3) y = Squeeze(v, two)"
+    arrays = {"w3": w.T[..., None].copy(), "two": shape(2)}
+    right = saved(tmp_path, before, made(convolution, "Relu", **arrays))
+    assert all(row.passed for row in check(*right))
+    wrong = saved(tmp_path, before, made(convolution, "Abs", **arrays))
+    assert not check(*wrong)[0].passed
+
+
+def test_a_local_function_is_the_nodes_it_stands_for(tmp_path: Path):
+    w = floats(np.random.default_rng(0), 8, 8)
+    plain = model("m (float[B,8] x) => (float[B,8] o) { y = MatMul(x, w) o = Relu(y) }", {"w": w})
+    packed = onnx.parser.parse_model("""
+        <ir_version: 8, opset_import: ["" : 17, "own" : 1]>
+        m (float[B,8] x) => (float[B,8] o) { o = own.layer(x, w) }
+        <opset_import: ["" : 17], domain: "own">
+        layer (x, w) => (o) { y = MatMul(x, w) o = Relu(y) }""")
+    packed.graph.initializer.append(onnx.numpy_helper.from_array(w, "w"))
+    assert all(row.passed for row in check(*saved(tmp_path, plain, packed)))
+
+
+def test_random_operators_are_undecided(tmp_path: Path):
+    made = model("m (float[4] x) => (float[4] y) { y = RandomNormalLike(x) }", {})
+    (row,) = check(*saved(tmp_path, made, made), "structure")
+    assert row.detail.startswith("undecided: RandomNormalLike draws at random")
+
+
+def test_an_invalid_file_is_undecided(tmp_path: Path):
+    pair = PAIRS["grouped"]()
+    concat = next(n for n in pair.after.graph.node if n.op_type == "Concat")
+    concat.attribute[0].i = 5
+    structure, integers, numbers = check(*saved(tmp_path, pair.before, pair.after))
+    assert structure.detail.startswith("undecided: not valid ONNX")
+    assert integers.detail.startswith("does not run: ")
+    assert numbers.detail.startswith("does not run: ")
+
+
+def test_external_data(tmp_path: Path):
+    pair = PAIRS["matmul_add"]()
+    paths = tmp_path / "before.onnx", tmp_path / "after.onnx"
+    for made, path in zip((pair.before, pair.after), paths, strict=True):
+        onnx.save(made, path, save_as_external_data=True, location=f"{path.stem}.bin",
+                  size_threshold=100)  # fmt: skip
+    assert all(row.passed for row in check(*paths))
+    data = bytearray((tmp_path / "after.bin").read_bytes())
+    data[3] ^= 1
+    (tmp_path / "after.bin").write_bytes(data)
+    structure, *_ = check(*paths)
+    assert not structure.passed
+
+
+def test_negative_zero_is_another_weight(tmp_path: Path):
+    """Bits are compared, not values: a rewrite has no reason to touch the sign of a zero."""
+    pair = PAIRS["gemm"]()
+    for made, sign in ((pair.before, 0.0), (pair.after, -0.0)):
+        name = {"w": "w", "w4": "w4"}
+        tensor = next(t for t in made.graph.initializer if t.name in name)
+        values = onnx.numpy_helper.to_array(tensor).copy()
+        values[0, 0] = sign
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+    structure, integers, _ = check(*saved(tmp_path, pair.before, pair.after))
+    assert "is 0.0 before and -0.0 after" in structure.detail
+    assert integers.passed
+
+
+def test_a_bias_of_zeros_is_none(tmp_path: Path):
+    w, zeros = floats(np.random.default_rng(0), 8, 5), np.zeros(5, np.float32)
+    text = "m (float[N,8] x) => (float[N,5] o) { o = Gemm(x, w%s) }"
+    with_bias = model(text % ", b", {"w": w, "b": zeros})
+    assert all(row.passed for row in check(*saved(tmp_path, with_bias, model(text % "", {"w": w}))))
+
+
+@pytest.mark.parametrize(("alpha", "equal"), [(0.5, True), (0.3, False)])
+def test_alpha_goes_into_the_weights_where_that_rounds_none(alpha, equal, tmp_path: Path):
+    w = floats(np.random.default_rng(0), 8, 5)
+    text = "m (float[N,8] x) => (float[N,5] o) { o = Gemm%s(x, w) }"
+    before = model(text % f"<alpha={alpha}>", {"w": w})
+    after = model(text % "", {"w": np.float32(alpha) * w})
+    structure, integers, numbers = check(*saved(tmp_path, before, after))
+    assert structure.passed == equal
+    assert integers.passed
+    assert numbers.passed
+    beside = model(
+        "m (float[N,8] x) => (float[N,5] o) { y = Gemm(x, w) o = Mul(a, y) }",
+        {"w": w, "a": np.float32(alpha)},
+    )
+    assert all(row.passed for row in check(*saved(tmp_path, before, beside)))
+
+
+def test_a_name_may_move_to_another_value(tmp_path: Path):
+    """In the second file `m` is what the bias was added to."""
+    rng = np.random.default_rng(0)
+    arrays = {"w": floats(rng, 8, 5), "b": floats(rng, 5)}
+    head = "m (float[N,8] x) => (float[N,5] o) { "
+    before = model(head + "m = MatMul(x, w) o = Add(m, b) }", arrays)
+    after = model(head + "p = MatMul(x, w) m = Add(p, b) o = Identity(m) }", arrays)
+    assert all(row.passed for row in check(*saved(tmp_path, before, after)))
+    wrong = model(head + "p = MatMul(x, w) m = Add(p, b) o = Add(m, b) }", arrays)
+    structure, integers, _ = check(*saved(tmp_path, before, wrong))
+    assert not structure.passed
+    assert not integers.passed
+
+
+def test_axes_of_an_output_swapped(tmp_path: Path):
+    """The same function, but its result lies otherwise, in the same shape."""
+    head = "m (float[4,4] x) => (float[4,4] o) { "
+    right = model(head + "o = Relu(x) }", {})
+    wrong = model(head + "y = Relu(x) o = Transpose(y) }", {})
+    structure, integers, _ = check(*saved(tmp_path, right, wrong))
+    assert structure.detail.startswith("output o: its axes are")
+    assert not structure.passed
+    assert not integers.passed
+    twice = model(head + "t = Transpose(x) y = Relu(t) o = Transpose(y) }", {})
+    assert all(row.passed for row in check(*saved(tmp_path, right, twice)))
+
+
+@pytest.mark.parametrize("operator", ["Add", "MatMul", "Sub"])
+def test_an_operand_lies_otherwise(operator: str, tmp_path: Path):
+    """Square operands, so that shapes tell nothing."""
+    head = "m (float[4,4] x) => (float[4,4] o) { r = Relu(x) t = Transpose(r) "
+    right = model(f"{head} o = {operator}(x, t) }}", {})
+    wrong = model(f"{head} o = {operator}(x, r) }}", {})
+    structure, integers, _ = check(*saved(tmp_path, right, wrong))
+    assert structure.detail.endswith("read their operands with other axes")
+    assert not structure.passed
+    assert not integers.passed
+    assert all(row.passed for row in check(*saved(tmp_path, right, right)))
+
+
+READERS = {
+    "in order": ("1,18", "f = Reshape({}, nine) o = Concat<axis=2>(f, f)"),
+    "as it lies": ("3,2", "o = MaxPool<kernel_shape=[2], strides=[1]>({})"),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_the_order_along_an_axis(reader: str, tmp_path: Path):
+    """Operators for which the order of their input's elements matters."""
+    sizes, rest = READERS[reader]
+    head = f"m (float[N,3,3] x) => (float[N,{sizes}] o) {{ r = Relu(x) "
+    head += "t = Transpose<perm=[0,2,1]>(r) "
+    arrays = {"nine": shape(-1, 1, 9)}
+    right = model(head + rest.format("r") + " }", arrays)
+    wrong = model(head + rest.format("t") + " }", arrays)
+    structure, integers, _ = check(*saved(tmp_path, right, wrong))
+    assert not structure.passed
+    assert not structure.detail.startswith("undecided")
+    assert not integers.passed
+    assert all(row.passed for row in check(*saved(tmp_path, right, right)))
