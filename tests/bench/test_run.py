@@ -11,7 +11,7 @@ from torch import nn
 
 from onebyone.bench import run, saving, sides, timing
 from onebyone.bench.cases import Case
-from onebyone.bench.chart import svg
+from onebyone.bench.chart import chart
 from onebyone.bench.conversion import fully_convolutional
 from onebyone.bench.folding import folded
 from onebyone.bench.machine import Machine, PeakMemory, matmul_peak
@@ -192,7 +192,7 @@ def test_the_files_hold_the_figures(measured: CaseResult, tmp_path) -> None:
     assert cells[0][headings.index("speed-up")] in text
     assert "`onebyone bench --quick`: 2026-01-01, a processor, 2 threads" in text
     assert json.loads(page.with_suffix(".json").read_text("utf-8"))["rounds"] == 3
-    words = "".join(ElementTree.fromstring(svg(results)).itertext())
+    words = "".join(ElementTree.fromstring(chart(results).svg).itertext())
     assert "tiny-60-s2" in words
     assert "2026-01-01" in words
     with Image.open(page.with_suffix(".png")) as picture:

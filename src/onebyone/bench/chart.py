@@ -2,12 +2,10 @@
 
 from math import log10
 
-from PIL import Image
-
-from onebyone.bench.raster import Raster
 from onebyone.bench.results import CaseResult, Results
 from onebyone.bench.table import NAMES, conditions
 from onebyone.figures.canvas import CARD, INK, LINE, MUTED, Canvas, Length
+from onebyone.figures.still import Still
 
 WIDTH, LEFT, RIGHT, TOP, ROW = 760, 190, 70, 74, 26
 BAR, MARK = "#0072B2", "#D55E00"
@@ -16,18 +14,11 @@ BAR, MARK = "#0072B2", "#D55E00"
 TITLE = "Every window of an image: times faster than running crops"
 
 
-def svg(results: Results) -> str:
-    """The chart as SVG."""
+def chart(results: Results) -> Still:
+    """The chart, to be saved as .svg or .png."""
     canvas = Canvas(*_size(results), TITLE)
     _draw(canvas, results)
-    return canvas.to_svg()
-
-
-def png(results: Results) -> Image.Image:
-    """The chart as pixels."""
-    raster = Raster(*_size(results))
-    _draw(raster, results)
-    return raster.picture
+    return Still(canvas)
 
 
 def _size(results: Results) -> tuple[int, int]:
@@ -38,7 +29,7 @@ def _measured(results: Results) -> list[CaseResult]:
     return [case for case in results.cases if not case.skipped and case.speedup() is not None]
 
 
-def _draw(canvas: Canvas | Raster, results: Results) -> None:
+def _draw(canvas: Canvas, results: Results) -> None:
     """A bar for each case: how many times faster than the best crops, logarithmic.
 
     The mark on each line is the ratio of operations, the limit. The card has a ground of its own,
@@ -60,7 +51,7 @@ def _draw(canvas: Canvas | Raster, results: Results) -> None:
     canvas.text((20, height - 14), conditions(results), 8, fill=MUTED)
 
 
-def _bar(canvas: Canvas | Raster, case: CaseResult, top: Length, most: float) -> None:
+def _bar(canvas: Canvas, case: CaseResult, top: Length, most: float) -> None:
     speedup, best = case.speedup() or 0.0, case.best("onebyone")
     canvas.text((LEFT - 8, top + 14), case.name, 12, fill=INK, text_anchor="end")
     end, limit = _across(max(speedup, 1.0), most), _across(case.ratio, most)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from onebyone.bench.chart import TITLE, png, svg
+from onebyone.bench.chart import TITLE, chart
 from onebyone.bench.results import Results
 from onebyone.bench.table import markdown
 from onebyone.errors import InputError
@@ -38,13 +38,14 @@ def save(page: Path, results: Results) -> None:
         InputError: as `check_page`.
     """
     before, behind = _around(page)
-    chart = f"![{TITLE}]({page.stem}.svg)"
-    table = f"{before}{START}\n{markdown(results)}\n{chart}\n{END}{behind}"
-    for suffix, text in ((".md", table), (".json", results.to_json()), (".svg", svg(results))):
+    picture = f"![{TITLE}]({page.stem}.svg)"
+    table = f"{before}{START}\n{markdown(results)}\n{picture}\n{END}{behind}"
+    for suffix, text in ((".md", table), (".json", results.to_json())):
         with replacing(page.with_suffix(suffix)) as temporary:
             temporary.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
-    with replacing(page.with_suffix(".png")) as temporary:
-        png(results).save(temporary, optimize=True)
+    for suffix in (".svg", ".png"):
+        with replacing(page.with_suffix(suffix)) as temporary:
+            chart(results).save(temporary)
 
 
 def _around(page: Path) -> tuple[str, str]:

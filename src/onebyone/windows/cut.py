@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 from torch import fx
 
 from onebyone.windows.axis import Axis
@@ -123,6 +121,10 @@ def _minimum_cut(shared: np.ndarray, ended: np.ndarray, reads: list[tuple[int, i
         ended: its cost if it is not.
         reads: pairs (value, reader).
     """
+    # A third of a second to import: as long as planning takes.
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+
     count = len(shared)
     source, sink = count, count + 1
     scale = (_CAPACITY - 4 * count) / (shared.sum() + ended.sum())
