@@ -40,12 +40,12 @@ def read(node: ir.Node, opset: int) -> Layer:
     sizes = known(x)
     known(node.outputs[0])
     kernel, strides = weight.sizes[2:], _ints(node, "strides", weight.sizes[2:])
-    _check_padding(node, kernel)
     whole = all(k == 1 for k in sizes[2:])
     if any(k > 1 for k in kernel):
         _check_whole_extent(node, kernel, sizes, groups)
         whole = True
-    elif node.op_type == "ConvTranspose" and any(s > 1 for s in strides):
+    _check_padding(node, kernel)
+    if node.op_type == "ConvTranspose" and any(s > 1 for s in strides):
         raise Left("it spreads its input out by a stride, between zeros")
     if whole and groups == 1:
         return Layer(node, weight, _flat(node, weight), _flat_build(node, kernel))
