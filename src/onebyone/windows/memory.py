@@ -15,8 +15,8 @@ from onebyone.windows.steps import Reduction
 
 Axes = tuple[Axis, ...]
 
-CACHED = 2**22
-"""Numbers in the largest value of what is run for some windows at a time, 16 MiB in single
+CACHED = 2**21
+"""Numbers in the largest value of what is run for some windows at a time, 8 MiB in single
 precision. It stays in the processor's cache, and the memory is kept for the next piece, where the
 C library would fetch larger pieces anew from the system each time."""
 
