@@ -57,15 +57,17 @@ def bench(
     import torch
 
     from onebyone.bench.machine import this_machine
-    from onebyone.bench.results import Results
+    from onebyone.bench.results import CaseResult, Results
     from onebyone.bench.run import BACKENDS, SECONDS, run_case
+    from onebyone.bench.saving import save as write
     from onebyone.bench.table import notes, rich_table
 
     run_on = _parse_backends(backends) or (BACKENDS[:1] if quick else BACKENDS)
     torch.set_num_threads(threads or torch.get_num_threads())
     machine = this_machine()
     error = Console(stderr=True)
-    found = []
+    day, words = date.today().isoformat(), _command(case, quick, backends, rounds, threads)
+    found: list[CaseResult] = []
     for each in cases:
         with error.status(each.name) as status:
             found.append(
@@ -77,14 +79,9 @@ def bench(
                     say=lambda now, name=each.name: status.update(f"{name}: {now}"),
                 )
             )
-    results = Results(
-        date.today().isoformat(), _command(case, quick, backends, rounds, threads), machine, rounds,
-        tuple(found),
-    )  # fmt: skip
-    if save is not None:
-        from onebyone.bench.saving import save as write
-
-        write(save, results)
+        results = Results(day, words, machine, rounds, tuple(found))
+        if save is not None:
+            write(save, results)  # after each case: an interrupted run keeps what it measured
     if as_json:
         print(results.to_json())
         return
