@@ -56,7 +56,7 @@ def run(console: Console, out_dir: Path) -> Path:
     console.print(figures_table("Every window at once", measurements))
     sampled = measurements[unpadded].sampled
     console.print(
-        f"Crops: {sampled:,} windows drawn at random, the fastest of three batch sizes, on the same "
+        f"Crops: {sampled:,} windows drawn at random, the best of three batch sizes, on the same "
         f"{torch.get_num_threads()} threads; all {measurements[unpadded].windows:,} are taken to "
         "run at that rate. Zero padding inside a network makes overlapping windows differ near "
         "their borders: that work cannot be shared, and the padded network gains less."

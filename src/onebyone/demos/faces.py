@@ -119,7 +119,7 @@ def run(console: Console, out_dir: Path) -> Path:
     found = {side: measure(sliding, network, scaled(photo, side), sample=SAMPLE) for side in FACES}
     console.print(figures_table("Faces", {f"{side} px": found[side] for side in FACES}))
     console.print(
-        f"Crops: {SAMPLE:,} windows drawn at random at each scale, the fastest of three batch "
+        f"Crops: {SAMPLE:,} windows drawn at random at each scale, the best of three batch "
         f"sizes, on the same {torch.get_num_threads()} threads; all are taken to run at that rate."
     )
     face = best_face({side: measured.scores for side, measured in found.items()})
