@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.export import Dim, ExportedProgram
 from torch.utils import _pytree as pytree
-from transformers.pytorch_utils import Conv1D
 
 import onebyone as ob
+from helpers.tied import Tied
 from onebyone.rewriting.forms import LAYOUTS
 from onebyone.rewriting.program_check import check_programs
 
@@ -32,22 +32,11 @@ class Products(nn.Module):
         return {"b": torch.bmm(x, self.w), "v": y @ self.v, "u": (y @ self.u.T, y @ self.s)}
 
 
-class Language(nn.Module):
-    """Layers of both kinds; one pair shares a weight, the head has the embedding's."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embed = nn.Embedding(11, 6)
-        self.up, self.down = nn.Linear(6, 8), Conv1D(6, 8)
-        self.gate = nn.Linear(6, 8, bias=False)
-        self.gate.weight = self.up.weight
-        self.head = nn.Linear(6, 11, bias=False)
-        self.head.weight = self.embed.weight
+class Language(Tied):
+    """The same with the tokens of all sentences in one batch."""
 
     def forward(self, x):
-        x = self.embed(x)
-        x = self.down(torch.relu(self.up(x)) * self.gate(x))
-        return self.head(x).view(-1, 11)
+        return super().forward(x).view(-1, 11)
 
 
 def convolutions():

@@ -135,6 +135,13 @@ class Builder:
             else x
         )
 
+    def on_grid(self, x: fx.Node, grid: Sequence[Any], rest: Sequence[int]) -> fx.Node:
+        """A value for each window, [B · windows, *rest], as [B, *rest, *grid]."""
+        x = self.call(aten.reshape.default, x, [-1, *grid, *rest])
+        first = 1 + len(grid)
+        behind = range(first, first + len(rest))
+        return self.call(aten.permute.default, x, [0, *behind, *range(1, first)])
+
 
 class _Reader:
     """Joins the blocks of a value along one axis after the other."""

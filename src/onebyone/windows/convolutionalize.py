@@ -23,9 +23,9 @@ from onebyone.graphs.canonical import AMAX, AVERAGE_POOLS, MAX_POOLS, MEAN
 from onebyone.graphs.capture import capture
 from onebyone.windows.arguments import refuse_training, window_of
 from onebyone.windows.axis import Axis, Part
-from onebyone.windows.blocks import Builder, Layout
+from onebyone.windows.blocks import Builder
 from onebyone.windows.cut import Sharing, share
-from onebyone.windows.emission import module_of
+from onebyone.windows.emission import is_tensor, module_of
 from onebyone.windows.lowering import Lowered, is_size, lower
 from onebyone.windows.movers import Kernel, Lattice, Reading
 from onebyone.windows.steps import Place, Reduction, Step, WindowLevel
@@ -168,11 +168,6 @@ class _Emission:
         captured, mapped = lowered.captured, self.maps.keys()
         self._tail([n for n in captured.graph.nodes if n in lowered.dependent - mapped])
 
-    def layout(self, node: fx.Node) -> Layout:
-        """Where a node keeps the axes."""
-        found = self.lowered.steps.get(node)
-        return self.lowered.layout if found is None else found.layout
-
     def grids(self, more: int) -> list[int]:
         """How many windows the maps hold where they end, with some pixels more in the image."""
         axes = _axes(self.lowered, more).axes
@@ -191,7 +186,7 @@ class _Emission:
             return self._pool(step, inputs[0])
         if step.node.target is aten.slice.Tensor:
             return self._slice(step, inputs[0])
-        axes, layout = self.axes[step.sources[0]], self.layout(step.sources[0])
+        axes, layout = self.axes[step.sources[0]], self.lowered.layout_of(step.sources[0])
         sizes = [self._size(inputs[0], dim) for dim in layout.dims]
         readings = tuple(Reading(Lattice(0, 0), stride=axis.t) for axis in axes)
         place = _Whole(axes, (Part.SHARED,) * len(axes), readings, tuple(sizes))
@@ -213,7 +208,7 @@ class _Emission:
     def _pool(self, step: Reduction, x: fx.Node) -> fx.Node:
         """Pooling of the window's extent."""
         (source,) = step.sources
-        layout, build = self.layout(source), self.build
+        layout, build = self.lowered.layout_of(source), self.build
         if len(layout.others) != 1:
             raise InputError(
                 f"{layer_name(step.node)} pools a map that has {len(layout.others)} dimensions of "
@@ -242,12 +237,12 @@ class _Emission:
             return
         needed = [n for n in self.maps if not set(nodes).isdisjoint(n.users)]
         for node in needed:
-            if set(self.layout(node).positions) != {1}:
+            if set(self.lowered.layout_of(node).positions) != {1}:
                 user = next(user for user in node.users if user in nodes)
                 reason = self.lowered.reasons.get(user, "needs what is not shared")
                 raise InputError(f"{layer_name(user)} {reason}; use slide, which runs crops there")
         for node in needed:
-            layout, x = self.layout(node), self._at_windows(node)
+            layout, x = self.lowered.layout_of(node), self._at_windows(node)
             shape = [prod(layout.shape)] if layout.flat else list(layout.shape)
             order = [0, *layout.dims, *layout.others]
             x = self.build.call(aten.permute.default, x, order)
@@ -255,7 +250,8 @@ class _Emission:
         for node in nodes:
             self.windows[node] = self.graph.node_copy(node, self._on_windows)
         self.grid = [
-            self._size(self._at_windows(needed[0]), d) for d in self.layout(needed[0]).dims
+            self._size(self._at_windows(needed[0]), d)
+            for d in self.lowered.layout_of(needed[0]).dims
         ]
 
     def _on_windows(self, node: fx.Node) -> fx.Node:
@@ -276,22 +272,20 @@ class _Emission:
         """A map of one position for each window, at the windows' stride."""
         self.ends.add(node)
         x = self.maps[node]
-        for axis, dim in zip(self.axes[node], self.layout(node).dims, strict=True):
+        for axis, dim in zip(self.axes[node], self.lowered.layout_of(node).dims, strict=True):
             if axis.extent is not None and axis.t > 1:
                 x = self.build.cut(x, dim, 0, LAST, axis.t)
         return x
 
     def result(self, leaf: Any) -> Any:
         """A leaf of the output as [B, ..., *grid]."""
-        if not isinstance(leaf, fx.Node) or not isinstance(value_of(leaf), torch.Tensor):
+        if not is_tensor(leaf):
             return leaf
         if leaf not in self.maps:
-            rest, first = list(value_of(leaf).shape[1:]), 1 + len(self.grid)
-            x = self._on_windows(leaf)
-            x = self.build.call(aten.reshape.default, x, [-1, *self.grid, *rest])
-            order = [0, *range(first, first + len(rest)), *range(1, first)]
-            return self.build.call(aten.permute.default, x, order)
-        layout = self.layout(leaf)
+            return self.build.on_grid(
+                self._on_windows(leaf), self.grid, list(value_of(leaf).shape[1:])
+            )
+        layout = self.lowered.layout_of(leaf)
         if set(layout.positions) != {1}:
             raise InputError(
                 f"the output of {layer_name(leaf)} is a map for each window; use slide, or the "

@@ -84,7 +84,7 @@ def _computed(lowered: Lowered, axes: Mapping[fx.Node, Axes], node: fx.Node, ski
 def _unit(lowered: Lowered, node: fx.Node) -> int:
     """Positions at which a step does its work for one window by itself."""
     step = lowered.steps[node]
-    positions = lowered.positions(step.sources[0])
+    positions = lowered.layout_of(step.sources[0]).positions
     return prod(step.unit(k, n) for k, n in enumerate(positions))
 
 

@@ -19,10 +19,10 @@ from torch import fx
 
 from onebyone.graphs.aten import aten, value_of
 from onebyone.windows.axis import Part
-from onebyone.windows.blocks import Builder, Layout, Parts, Windowed
-from onebyone.windows.cut import Sharing
+from onebyone.windows.blocks import Builder, Parts, Windowed
+from onebyone.windows.cut import Axes, Sharing
 from onebyone.windows.lowering import Lowered, is_size
-from onebyone.windows.memory import Axes, at_a_time, by_window, depth, for_some
+from onebyone.windows.memory import at_a_time, by_window, depth, for_some
 from onebyone.windows.steps import Step
 
 
@@ -37,7 +37,7 @@ def emit(lowered: Lowered, sharing: Sharing) -> fx.GraphModule:
         A module that takes an image [B, C, *size] and gives each leaf of the network's output as
         [B, ..., *grid]. Parameters are those of the live network.
     """
-    level = _Level(lowered, sharing.axes, 0)
+    level = _Level(lowered, sharing.axes, by_window(lowered, sharing.axes), 0)
     image = level.graph.placeholder("image")
     layout, axes = lowered.layout, sharing.axes[lowered.captured.image]
     for axis, dim in zip(axes, layout.dims, strict=True):
@@ -72,11 +72,12 @@ class _Blocks(dict[Parts, fx.Node]):
 class _Level:
     """One level being written: the graph that runs for some windows along each earlier axis."""
 
-    def __init__(self, lowered: Lowered, axes: Mapping[fx.Node, Axes], level: int) -> None:
-        self.lowered, self.axes, self.level = lowered, axes, level
+    def __init__(
+        self, lowered: Lowered, axes: Mapping[fx.Node, Axes], alone: set[fx.Node], level: int
+    ) -> None:
+        self.lowered, self.axes, self.alone, self.level = lowered, axes, alone, level
         self.rank = len(lowered.layout.dims)
         self.grid = tuple(axis.m for axis in axes[lowered.captured.image])
-        self.alone = by_window(lowered, axes)
         self.graph = fx.Graph()
         self.build = Builder(self.graph, lowered.captured.constants, self.copy)
         self.values: dict[fx.Node, Windowed] = {}
@@ -128,12 +129,8 @@ class _Level:
     def _value(self, node: fx.Node) -> Windowed:
         if node not in self.values:
             blocks = _Blocks(partial(self._receive, node))
-            self.values[node] = Windowed(self.axes[node], self._layout(node), blocks)
+            self.values[node] = Windowed(self.axes[node], self.lowered.layout_of(node), blocks)
         return self.values[node]
-
-    def _layout(self, node: fx.Node) -> Layout:
-        lowered = self.lowered
-        return lowered.layout if node is lowered.captured.image else lowered.steps[node].layout
 
     def _run(self, node: fx.Node, step: Step) -> None:
         """Write the blocks of a step that belong to this level."""
@@ -170,7 +167,7 @@ class _Level:
 
     def _is_later(self, leaf: Any) -> bool:
         """Whether a leaf of the output needs a later level."""
-        if not _is_tensor(leaf) or self.level == self.rank:
+        if not is_tensor(leaf) or self.level == self.rank:
             return False
         parts = self._value(leaf).parts if self._is_shared(leaf) else ()
         return leaf in self.alone or any(depth(found) > self.level for found in parts)
@@ -180,7 +177,7 @@ class _Level:
         if not leaves:
             return []
         k, windows = self.level, self.grid[self.level]
-        pieces = -(-windows // at_a_time(self.lowered, self.axes, k))
+        pieces = -(-windows // at_a_time(self.lowered, self.axes, self.alone, k))
         levels: dict[int, _Level] = {}
         results = []
         # Pieces of two sizes at most, so that two graphs serve them all.
@@ -188,7 +185,7 @@ class _Level:
             size = stop - start
             if size not in levels:
                 axes = for_some(self.axes, k, size)
-                levels[size] = _Level(self.lowered, axes, k + 1)
+                levels[size] = _Level(self.lowered, axes, self.alone, k + 1)
                 self.children[f"some{size}"] = levels[size].module(leaves)
             args = [self._some(*block, start, size) for block in levels[size].received]
             results.append(self.graph.call_module(f"some{size}", tuple(args)))
@@ -227,16 +224,14 @@ class _Level:
 
     def _result(self, leaf: Any) -> Any:
         """A leaf of the output as [B, ..., *grid]."""
-        if not _is_tensor(leaf):
+        if not is_tensor(leaf):
             return leaf
-        x = self._on_windows(leaf)
         rest = [int(size) for size in value_of(leaf).shape[1:]]
-        x = self.build.call(aten.reshape.default, x, [-1, *self.grid, *rest])
-        behind = range(1 + self.rank, 1 + self.rank + len(rest))
-        return self.build.call(aten.permute.default, x, [0, *behind, *range(1, 1 + self.rank)])
+        return self.build.on_grid(self._on_windows(leaf), self.grid, rest)
 
 
-def _is_tensor(leaf: Any) -> bool:
+def is_tensor(leaf: Any) -> bool:
+    """Whether a leaf of the output is a tensor of the graph, not a constant."""
     return isinstance(leaf, fx.Node) and isinstance(value_of(leaf), torch.Tensor)
 
 

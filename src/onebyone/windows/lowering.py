@@ -45,10 +45,9 @@ class Lowered:
     shared_stride: tuple[int, ...]
     stride: tuple[int, ...]
 
-    def positions(self, node: fx.Node) -> tuple[int, ...]:
-        """Positions of one window along each axis, at a node that carries windows."""
-        layout = self.layout if node is self.captured.image else self.steps[node].layout
-        return layout.positions
+    def layout_of(self, node: fx.Node) -> Layout:
+        """Where a node that carries windows, the image or a step, keeps the axes."""
+        return self.layout if node is self.captured.image else self.steps[node].layout
 
 
 def lower(captured: Captured, window: tuple[int, ...]) -> Lowered:

@@ -7,13 +7,12 @@ from math import prod
 
 from torch import fx
 
-from onebyone.windows.axis import Axis, Part
+from onebyone.windows.axis import Part
 from onebyone.windows.blocks import Parts
+from onebyone.windows.cut import Axes
 from onebyone.windows.lowering import Lowered
 from onebyone.windows.movers import Kernel
 from onebyone.windows.steps import Reduction
-
-Axes = tuple[Axis, ...]
 
 CACHED = 2**21
 """Numbers in the largest value of what is run for some windows at a time, 8 MiB in single
@@ -55,13 +54,13 @@ def for_some(axes: Mapping[fx.Node, Axes], k: int, count: int) -> dict[fx.Node, 
     }
 
 
-def at_a_time(lowered: Lowered, axes: Mapping[fx.Node, Axes], k: int) -> int:
-    """How many windows along axis k are run at a time.
+def at_a_time(lowered: Lowered, axes: Mapping[fx.Node, Axes], alone: set[fx.Node], k: int) -> int:
+    """How many windows along axis k are run at a time; `alone` is what `by_window` found.
 
     Few enough for the largest value that belongs to them to stay in the cache, where windows
     along later axes are run one at a time if need be.
     """
-    alone, largest = by_window(lowered, axes), 1
+    largest = 1
     for level in range(k + 1, len(lowered.layout.dims) + 1):
         axes = for_some(axes, level - 1, 1)
         for node in lowered.multiply_adds:
@@ -79,7 +78,7 @@ def _sizes(
             windows = prod(axis.m for axis in axes[lowered.captured.image])
             yield lowered.elements[node] * windows
         return
-    layout = lowered.layout if node is lowered.captured.image else lowered.steps[node].layout
+    layout = lowered.layout_of(node)
     channels = prod(layout.shape[d - 1] for d in layout.others)
     for parts in product(*(axis.parts for axis in axes[node])):
         if depth(parts) == level:
@@ -100,7 +99,7 @@ def peak_elements(lowered: Lowered, axes: Mapping[fx.Node, Axes]) -> int:
     for level in range(len(lowered.layout.dims) + 1):
         if level:
             windows = axes[lowered.captured.image][level - 1].m
-            count = min(at_a_time(lowered, axes, level - 1), windows)
+            count = min(at_a_time(lowered, axes, alone, level - 1), windows)
             axes = for_some(axes, level - 1, count)
         passing = 0
         own = {
