@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
-from math import prod
 from typing import Any
 
 import torch
@@ -23,6 +22,7 @@ from onebyone.windows.blocks import Builder, Parts, Windowed
 from onebyone.windows.cut import Axes, Sharing
 from onebyone.windows.lowering import Lowered, is_size
 from onebyone.windows.memory import at_a_time, by_window, depth, for_some
+from onebyone.windows.reading import read_windows, some_windows
 from onebyone.windows.steps import Step
 
 
@@ -162,7 +162,7 @@ class _Level:
         if node not in self.lowered.dependent:
             return self.copy(node)
         if node not in self.windows:
-            self.windows[node] = self.build.windows(self._value(node))
+            self.windows[node] = read_windows(self.build, self._value(node))
         return self.windows[node]
 
     def _is_later(self, leaf: Any) -> bool:
@@ -210,17 +210,7 @@ class _Level:
             return build.cut(x, value.layout.dims[k], start, start + length)
         if count == axis.m:
             return x
-        sizes = list(value.layout.shape)
-        for a, part, dim in zip(value.axes, parts, value.layout.dims, strict=True):
-            sizes[dim - 1] = a.places(part)
-        later = prod(
-            a.m
-            for a, part in zip(value.axes[k + 1 :], parts[k + 1 :], strict=True)
-            if part is not Part.SHARED
-        )
-        x = build.call(aten.reshape.default, x, [-1, axis.m, later, *sizes])
-        x = build.cut(x, 1, first, first + count)
-        return build.call(aten.reshape.default, x, [-1, *sizes])
+        return some_windows(build, value, parts, k, first, count)
 
     def _result(self, leaf: Any) -> Any:
         """A leaf of the output as [B, ..., *grid]."""

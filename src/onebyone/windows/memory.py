@@ -83,8 +83,7 @@ def _sizes(
     for parts in product(*(axis.parts for axis in axes[node])):
         if depth(parts) == level:
             yield channels * prod(
-                axis.places(part) * (1 if part is Part.SHARED else axis.m)
-                for axis, part in zip(axes[node], parts, strict=True)
+                axis.places(part) for axis, part in zip(axes[node], parts, strict=True)
             )
 
 
