@@ -46,16 +46,33 @@ class Layout:
 
 @dataclass(frozen=True, eq=False)
 class Windowed:
-    """The values of all windows at one place of the network."""
+    """The values of all windows at one place of the network.
+
+    Attributes:
+        axes: where they lie.
+        layout: of the captured tensor.
+        blocks: the tensors.
+        skipped: first places of the first axis' lattice that are not stored.
+    """
 
     axes: tuple[Axis, ...]
     layout: Layout
     blocks: dict[Parts, fx.Node]
+    skipped: int = 0
 
     @property
     def parts(self) -> Iterator[Parts]:
         """The products of parts that are not empty."""
         return product(*(axis.parts for axis in self.axes))
+
+    def start(self, k: int) -> int:
+        """Where the first window's first shared position is stored along axis k."""
+        return self.axes[k].origin - (0 if k else self.skipped)
+
+    def places(self, k: int, part: Part) -> int:
+        """Length of the tensors that store a part of axis k."""
+        skipped = self.skipped if k == 0 and part is Part.SHARED else 0
+        return self.axes[k].places(part) - skipped
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from onebyone.windows.arguments import refuse_training, window_of
 from onebyone.windows.axis import Axis, Part
 from onebyone.windows.blocks import Builder
 from onebyone.windows.cut import Sharing, share
-from onebyone.windows.emission import is_tensor, module_of
+from onebyone.windows.levels import is_tensor, module_of
 from onebyone.windows.lowering import Lowered, is_size, lower
 from onebyone.windows.movers import Kernel, Lattice, Reading
 from onebyone.windows.steps import Place, Reduction, Step, WindowLevel
@@ -189,7 +189,7 @@ class _Emission:
         axes, layout = self.axes[step.sources[0]], self.lowered.layout_of(step.sources[0])
         sizes = [self._size(inputs[0], dim) for dim in layout.dims]
         readings = tuple(Reading(Lattice(0, 0), stride=axis.t) for axis in axes)
-        place = _Whole(axes, (Part.SHARED,) * len(axes), readings, tuple(sizes))
+        place = _Whole(axes, (Part.SHARED,) * len(axes), readings, nodes=tuple(sizes))
         return (step.on_map or step.apply)(self.build, inputs, place)
 
     def _size(self, x: fx.Node, dim: int) -> fx.Node:

@@ -42,6 +42,14 @@ class Reading:
     dilation: int = 1
     crop: tuple[int, int] | None = None
 
+    def behind(self, places: int) -> "Reading":
+        """What is read of a lattice where the output's first places are not made."""
+        if not places:
+            return self
+        assert isinstance(self.request, Lattice)
+        skip = places * self.stride
+        return replace(self, request=Lattice(self.request.start + skip, self.request.length - skip))
+
 
 class Mover(ABC):
     """How an operator moves positions along one axis.

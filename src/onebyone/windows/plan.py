@@ -13,11 +13,13 @@ from torch import fx, nn
 from onebyone.errors import InputError
 from onebyone.graphs.aten import aten, value_of
 from onebyone.windows.axis import Axis
+from onebyone.windows.bands import band_windows
 from onebyone.windows.blocks import Builder
 from onebyone.windows.cut import Sharing, share
-from onebyone.windows.emission import emit, module_of
+from onebyone.windows.emission import emit
+from onebyone.windows.levels import module_of
 from onebyone.windows.lowering import Lowered
-from onebyone.windows.memory import peak_elements
+from onebyone.windows.memory import by_window, for_some, peak_elements
 
 # Larger bands recompute less where they meet; this much fits the machines that people have.
 DEFAULT_MEMORY = 2 * 2**30
@@ -186,7 +188,9 @@ def _bytes(lowered: Lowered, geometry: Geometry, grid: Sequence[int]) -> int:
         Axis.of_image(h, s, m)
         for h, s, m in zip(geometry.window[1:], geometry.stride, grid, strict=True)
     )
-    return peak_elements(lowered, share(lowered, axes).axes)
+    found = share(lowered, axes).axes
+    alone = by_window(lowered, found)
+    return peak_elements(lowered, for_some(found, 0, band_windows(lowered, found, alone)), alone)
 
 
 def _joined(

@@ -109,7 +109,7 @@ def some_windows(
     build: Builder, value: Windowed, parts: Parts, k: int, first: int, count: int
 ) -> fx.Node:
     """A block of windows [first, first + count) along axis k, to which it belongs."""
-    pairs = _pairs(value.axes, parts)
+    pairs = _pairs(value, parts)
     spread = Spread(build, value.layout)
     x = spread.split(value.blocks[parts], pairs)
     x = build.cut(x, spread.dim(k) + 1, first, first + count)
@@ -117,10 +117,12 @@ def some_windows(
     return spread.merge(x, [prod(pair) for pair in pairs])
 
 
-def _pairs(axes: Sequence[Axis], parts: Parts) -> list[Pair]:
+def _pairs(value: Windowed, parts: Parts) -> list[Pair]:
     """Positions and windows of a block along each axis."""
-    windows = [1 if part is Part.SHARED else axis.m for axis, part in zip(axes, parts, strict=True)]
-    return [(a.places(p) // m, m) for a, p, m in zip(axes, parts, windows, strict=True)]
+    windows = [
+        1 if part is Part.SHARED else axis.m for axis, part in zip(value.axes, parts, strict=True)
+    ]
+    return [(value.places(k, parts[k]) // m, m) for k, m in enumerate(windows)]
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,7 @@ class _Reader:
         """The part that holds all that is requested without gaps, and from which place to which."""
         request, axis = self.requests[k], self.value.axes[k]
         if isinstance(request, Lattice):
-            start = request.start + axis.origin
+            start = request.start + self.value.start(k)
             return Part.SHARED, start, start + request.length
         run, *more = self.runs[k]
         if more or run.part is None or run.part is Part.SHARED or run.step != 1:
@@ -198,10 +200,9 @@ class _Reader:
         """What lies in one block without gaps."""
         value = self.value
         x = value.blocks[tuple(part for part, _, _ in stretches)]
-        for axis, dim, (part, start, stop) in zip(
-            value.axes, value.layout.dims, stretches, strict=True
-        ):
-            x = self._cut(x, dim, start, stop - start, 1, axis.places(part))
+        for k, (part, start, stop) in enumerate(stretches):
+            dim, full = value.layout.dims[k], value.places(k, part)
+            x = self._cut(x, dim, start, stop - start, 1, full)
         return x
 
     def _wanted(self, k: int) -> set[Part]:
@@ -213,15 +214,15 @@ class _Reader:
 
     def _split(self, parts: Parts) -> fx.Node:
         block = self.value.blocks[parts]
-        pairs = _pairs(self.value.axes, parts)
+        pairs = _pairs(self.value, parts)
         return self.build.once((block, "spread"), lambda: self.spread.split(block, pairs))
 
     def _join(self, k: int, found: dict[Part, fx.Node]) -> fx.Node:
         """What is requested along axis k; the last axis brings windows to the batch."""
-        request, axis, dim = self.requests[k], self.value.axes[k], self.spread.dim(k)
+        request, dim = self.requests[k], self.spread.dim(k)
         if isinstance(request, Lattice):
-            start = request.start + axis.origin
-            pieces = [self._cut(found[Part.SHARED], dim, start, request.length, 1, axis.length)]
+            start, full = request.start + self.value.start(k), self.value.places(k, Part.SHARED)
+            pieces = [self._cut(found[Part.SHARED], dim, start, request.length, 1, full)]
         else:
             pieces = [
                 self._piece(k, found[run.part], run) if run.part else self._outside(k, found, run)
@@ -240,17 +241,17 @@ class _Reader:
         start, stop = axis.positions(run.part)
         if run.part is not Part.SHARED:
             return self._cut(x, dim, run.first - start, run.count, run.step, stop - start)
-        first, step = axis.origin + (run.first - axis.a) * axis.u, run.step * axis.u
+        first, step = self.value.start(k) + (run.first - axis.a) * axis.u, run.step * axis.u
         if axis.m == 1:
-            return self._cut(x, dim, first, run.count, step, axis.length)
+            return self._cut(x, dim, first, run.count, step, self.value.places(k, run.part))
         return self._gather(k, x, first, run.count, step)
 
     def _gather(self, k: int, x: fx.Node, first: int, count: int, step: int) -> fx.Node:
         """Places first, first + step, ... of the lattice for every window."""
         axis, dim, build = self.value.axes[k], self.spread.dim(k), self.build
         span, last = (count - 1) * abs(step) + 1, self.spread.last
-        x = self._cut(x, dim, min(first, first + (count - 1) * step),
-                      (axis.m - 1) * axis.t + span, 1, axis.length)  # fmt: skip
+        lowest, full = min(first, first + (count - 1) * step), self.value.places(k, Part.SHARED)
+        x = self._cut(x, dim, lowest, (axis.m - 1) * axis.t + span, 1, full)
         x = build.call(aten.squeeze.dim, x, dim + 1)
         x = build.call(aten.unfold.default, x, dim, span, axis.t)  # windows, ..., places
         x = self._cut(x, last, 0 if step > 0 else span - 1, count, step, span)

@@ -26,16 +26,19 @@ class Place:
         axes: the output's axes.
         parts: the part of each.
         readings: what is read of the first input along each axis.
+        first: the first place along the first axis that is emitted.
     """
 
     axes: tuple[Axis, ...]
     parts: Parts
     readings: tuple[Reading, ...]
+    first: int = 0
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Length of the emitted tensor along each axis."""
-        return tuple(a.places(p) for a, p in zip(self.axes, self.parts, strict=True))
+        whole = [a.places(p) for a, p in zip(self.axes, self.parts, strict=True)]
+        return (whole[0] - self.first, *whole[1:])
 
 
 Apply = Callable[[Builder, list[fx.Node], Place], fx.Node]
@@ -88,19 +91,24 @@ class Step:
         return self.movers[k].unit(n, self.layout.positions[k])
 
     def block(
-        self, build: Builder, inputs: list[Windowed], axes: tuple[Axis, ...], parts: Parts
+        self,
+        build: Builder,
+        inputs: list[Windowed],
+        axes: tuple[Axis, ...],
+        parts: Parts,
+        first: int = 0,
     ) -> fx.Node:
-        """One block of the output."""
+        """One block of the output, from this place of the first axis on."""
         readings = [
             tuple(
-                mover.reading(source, out, part)
-                for mover, source, out, part in zip(
-                    self.movers, self._seen(value.axes), axes, parts, strict=True
+                mover.reading(source, out, part).behind(0 if k else first)
+                for k, (mover, source, out, part) in enumerate(
+                    zip(self.movers, self._seen(value.axes), axes, parts, strict=True)
                 )
             )
             for value in inputs
         ]
-        place = Place(axes, parts, readings[0])
+        place = Place(axes, parts, readings[0], first)
         batch = [
             k
             for k, (mover, part) in enumerate(zip(self.movers, parts, strict=True))
@@ -171,6 +179,7 @@ class Reduction(WindowLevel):
         inputs: list[Windowed],
         axes: tuple[Axis, ...],  # noqa: ARG002 - one block of one value for each window
         parts: Parts,  # noqa: ARG002
+        first: int = 0,  # noqa: ARG002
     ) -> fx.Node:
         """Every block of the input reduced to one value for each window, and joined."""
         (value,) = inputs
