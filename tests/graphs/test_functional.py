@@ -132,7 +132,7 @@ TRACED_AGAIN = ("maxvit", "swin", "swin_v2", "vit")  # attention, and masks writ
 def test_same_as_traced_again(
     family: Family, asked: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, window = family.build(), (3, family.window, family.window)
+    model, window = family.as_built(), (3, family.window, family.window)
     quick = structure(capture(model, window))
     assert asked == [True]
     monkeypatch.setattr(capture_module, "functional", lambda *_: False)

@@ -11,7 +11,8 @@ from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from onebyone.errors import InputError, NotExact
-from onebyone.graphs.capture import capture, example_windows
+from onebyone.graphs.capture import example_windows
+from onebyone.graphs.kept import captured
 from onebyone.windows.arguments import per_channel, refuse_training, stride_of, window_of
 from onebyone.windows.backends import ASKED, Choice, CompiledPiece, state_of
 from onebyone.windows.deviation import Deviation, deviation
@@ -73,7 +74,7 @@ def slide(
     if backend not in ASKED:
         raise InputError(f"backend={backend!r} is unknown; use one of {', '.join(ASKED)}")
     refuse_training(model)
-    lowered = lower(capture(model, shape), shape)
+    lowered = lower(captured(model, shape), shape)
     geometry = Geometry(shape, stride_of(stride, lowered.stride), padding)
     like = example_windows(lowered.captured.model, shape, 0)
     return SlidingModel(
