@@ -16,6 +16,7 @@ from onebyone.graphs.kept import captured
 from onebyone.windows.arguments import per_channel, refuse_training, stride_of, window_of
 from onebyone.windows.backends import ASKED, Choice, CompiledPiece, state_of
 from onebyone.windows.deviation import Deviation, deviation
+from onebyone.windows.explanation import explain_plan
 from onebyone.windows.lowering import Lowered, lower
 from onebyone.windows.plan import Geometry, Plan, make_plan
 from onebyone.windows.report import Report, report
@@ -160,10 +161,22 @@ class SlidingModel(nn.Module):
             self._plans[size] = make_plan(self._lowered, self.geometry, size, self.memory)
         return self._plans[size]
 
-    def report(self, *size: int) -> Report:
-        """What is shared at each layer for images of this size, and the operations saved."""
-        found = report(self._lowered, self.geometry, self.plan(*size))
-        return replace(found, backend=str(self.choice(*size)))
+    def report(self, *size: int, explain: bool = False) -> Report:
+        """What is shared at each layer for images of this size, and the operations saved.
+
+        Args:
+            size: of the image.
+            explain: whether to say why: what sharing saves and what ending it would cost, the
+                lattices, the pieces, how many windows are run at a time, the backend.
+        """
+        plan, backend = self.plan(*size), str(self.choice(*size))
+        found = replace(report(self._lowered, self.geometry, plan), backend=backend)
+        if not explain:
+            return found
+        asked = "" if self.backend == "auto" else ", as asked for"
+        why = f"Backend: {backend}{asked}"
+        made = explain_plan(self._lowered, self.geometry, plan, self.memory, why)
+        return replace(found, explanation=made)
 
     def choice(self, *size: int) -> Choice:
         """Which backend runs images of this size; "auto" has chosen once one has run."""
