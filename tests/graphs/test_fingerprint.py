@@ -111,6 +111,12 @@ def test_what_a_method_names_is_followed(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len({before, slope, fingerprint(Network())}) == 3
 
 
+def test_a_forward_of_pytorch_s_that_was_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprint(Network())
+    monkeypatch.setattr(nn.Conv2d, "forward", edited)
+    assert fingerprint(Network()) != before
+
+
 def test_state_outside_the_network_is_seen() -> None:
     before = fingerprint(Network())
     with torch.autocast("cpu", torch.bfloat16):

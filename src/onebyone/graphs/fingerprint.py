@@ -7,6 +7,7 @@ only their names, shapes and types.
 """
 
 import hashlib
+import logging
 import sys
 import types
 from collections.abc import Iterable, Mapping
@@ -23,6 +24,10 @@ _INTERNAL = frozenset(vars(nn.Module())) - {"training"}
 _PLAIN = (
     bool, int, float, complex, str, bytes, type(None), type(...),
     torch.dtype, torch.device, torch.layout, torch.memory_format,
+)  # fmt: skip
+_NAMED = (
+    types.ModuleType, types.BuiltinFunctionType, types.MethodDescriptorType,
+    types.WrapperDescriptorType,
 )  # fmt: skip
 
 
@@ -132,6 +137,8 @@ class _Walk:
         """A class with all that its methods may run; a network's `__init__` has run already."""
         self.add("class", cls.__module__, cls.__qualname__)
         if _is_versioned(cls) or not self.is_new(cls):
+            if issubclass(cls, nn.Module):
+                self.see(cls.forward)  # somebody else's, where it was replaced
             return
         self.all(cls.__bases__)
         if issubclass(cls, tuple) and hasattr(cls, "_fields"):
@@ -190,11 +197,12 @@ class _Walk:
     def versioned(self, value: Any) -> None:
         """What belongs to PyTorch or the standard library, by its name."""
         name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
-        callables = (types.ModuleType, types.BuiltinFunctionType, types.MethodDescriptorType)
+        if isinstance(value, logging.Logger):
+            return  # what it writes is no part of a graph
         operators = (torch._ops.OpOverload, torch._ops.OpOverloadPacket)
         if isinstance(value, operators):
             self.add(str(value))
-        elif isinstance(value, callables) and _is_versioned(value) and name:
+        elif isinstance(value, _NAMED) and _is_versioned(value) and name:
             self.add(type(value).__name__, str(getattr(value, "__module__", "")), name)
         else:
             raise NoFingerprint(f"{type(value).__name__} {name or ''} cannot be followed")

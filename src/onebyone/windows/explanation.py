@@ -108,7 +108,7 @@ def explain_plan(
         _runs(lowered, plan.sharing),
         _pieces(lowered, geometry, plan, memory),
         _at_a_time(lowered, plan.sharing.axes),
-        backend,
+        f"Backend: {backend}",
     )
 
 

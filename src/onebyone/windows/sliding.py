@@ -12,7 +12,7 @@ from torch.utils import _pytree as pytree
 
 from onebyone.errors import InputError, NotExact
 from onebyone.graphs.capture import example_windows
-from onebyone.graphs.kept import captured
+from onebyone.graphs.kept import VARIABLE, captured
 from onebyone.windows.arguments import per_channel, refuse_training, stride_of, window_of
 from onebyone.windows.backends import ASKED, Choice, CompiledPiece, state_of
 from onebyone.windows.deviation import Deviation, deviation
@@ -170,13 +170,12 @@ class SlidingModel(nn.Module):
                 lattices, the pieces, how many windows are run at a time, the backend.
         """
         plan, backend = self.plan(*size), str(self.choice(*size))
-        found = replace(report(self._lowered, self.geometry, plan), backend=backend)
-        if not explain:
-            return found
-        asked = "" if self.backend == "auto" else ", as asked for"
-        why = f"Backend: {backend}{asked}"
-        made = explain_plan(self._lowered, self.geometry, plan, self.memory, why)
-        return replace(found, explanation=made)
+        why = None
+        if explain:
+            asked = backend if self.backend == "auto" else f"{backend}, as asked for"
+            why = explain_plan(self._lowered, self.geometry, plan, self.memory, asked)
+        found = report(self._lowered, self.geometry, plan)
+        return replace(found, backend=backend, explanation=why)
 
     def choice(self, *size: int) -> Choice:
         """Which backend runs images of this size; "auto" has chosen once one has run."""
@@ -299,7 +298,8 @@ class SlidingModel(nn.Module):
             raise NotExact(
                 f"windows differ from real crops by {found.relative:.1e} of the output's scale "
                 f"(at most {tolerance:.1e} is rounding): the network computes something else than "
-                f"when it was captured; make a new sliding model"
+                f"when it was captured; make a new sliding model, with {VARIABLE}=0 if the network "
+                f"reads what its code does not name"
             )
         self._verified[plan.size] = state
 
