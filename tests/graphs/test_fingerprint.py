@@ -53,6 +53,37 @@ def edited(self: nn.Module, x: Tensor) -> Tensor:
     return F.leaky_relu(helper(self.conv(x)), -SLOPE)
 
 
+SOURCE = """
+class Written(nn.Module):
+    def forward(self, x):
+        def inner(y):
+            return y.relu() * 2
+        return inner(x) + 1
+"""
+
+
+def written(old: str = "", new: str = "") -> nn.Module:
+    """A network whose class was edited in one place."""
+    namespace = {"nn": nn, "__name__": __name__}
+    exec(SOURCE.replace(old, new), namespace)
+    return namespace["Written"]()
+
+
+@pytest.mark.parametrize("edit", [("+ 1", "+ 2"), ("+ 1", "- 1"), ("* 2", "* 3"), ("relu", "tanh")])
+def test_an_edited_source(edit: tuple[str, str]) -> None:
+    assert fingerprint(written()) == fingerprint(written())
+    assert fingerprint(written(*edit)) != fingerprint(written())
+
+
+def test_code_without_a_module_is_read_too() -> None:
+    found = []
+    for slope in (1, 2):
+        namespace: dict[str, Any] = {}
+        exec(f"def function(x): return x * {slope}", namespace)
+        found.append(fingerprint(Network(a=namespace["function"])))
+    assert found[0] != found[1]
+
+
 def test_equal_structures_have_one() -> None:
     assert fingerprint(Network()) == fingerprint(changed()())
     assert fingerprint(Network()) == fingerprint(Network())

@@ -221,18 +221,18 @@ def _refuse_global_hooks() -> None:
 
 def _is_versioned(value: Any) -> bool:
     """Whether a value belongs to PyTorch or the standard library."""
+    home = getattr(value, "__module__", None)
     if isinstance(value, types.ModuleType):
-        home: str | None = value.__name__
-    elif isinstance(value, type):
-        # Classes made at run time bear the name of the module that made them.
-        known = vars(sys.modules.get(value.__module__, sys)).get(value.__qualname__) is value
-        home = value.__module__ if known else None
-    else:
-        home = getattr(value, "__module__", None)
+        home = value.__name__
+    elif isinstance(value, type | types.FunctionType):
+        # What is made at run time bears the name of the module that made it, or none.
+        there = vars(sys.modules.get(str(home), sys))
+        ours = value.__globals__ is there if isinstance(value, types.FunctionType) else False
+        home = home if ours or there.get(value.__qualname__) is value else None
+    elif home is None:
         owner = getattr(value, "__objclass__", None) or getattr(value, "__self__", None)
-        if home is None and isinstance(owner, type | types.ModuleType):
-            return _is_versioned(owner)
-    return home is not None and home.partition(".")[0] in _VERSIONED
+        return isinstance(owner, type | types.ModuleType) and _is_versioned(owner)
+    return isinstance(home, str) and home.partition(".")[0] in _VERSIONED
 
 
 def _content(cell: types.CellType) -> Any:
