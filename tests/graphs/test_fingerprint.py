@@ -106,6 +106,7 @@ def test_equal_structures_have_one() -> None:
         lambda: Network(a=partial(nn.ReLU, inplace=True)),
         lambda: Network(a=partial(nn.ReLU, inplace=False)),
         lambda: Network().double(),
+        lambda: Network().to(memory_format=torch.channels_last),
         lambda: Network().eval(),
         changed(label="b"),
         changed(forward=edited),

@@ -83,7 +83,8 @@ class _Walk:
             if type(tensor) not in (Tensor, nn.Parameter):
                 raise NoFingerprint(f"{path} is a {type(tensor).__name__}")
             self.add("tensor", path, type(tensor).__name__)
-            self.add(*tensor.shape, tensor.dtype, tensor.device, tensor.layout)
+            self.add(tuple(tensor.shape), tensor.dtype, tensor.device, tensor.layout)
+            self.add(tensor.layout is torch.strided and tensor.stride())
             self.is_new(tensor)
 
     def module(self, module: nn.Module) -> None:
@@ -101,7 +102,7 @@ class _Walk:
 
     def see(self, value: Any) -> None:
         """A value that code or an attribute holds."""
-        if isinstance(value, _PLAIN):
+        if type(value) in _PLAIN:
             self.add(value)
         elif isinstance(value, type):
             self.type(value)
@@ -111,7 +112,7 @@ class _Walk:
         elif type(value) is dict:
             self.add("dict", len(value))
             self.all(item for pair in value.items() for item in pair)
-        elif type(value) in (set, frozenset) and all(isinstance(item, _PLAIN) for item in value):
+        elif type(value) in (set, frozenset) and all(type(item) in _PLAIN for item in value):
             self.add("set", *sorted(value, key=repr))
         elif isinstance(value, types.FunctionType):
             self.function(value)
