@@ -20,7 +20,7 @@ from torch.utils import _pytree as pytree
 from onebyone.errors import InputError
 from onebyone.graphs.aten import aten, layer_name, value_of
 from onebyone.graphs.canonical import AMAX, AVERAGE_POOLS, MAX_POOLS, MEAN
-from onebyone.graphs.capture import capture
+from onebyone.graphs.kept import captured
 from onebyone.windows.arguments import refuse_training, window_of
 from onebyone.windows.axis import Axis, Part
 from onebyone.windows.blocks import Builder
@@ -58,7 +58,7 @@ def convolutionalize(
     if padding not in ("crop", "image"):
         raise InputError(f'padding={padding!r} is unknown; use "crop" or "image"')
     refuse_training(model)
-    lowered = lower(capture(model, shape), shape)
+    lowered = lower(captured(model, shape), shape)
     if padding == "crop":
         _require_unpadded(lowered)
     return Convolutionalized(lowered)

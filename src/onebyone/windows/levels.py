@@ -31,9 +31,9 @@ from onebyone.windows.steps import Step
 def module_of(graph: fx.Graph, **children: Any) -> fx.GraphModule:
     """A graph module that refers to live modules, so that exchanged parameters are seen."""
     module = fx.GraphModule({}, fx.Graph())
+    module.graph = graph  # before the children: setting it writes their code anew
     for name, child in children.items():
         module.add_module(name, child)
-    module.graph = graph
     return module
 
 

@@ -158,11 +158,10 @@ def _bands(
     lowered: Lowered, geometry: Geometry, grid: tuple[int, ...], memory: int | None
 ) -> list[list[_Stretch]]:
     """Bands of windows whose intermediate results fit: fewer rows first, then fewer columns."""
-    image = value_of(lowered.captured.image)
     limit = DEFAULT_MEMORY if memory is None else memory
     shape = list(grid)
     for k in range(len(grid)):
-        while (needed := _bytes(lowered, geometry, shape) * image.element_size()) > limit:
+        while (needed := bytes_needed(lowered, geometry, shape)) > limit:
             if shape[k] == 1:
                 break
             # Memory grows more slowly than the windows do, so this never takes too few of them.
@@ -183,14 +182,17 @@ def _bands(
     return stretches
 
 
-def _bytes(lowered: Lowered, geometry: Geometry, grid: Sequence[int]) -> int:
+def bytes_needed(lowered: Lowered, geometry: Geometry, grid: Sequence[int]) -> int:
+    """An estimate of what intermediate results take for a grid of windows, run in one piece."""
     axes = tuple(
         Axis.of_image(h, s, m)
         for h, s, m in zip(geometry.window[1:], geometry.stride, grid, strict=True)
     )
     found = share(lowered, axes).axes
     alone = by_window(lowered, found)
-    return peak_elements(lowered, for_some(found, 0, band_windows(lowered, found, alone)), alone)
+    band = for_some(found, 0, band_windows(lowered, found, alone))
+    size: int = value_of(lowered.captured.image).element_size()
+    return peak_elements(lowered, band, alone) * size
 
 
 def _joined(
