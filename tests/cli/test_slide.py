@@ -145,6 +145,13 @@ def test_report_and_deviation_in_words(here, capsys):
     assert "conv2d" in out
 
 
+def test_explain_prints_the_report_and_why(here, capsys):
+    assert slide("x.npy", *WINDOW, "--explain") == 0
+    out = capsys.readouterr().out
+    assert "conv2d" in out
+    assert "Pieces: one" in out
+
+
 def test_whole_numbers_with_scale_mean_and_deviation(here):
     words = ["--scale", "1/255", "--mean", "0.5", "--std", "0.25"]
     assert slide("x.png", *WINDOW, *words) == 0

@@ -38,12 +38,16 @@ class Family:
 
     def build(self, window: int | None = None) -> nn.Module:
         """The smallest member for a window of this side (default: the test's), weights random."""
+        side = window or self.window
+        return enliven(self.as_built(side), (3, side, side))
+
+    def as_built(self, window: int | None = None) -> nn.Module:
+        """The same with the weights that it is built with, for its structure alone."""
         options = dict(self.options)
         if self.name == "vit":
             options["image_size"] = window or self.window
         model: nn.Module = models.get_model(self.smallest, weights=None, **options)
-        side = window or self.window
-        return enliven(model, (3, side, side))
+        return model.eval()
 
 
 # Their own initialisation draws through SciPy for minutes; `enliven` replaces it.

@@ -132,7 +132,7 @@ def test_readings_reach_exactly_what_a_part_needs() -> None:
     out = kernel.after(axis, 8)
     assert (out.a, out.b, out.t, out.u) == (1, 8, 2, 1)
     assert kernel.reading(axis, out, Part.SHARED).request == Lattice(1, (out.length - 1) * 2 + 3)
-    assert kernel.reading(axis, out, Part.BEFORE).request == Strip(-1, 2)
+    assert kernel.reading(axis, out, Part.BEFORE).request == Strip((-1, 0, 1))
 
 
 def test_one_window_shares_everything_that_touches_no_padding() -> None:

@@ -83,6 +83,9 @@ def slide(
     report: Annotated[
         bool, typer.Option("--report", help="Print what is shared, by layer.")
     ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="The report, and why it is planned so.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
     trust: Annotated[bool, typer.Option("--trust", help="Load a .pt2 that may run code.")] = False,
 ) -> None:
@@ -135,7 +138,7 @@ def slide(
         seconds=round(seconds, 6),
         windows_not_finite=touched,
         deviation=deviation,
-        report=sliding.report(*size) if report else None,
+        report=sliding.report(*size, explain=explain) if report or explain else None,
     )
     outcome.print_json() if as_json else outcome.print()
 

@@ -17,6 +17,7 @@ from torch.utils import _pytree as pytree
 from onebyone.errors import InputError
 from onebyone.graphs.canonical import canonical
 from onebyone.graphs.fixed_batch import InPieces, fixed_batch
+from onebyone.graphs.functional import functional
 
 
 class NotCaptured(UserWarning):
@@ -112,12 +113,11 @@ def _check_outputs(window: tuple[int, ...], outputs: Any) -> None:
 
 
 def _export(model: nn.Module | ExportedProgram, example: torch.Tensor) -> ExportedProgram:
+    if isinstance(model, ExportedProgram):
+        return model
     with torch.no_grad(), _quiet():
-        if isinstance(model, nn.Module):
-            shapes = ({0: Dim("batch")},)
-            model = torch.export.export(model, (example,), dynamic_shapes=shapes, strict=False)
-        functional: ExportedProgram = model.run_decompositions({})
-    return functional
+        shapes = ({0: Dim("batch")},)
+        return torch.export.export(model, (example,), dynamic_shapes=shapes, strict=False)
 
 
 @contextmanager
@@ -135,16 +135,36 @@ def _quiet() -> Iterator[None]:
 
 
 def _from_program(program: ExportedProgram, live: nn.Module, outputs: Any) -> Captured:
-    signature = program.graph_signature
-    if signature.buffers_to_mutate:
-        names = ", ".join(sorted(signature.buffers_to_mutate.values()))
+    constants = nn.Module()
+    graph, image = _copied(program, constants)
+    if not functional(graph, image):
+        with torch.no_grad(), _quiet():
+            program = program.run_decompositions({})
+        _refuse_state(program)
+        constants = nn.Module()
+        graph, image = _copied(program, constants)
+    canonical(graph)
+    results = tuple(graph.output_node().args[0])  # type: ignore[arg-type]  # a tuple by export's contract
+    structure = program.call_spec.out_spec
+    if structure is None:
+        structure = pytree.tree_structure(outputs)
+    return Captured(graph, image, live, constants, results, structure)
+
+
+def _refuse_state(program: ExportedProgram) -> None:
+    changed = program.graph_signature.buffers_to_mutate
+    if changed:
+        names = ", ".join(sorted(changed.values()))
         raise InputError(
             f"model changes its buffers {names} when it runs; windows would depend on order"
         )
-    constants = nn.Module()
+
+
+def _copied(program: ExportedProgram, constants: nn.Module) -> tuple[fx.Graph, fx.Node]:
+    """A program's graph that reads parameters from the live network, and its only input."""
     graph = fx.Graph()
     copies: dict[fx.Node, fx.Node] = {}
-    inputs = {spec.arg.name: spec for spec in signature.input_specs}
+    inputs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
     for node in program.graph.nodes:
         if node.op == "output":
             break
@@ -157,15 +177,10 @@ def _from_program(program: ExportedProgram, live: nn.Module, outputs: Any) -> Ca
             copies[node] = graph.node_copy(node, copies.__getitem__)
     ends = fx.node.map_arg(program.graph.output_node().args[0], copies.__getitem__)
     graph.output(ends)
-    canonical(graph)
     images = [node for node in graph.nodes if node.op == "placeholder"]
     if len(images) != 1:
         raise InputError(f"model takes {len(images)} inputs; slide needs exactly one, the windows")
-    results = tuple(graph.output_node().args[0])  # type: ignore[arg-type]  # a tuple by export's contract
-    structure = program.call_spec.out_spec
-    if structure is None:
-        structure = pytree.tree_structure(outputs)
-    return Captured(graph, images[0], live, constants, results, structure)
+    return graph, images[0]
 
 
 def _attribute(spec: Any, program: ExportedProgram, constants: nn.Module) -> str:

@@ -82,9 +82,12 @@ class Axis:
         }[part]
 
     def places(self, part: Part) -> int:
-        """Length of the tensor that stores a part."""
+        """Length of the tensor that stores a part.
+
+        Position p of window i of an edge lies at place p·m + i, counted from the edge's first.
+        """
         lo, hi = self.positions(part)
-        return self.length if part is Part.SHARED else hi - lo
+        return self.length if part is Part.SHARED else (hi - lo) * self.m
 
     def ended(self, n: int | None = None) -> "Axis":
         """The same windows with nothing shared: every position is edge."""

@@ -20,12 +20,12 @@ from torch.utils import _pytree as pytree
 from onebyone.errors import InputError
 from onebyone.graphs.aten import aten, layer_name, value_of
 from onebyone.graphs.canonical import AMAX, AVERAGE_POOLS, MAX_POOLS, MEAN
-from onebyone.graphs.capture import capture
+from onebyone.graphs.kept import captured
 from onebyone.windows.arguments import refuse_training, window_of
 from onebyone.windows.axis import Axis, Part
 from onebyone.windows.blocks import Builder
 from onebyone.windows.cut import Sharing, share
-from onebyone.windows.emission import is_tensor, module_of
+from onebyone.windows.levels import is_tensor, module_of
 from onebyone.windows.lowering import Lowered, is_size, lower
 from onebyone.windows.movers import Kernel, Lattice, Reading
 from onebyone.windows.steps import Place, Reduction, Step, WindowLevel
@@ -58,7 +58,7 @@ def convolutionalize(
     if padding not in ("crop", "image"):
         raise InputError(f'padding={padding!r} is unknown; use "crop" or "image"')
     refuse_training(model)
-    lowered = lower(capture(model, shape), shape)
+    lowered = lower(captured(model, shape), shape)
     if padding == "crop":
         _require_unpadded(lowered)
     return Convolutionalized(lowered)
@@ -189,7 +189,7 @@ class _Emission:
         axes, layout = self.axes[step.sources[0]], self.lowered.layout_of(step.sources[0])
         sizes = [self._size(inputs[0], dim) for dim in layout.dims]
         readings = tuple(Reading(Lattice(0, 0), stride=axis.t) for axis in axes)
-        place = _Whole(axes, (Part.SHARED,) * len(axes), readings, tuple(sizes))
+        place = _Whole(axes, (Part.SHARED,) * len(axes), readings, nodes=tuple(sizes))
         return (step.on_map or step.apply)(self.build, inputs, place)
 
     def _size(self, x: fx.Node, dim: int) -> fx.Node:

@@ -30,11 +30,13 @@ class Sharing:
         axes: of the image and of every step.
         unpaid: the axes along which sharing was ended at a step because it does not pay.
         multiply_adds: operations of every node that reads windows, over all windows.
+        elements: numbers that every such node writes, over all windows.
     """
 
     axes: Mapping[fx.Node, Axes]
     unpaid: Mapping[fx.Node, frozenset[int]]
     multiply_adds: Mapping[fx.Node, int]
+    elements: Mapping[fx.Node, int]
 
 
 def share(lowered: Lowered, image: Axes, *, cut: bool = True) -> Sharing:
@@ -53,14 +55,11 @@ def share(lowered: Lowered, image: Axes, *, cut: bool = True) -> Sharing:
             unpaid[node] = unpaid.get(node, frozenset()) | {k}
         if dearer:
             axes = _propagate(lowered, image, unpaid)
-    windows = prod(axis.m for axis in image)
-    counts = {
-        node: work * _computed(lowered, axes, node) // _unit(lowered, node)
-        if node in lowered.steps
-        else work * windows
-        for node, work in lowered.multiply_adds.items()
-    }
-    return Sharing(axes, unpaid, counts)
+    work, written = (
+        {node: _over_windows(lowered, axes, node, amount) for node, amount in amounts.items()}
+        for amounts in (lowered.multiply_adds, lowered.elements)
+    )
+    return Sharing(axes, unpaid, work, written)
 
 
 def _propagate(
@@ -72,6 +71,15 @@ def _propagate(
         stop = unpaid.get(node, frozenset())
         axes[node] = tuple(a.ended() if k in stop else a for k, a in enumerate(out))
     return axes
+
+
+def _over_windows(
+    lowered: Lowered, axes: Mapping[fx.Node, Axes], node: fx.Node, amount: int
+) -> int:
+    """What a node takes for all windows, from what it takes for one."""
+    if node not in lowered.steps:
+        return amount * prod(axis.m for axis in axes[lowered.captured.image])
+    return amount * _computed(lowered, axes, node) // _unit(lowered, node)
 
 
 def _computed(lowered: Lowered, axes: Mapping[fx.Node, Axes], node: fx.Node, skip: int = -1) -> int:

@@ -1,29 +1,18 @@
-"""Writing the graph of all windows, level by level.
-
-What windows share along the first axis is written once for all of them. What belongs to windows
-along the first axis, and is shared along the second, is a graph of its own that runs for some of
-these windows at a time; and so on for each axis. The last level has what belongs to single
-windows: the corners of every map, and all that comes after sharing has ended.
-"""
+"""Writing the graph of all windows, in bands along the first axis where that is faster."""
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
-from itertools import pairwise
-from math import prod
-from typing import Any
+from collections.abc import Mapping
+from itertools import product
 
-import torch
 from torch import fx
 
-from onebyone.graphs.aten import aten, value_of
 from onebyone.windows.axis import Part
-from onebyone.windows.blocks import Builder, Parts, Windowed
+from onebyone.windows.bands import Stored, band_windows, stored
+from onebyone.windows.blocks import Builder
 from onebyone.windows.cut import Axes, Sharing
-from onebyone.windows.lowering import Lowered, is_size
-from onebyone.windows.memory import at_a_time, by_window, depth, for_some
-from onebyone.windows.steps import Step
+from onebyone.windows.levels import Level, is_tensor, module_of
+from onebyone.windows.lowering import Lowered
+from onebyone.windows.memory import by_window, for_some
 
 
 def emit(lowered: Lowered, sharing: Sharing) -> fx.GraphModule:
@@ -37,205 +26,64 @@ def emit(lowered: Lowered, sharing: Sharing) -> fx.GraphModule:
         A module that takes an image [B, C, *size] and gives each leaf of the network's output as
         [B, ..., *grid]. Parameters are those of the live network.
     """
-    level = _Level(lowered, sharing.axes, by_window(lowered, sharing.axes), 0)
-    image = level.graph.placeholder("image")
-    layout, axes = lowered.layout, sharing.axes[lowered.captured.image]
-    for axis, dim in zip(axes, layout.dims, strict=True):
-        if axis.extent is None:  # pixels behind the last window are in no crop
-            image = level.build.cut(image, dim, 0, axis.length)
-    whole = {(Part.SHARED,) * len(axes): image}
-    level.values[lowered.captured.image] = Windowed(axes, layout, whole)
-    return level.module(lowered.captured.results)
+    axes, results = sharing.axes, lowered.captured.results
+    alone = by_window(lowered, axes)
+    most = band_windows(lowered, axes, alone)
+    if most < axes[lowered.captured.image][0].m:
+        return _in_bands(lowered, axes, alone, most)
+    level = Level(lowered, axes, alone)
+    level.begin()
+    return level.module(results)
 
 
-def module_of(graph: fx.Graph, **children: Any) -> fx.GraphModule:
-    """A graph module that refers to live modules, so that exchanged parameters are seen."""
-    module = fx.GraphModule({}, fx.Graph())
-    for name, child in children.items():
-        module.add_module(name, child)
-    module.graph = graph
-    return module
+def _in_bands(
+    lowered: Lowered, axes: Mapping[fx.Node, Axes], alone: set[fx.Node], most: int
+) -> fx.GraphModule:
+    """The graph that runs bands of `most` windows one after the other; the first has the rest."""
+    captured, results = lowered.captured, lowered.captured.results
+    after = stored(lowered, for_some(axes, 0, most), alone)
+    kept = {
+        (node, parts): found.kept
+        for node, found in after.items()
+        if found.kept
+        for parts in product(*(axis.parts for axis in axes[node]))
+        if parts[0] is Part.SHARED
+    }
+    pixels, rows = axes[captured.image][0], lowered.layout.dims[0]
+    rest = (pixels.m - 1) % most + 1
+    first = Level(lowered, for_some(axes, 0, rest), alone, stored={})
+    first.begin()
+    other = Level(lowered, for_some(axes, 0, most), alone, stored=after)
+    other.begin(kept)
+    children = {"first": first.module(results, kept), "next": other.module(results, kept)}
 
+    graph = fx.Graph()
+    build, image = Builder(graph, captured.constants), graph.placeholder("image")
+    copies: dict[fx.Node, fx.Node] = {}
 
-class _Blocks(dict[Parts, fx.Node]):
-    """The blocks that a level has written; those of earlier levels are received when read."""
+    def copy(node: fx.Node) -> fx.Node:
+        if node not in copies:
+            copies[node] = graph.node_copy(node, copy)
+        return copies[node]
 
-    def __init__(self, receive: Callable[[Parts], fx.Node]) -> None:
-        super().__init__()
-        self.receive = receive
+    def run(name: str, level: Level, start: int, before: list[fx.Node]) -> list[fx.Node]:
+        axis = level.axes[captured.image][0]
+        skipped = level.stored.get(captured.image, Stored()).skipped
+        x = build.cut(image, rows, start * pixels.t + skipped, start * pixels.t + axis.length)
+        constants = [copy(node) for node, _ in level.received]
+        out = graph.call_module(name, (x, *before, *constants))
+        return [build.call(operator.getitem, out, i) for i in range(len(results) + len(kept))]
 
-    def __missing__(self, parts: Parts) -> fx.Node:
-        self[parts] = self.receive(parts)
-        return self[parts]
-
-
-class _Level:
-    """One level being written: the graph that runs for some windows along each earlier axis."""
-
-    def __init__(
-        self, lowered: Lowered, axes: Mapping[fx.Node, Axes], alone: set[fx.Node], level: int
-    ) -> None:
-        self.lowered, self.axes, self.alone, self.level = lowered, axes, alone, level
-        self.rank = len(lowered.layout.dims)
-        self.grid = tuple(axis.m for axis in axes[lowered.captured.image])
-        self.graph = fx.Graph()
-        self.build = Builder(self.graph, lowered.captured.constants, self.copy)
-        self.values: dict[fx.Node, Windowed] = {}
-        self.windows: dict[fx.Node, fx.Node] = {}
-        self.copies: dict[fx.Node, fx.Node] = {}
-        self.received: dict[tuple[fx.Node, Parts], fx.Node] = {}
-        self.children: dict[str, fx.GraphModule] = {}
-
-    def module(self, leaves: Sequence[Any]) -> fx.GraphModule:
-        """The level as a module that gives these leaves of the network's output."""
-        for node, step in self.lowered.steps.items():
-            self._run(node, step)
-        if self.level == self.rank:
-            self._run_alone()
-        later = dict.fromkeys(leaf for leaf in leaves if self._is_later(leaf))
-        found = dict(zip(later, self._next_level(tuple(later)), strict=True))
-        self.graph.output(
-            tuple(found[leaf] if leaf in found else self._result(leaf) for leaf in leaves)
+    bands = [run("first", first, 0, [])]
+    for start in range(rest, pixels.m, most):
+        bands.append(run("next", other, start, bands[-1][len(results) :]))
+    graph.output(
+        tuple(
+            build.cat([band[i] for band in bands], -len(lowered.layout.dims))
+            if is_tensor(leaf)
+            else leaf
+            for i, leaf in enumerate(results)
         )
-        # Sizes that only crops need are dead here.
-        self.graph.eliminate_dead_code(lambda node: node.op in ("placeholder", "output"))
-        captured = self.lowered.captured
-        return module_of(
-            self.graph, model=captured.model, constants=captured.constants, **self.children
-        )
-
-    def copy(self, node: fx.Node) -> fx.Node:
-        """What has become of a captured node that is the same for every window."""
-        if node not in self.copies:
-            self.copies[node] = self._copied(node)
-        return self.copies[node]
-
-    def _copied(self, node: fx.Node) -> fx.Node:
-        if is_size(node) and node.target is aten.sym_size.int:
-            first = next(iter(self.windows), self.lowered.captured.image)
-            return self.build.call(aten.sym_size.int, self._on_windows(first), 0)
-        if self.level and node.op == "call_function" and _is_constant(node):
-            return self._receive(node, ())
-        return self.graph.node_copy(node, self.copy)
-
-    def _receive(self, node: fx.Node, parts: Parts) -> fx.Node:
-        """A block of an earlier level; a value that is the same for every window has no parts."""
-        last = next(reversed(self.received.values()), None)
-        with self.graph.inserting_after(last):
-            name = f"block{len(self.received)}"
-            self.received[node, parts] = self.graph.placeholder(name)
-        return self.received[node, parts]
-
-    def _value(self, node: fx.Node) -> Windowed:
-        if node not in self.values:
-            blocks = _Blocks(partial(self._receive, node))
-            self.values[node] = Windowed(self.axes[node], self.lowered.layout_of(node), blocks)
-        return self.values[node]
-
-    def _run(self, node: fx.Node, step: Step) -> None:
-        """Write the blocks of a step that belong to this level."""
-        alone = node in self.alone
-        if not self._is_shared(node) or (alone and self.level < self.rank):
-            return
-        value = self._value(node)
-        inputs = [self._value(source) for source in step.sources]
-        for parts in value.parts:
-            if alone or depth(parts) == self.level:
-                value.blocks[parts] = step.block(self.build, inputs, value.axes, parts)
-
-    def _is_shared(self, node: fx.Node) -> bool:
-        return any(axis.shared for axis in self.axes.get(node, ()))
-
-    def _run_alone(self) -> None:
-        """Run what is not shared on the batch of windows."""
-        captured, dependent = self.lowered.captured, self.lowered.dependent
-        nodes = [n for n in captured.graph.nodes if n in dependent and not self._is_shared(n)]
-        inside = set(nodes)
-        for node in self.axes:
-            if self._is_shared(node) and not inside.isdisjoint(node.users):
-                self._on_windows(node)
-        for node in nodes:
-            self.windows[node] = self.graph.node_copy(node, self._on_windows)
-
-    def _on_windows(self, node: fx.Node) -> fx.Node:
-        """A captured node's value as the network computes it, on the batch of windows."""
-        if node not in self.lowered.dependent:
-            return self.copy(node)
-        if node not in self.windows:
-            self.windows[node] = self.build.windows(self._value(node))
-        return self.windows[node]
-
-    def _is_later(self, leaf: Any) -> bool:
-        """Whether a leaf of the output needs a later level."""
-        if not is_tensor(leaf) or self.level == self.rank:
-            return False
-        parts = self._value(leaf).parts if self._is_shared(leaf) else ()
-        return leaf in self.alone or any(depth(found) > self.level for found in parts)
-
-    def _next_level(self, leaves: tuple[fx.Node, ...]) -> list[fx.Node]:
-        """Run the next level for some windows along this level's axis at a time."""
-        if not leaves:
-            return []
-        k, windows = self.level, self.grid[self.level]
-        pieces = -(-windows // at_a_time(self.lowered, self.axes, self.alone, k))
-        levels: dict[int, _Level] = {}
-        results = []
-        # Pieces of two sizes at most, so that two graphs serve them all.
-        for start, stop in pairwise(windows * piece // pieces for piece in range(pieces + 1)):
-            size = stop - start
-            if size not in levels:
-                axes = for_some(self.axes, k, size)
-                levels[size] = _Level(self.lowered, axes, self.alone, k + 1)
-                self.children[f"some{size}"] = levels[size].module(leaves)
-            args = [self._some(*block, start, size) for block in levels[size].received]
-            results.append(self.graph.call_module(f"some{size}", tuple(args)))
-        return [
-            self.build.cat(
-                [self.build.call(operator.getitem, found, i) for found in results], k - self.rank
-            )
-            for i in range(len(leaves))
-        ]
-
-    def _some(self, node: fx.Node, parts: Parts, first: int, count: int) -> fx.Node:
-        """What a block holds of windows [first, first + count) along this level's axis."""
-        if not parts:
-            return self.copy(node)
-        k, value = self.level, self._value(node)
-        x, axis, build = value.blocks[parts], value.axes[k], self.build
-        if parts[k] is Part.SHARED:
-            start = axis.origin + first * axis.t
-            length = replace(axis.cropped(), m=count).length
-            if length == axis.length:
-                return x
-            return build.cut(x, value.layout.dims[k], start, start + length)
-        if count == axis.m:
-            return x
-        sizes = list(value.layout.shape)
-        for a, part, dim in zip(value.axes, parts, value.layout.dims, strict=True):
-            sizes[dim - 1] = a.places(part)
-        later = prod(
-            a.m
-            for a, part in zip(value.axes[k + 1 :], parts[k + 1 :], strict=True)
-            if part is not Part.SHARED
-        )
-        x = build.call(aten.reshape.default, x, [-1, axis.m, later, *sizes])
-        x = build.cut(x, 1, first, first + count)
-        return build.call(aten.reshape.default, x, [-1, *sizes])
-
-    def _result(self, leaf: Any) -> Any:
-        """A leaf of the output as [B, ..., *grid]."""
-        if not is_tensor(leaf):
-            return leaf
-        rest = [int(size) for size in value_of(leaf).shape[1:]]
-        return self.build.on_grid(self._on_windows(leaf), self.grid, rest)
-
-
-def is_tensor(leaf: Any) -> bool:
-    """Whether a leaf of the output is a tensor of the graph, not a constant."""
-    return isinstance(leaf, fx.Node) and isinstance(value_of(leaf), torch.Tensor)
-
-
-def _is_constant(node: fx.Node) -> bool:
-    """Whether a value is a tensor of known sizes."""
-    value = value_of(node)
-    return isinstance(value, torch.Tensor) and all(isinstance(n, int) for n in value.shape)
+    )
+    graph.eliminate_dead_code(lambda node: node.op in ("placeholder", "output", "call_module"))
+    return module_of(graph, model=captured.model, constants=captured.constants, **children)

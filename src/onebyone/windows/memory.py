@@ -64,11 +64,11 @@ def at_a_time(lowered: Lowered, axes: Mapping[fx.Node, Axes], alone: set[fx.Node
     for level in range(k + 1, len(lowered.layout.dims) + 1):
         axes = for_some(axes, level - 1, 1)
         for node in lowered.multiply_adds:
-            largest = max([largest, *_sizes(lowered, axes, alone, node, level)])
+            largest = max([largest, *sizes(lowered, axes, alone, node, level)])
     return max(1, CACHED // largest)
 
 
-def _sizes(
+def sizes(
     lowered: Lowered, axes: Mapping[fx.Node, Axes], alone: set[fx.Node], node: fx.Node, level: int
 ) -> Iterator[int]:
     """Numbers in each block of a node that is emitted at a level."""
@@ -83,18 +83,16 @@ def _sizes(
     for parts in product(*(axis.parts for axis in axes[node])):
         if depth(parts) == level:
             yield channels * prod(
-                axis.places(part) * (1 if part is Part.SHARED else axis.m)
-                for axis, part in zip(axes[node], parts, strict=True)
+                axis.places(part) for axis, part in zip(axes[node], parts, strict=True)
             )
 
 
-def peak_elements(lowered: Lowered, axes: Mapping[fx.Node, Axes]) -> int:
+def peak_elements(lowered: Lowered, axes: Mapping[fx.Node, Axes], alone: set[fx.Node]) -> int:
     """An estimate of the most numbers that are alive at once for one image.
 
     What later levels read is kept to the end of its level; beside it are alive, while a step runs,
     its output, its inputs, and a copy of its inputs with their halo.
     """
-    alone = by_window(lowered, axes)
     peak = kept = 0
     for level in range(len(lowered.layout.dims) + 1):
         if level:
@@ -103,7 +101,7 @@ def peak_elements(lowered: Lowered, axes: Mapping[fx.Node, Axes]) -> int:
             axes = for_some(axes, level - 1, count)
         passing = 0
         own = {
-            node: sum(_sizes(lowered, axes, alone, node, level))
+            node: sum(sizes(lowered, axes, alone, node, level))
             for node in (lowered.captured.image, *lowered.multiply_adds)
         }
         for node, size in own.items():

@@ -1,11 +1,15 @@
 """How an operator moves positions along one axis, and what it reads to make a part of its output.
 
 The formulas are those of `axis`: shared positions stay where they lie in the image, and an
-operator on the lattice is the same operator without padding, dilated and thinned.
+operator on the lattice is the same operator without padding, dilated and thinned. The edges of all
+windows are a lattice too, one position after the other, on which it is dilated by the number of
+windows.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from onebyone.windows.axis import Axis, Part
 
@@ -20,17 +24,17 @@ class Lattice:
 
 @dataclass(frozen=True)
 class Strip:
-    """Positions [lo, hi) of every window; those outside [0, n) are padding."""
+    """These positions of every window, in this order; those outside [0, n) are padding."""
 
-    lo: int
-    hi: int
+    positions: Sequence[int]
 
 
 @dataclass(frozen=True)
 class Reading:
     """What an operator reads along one axis to make one part of its output.
 
-    `crop` is used by transposed convolutions: (start, length) of what is kept of their result.
+    `stride` and `dilation` are in places of what is read. `crop` is used by transposed
+    convolutions: (start, length) of what is kept of their result.
     """
 
     request: Lattice | Strip
@@ -38,9 +42,24 @@ class Reading:
     dilation: int = 1
     crop: tuple[int, int] | None = None
 
+    def behind(self, places: int) -> "Reading":
+        """What is read of a lattice where the output's first places are not made."""
+        if not places:
+            return self
+        assert isinstance(self.request, Lattice)
+        skip = places * self.stride
+        return replace(self, request=Lattice(self.request.start + skip, self.request.length - skip))
+
 
 class Mover(ABC):
-    """How an operator moves positions along one axis."""
+    """How an operator moves positions along one axis.
+
+    Attributes:
+        dilates: whether it can run on the edges of all windows as on a lattice; otherwise it runs
+            on a batch of windows.
+    """
+
+    dilates: ClassVar[bool] = False
 
     @abstractmethod
     def after(self, axis: Axis, n: int) -> Axis:
@@ -67,6 +86,8 @@ class Mover(ABC):
 @dataclass(frozen=True)
 class Kernel(Mover):
     """A local operator: output position p reads p·stride − before + dilation·κ, κ < size."""
+
+    dilates: ClassVar[bool] = True
 
     size: int = 1
     stride: int = 1
@@ -125,8 +146,14 @@ class Kernel(Mover):
             length = (out.length - 1) * step + dilation * (self.size - 1) + 1
             return Reading(Lattice(start, length), step, dilation)
         first = lo * self.stride - self.before
-        last = (hi - 1) * self.stride - self.before + self.reach
-        return Reading(Strip(first, last + 1), self.stride, self.dilation)
+        if self.stride == 1:
+            stop = first + hi - lo + self.reach
+            return Reading(Strip(range(first, stop)), dilation=self.dilation * out.m)
+        # The first position of the kernel for all outputs, then the second: so no stride is left.
+        taps = range(first, first + self.reach + 1, self.dilation)
+        steps = range(0, (hi - lo) * self.stride, self.stride)
+        strip = Strip(tuple(tap + step for tap in taps for step in steps))
+        return Reading(strip, dilation=(hi - lo) * out.m)
 
 
 @dataclass(frozen=True)
@@ -156,7 +183,7 @@ class Repeat(Mover):
         if part is Part.SHARED:
             return Reading(Lattice(0, axis.length))
         lo, hi = out.positions(part)
-        return Reading(Strip(lo // self.factor, hi // self.factor))
+        return Reading(Strip(range(lo // self.factor, hi // self.factor)))
 
 
 @dataclass(frozen=True)
@@ -202,7 +229,7 @@ class Transposed(Mover):
         last = (hi - 1 + self.before) // self.stride
         first, last = min(max(first, 0), axis.n - 1), min(max(last, 0), axis.n - 1)
         crop = (lo + self.before - first * self.stride, hi - lo)
-        return Reading(Strip(first, max(last, first) + 1), self.stride, self.dilation, crop)
+        return Reading(Strip(range(first, max(last, first) + 1)), self.stride, self.dilation, crop)
 
     def computed(self, axis: Axis, out: Axis) -> int:
         """Every input position that is read: the work of a transposed convolution is per input."""
@@ -212,7 +239,7 @@ class Transposed(Mover):
             if isinstance(request, Lattice):
                 total += request.length
             else:
-                total += (request.hi - request.lo) * axis.m
+                total += len(request.positions) * axis.m
         return total
 
     def unit(self, n: int, n_out: int) -> int:  # noqa: ARG002 - the work is per input
@@ -235,4 +262,4 @@ class Mixing(Mover):
 
     def reading(self, axis: Axis, out: Axis, part: Part) -> Reading:  # noqa: ARG002 - all is read
         """All positions of every window."""
-        return Reading(Strip(0, axis.n))
+        return Reading(Strip(range(axis.n)))

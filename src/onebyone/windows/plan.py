@@ -13,11 +13,13 @@ from torch import fx, nn
 from onebyone.errors import InputError
 from onebyone.graphs.aten import aten, value_of
 from onebyone.windows.axis import Axis
+from onebyone.windows.bands import band_windows
 from onebyone.windows.blocks import Builder
 from onebyone.windows.cut import Sharing, share
-from onebyone.windows.emission import emit, module_of
+from onebyone.windows.emission import emit
+from onebyone.windows.levels import module_of
 from onebyone.windows.lowering import Lowered
-from onebyone.windows.memory import peak_elements
+from onebyone.windows.memory import by_window, for_some, peak_elements
 
 # Larger bands recompute less where they meet; this much fits the machines that people have.
 DEFAULT_MEMORY = 2 * 2**30
@@ -156,11 +158,10 @@ def _bands(
     lowered: Lowered, geometry: Geometry, grid: tuple[int, ...], memory: int | None
 ) -> list[list[_Stretch]]:
     """Bands of windows whose intermediate results fit: fewer rows first, then fewer columns."""
-    image = value_of(lowered.captured.image)
     limit = DEFAULT_MEMORY if memory is None else memory
     shape = list(grid)
     for k in range(len(grid)):
-        while (needed := _bytes(lowered, geometry, shape) * image.element_size()) > limit:
+        while (needed := bytes_needed(lowered, geometry, shape)) > limit:
             if shape[k] == 1:
                 break
             # Memory grows more slowly than the windows do, so this never takes too few of them.
@@ -181,12 +182,17 @@ def _bands(
     return stretches
 
 
-def _bytes(lowered: Lowered, geometry: Geometry, grid: Sequence[int]) -> int:
+def bytes_needed(lowered: Lowered, geometry: Geometry, grid: Sequence[int]) -> int:
+    """An estimate of what intermediate results take for a grid of windows, run in one piece."""
     axes = tuple(
         Axis.of_image(h, s, m)
         for h, s, m in zip(geometry.window[1:], geometry.stride, grid, strict=True)
     )
-    return peak_elements(lowered, share(lowered, axes).axes)
+    found = share(lowered, axes).axes
+    alone = by_window(lowered, found)
+    band = for_some(found, 0, band_windows(lowered, found, alone))
+    size: int = value_of(lowered.captured.image).element_size()
+    return peak_elements(lowered, band, alone) * size
 
 
 def _joined(

@@ -1,7 +1,6 @@
 """What a plan shares and saves, layer by layer."""
 
 import io
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import prod
 from typing import Any
@@ -10,12 +9,12 @@ from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
-from torch import fx
 
 from onebyone.graphs.aten import layer_name
-from onebyone.windows.axis import Axis
+from onebyone.windows.explanation import Explanation
 from onebyone.windows.lowering import Lowered
 from onebyone.windows.plan import Geometry, Plan
+from onebyone.windows.telling import by, counted, ending, operator_of
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,7 @@ class Report:
         here: operations of the plan.
         rows: one for each operator.
         backend: which runs the plan; with "auto" and after a run, what each took.
+        explanation: why it is planned so, where that was asked for.
     """
 
     window: tuple[int, ...]
@@ -68,6 +68,7 @@ class Report:
     here: int
     rows: tuple[Row, ...]
     backend: str = "torch"
+    explanation: Explanation | None = None
 
     @property
     def ratio(self) -> float:
@@ -88,8 +89,8 @@ class Report:
         """The figures in one line."""
         pieces = f", {self.pieces} pieces" if self.pieces > 1 else ""
         return (
-            f"{_by(self.grid)} windows of {_by(self.window[1:])} at stride {_by(self.stride)} on "
-            f"{_by(self.size)}: {_count(self.here)} operations instead of {_count(self.crops)}, "
+            f"{by(self.grid)} windows of {by(self.window[1:])} at stride {by(self.stride)} on "
+            f"{by(self.size)}: {counted(self.here)} operations instead of {counted(self.crops)}, "
             f"{self.ratio:.1f}× fewer{pieces}"
         )
 
@@ -105,7 +106,8 @@ class Report:
                 table.add_row(*_cells(row))
         ends = [f"Sharing ends at {row.layer} ({row.operator}): {row.ended}" for row in self.ends]
         backend = f"Backend: {self.backend}"
-        return Group(Text(self.summary, style="bold"), table, *map(Text, (*ends, backend)))
+        why = [] if self.explanation is None else [self.explanation]
+        return Group(Text(self.summary, style="bold"), table, *map(Text, (*ends, backend)), *why)
 
     def __str__(self) -> str:
         console = Console(width=120, color_system=None)
@@ -129,12 +131,12 @@ def report(lowered: Lowered, geometry: Geometry, plan: Plan) -> Report:
         rows.append(
             Row(
                 layer_name(node),
-                _operator(node),
+                operator_of(node),
                 tuple(axis.n for axis in axes),
                 tuple((axis.a, axis.b) if axis.shared else (0, 0) for axis in axes),
                 work * windows,
                 sharing.multiply_adds[node],
-                _ending(lowered, plan, node, axes),
+                ending(lowered, plan.sharing, node),
             )
         )
     return Report(
@@ -143,46 +145,10 @@ def report(lowered: Lowered, geometry: Geometry, plan: Plan) -> Report:
     )  # fmt: skip
 
 
-def _ending(lowered: Lowered, plan: Plan, node: fx.Node, axes: tuple[Axis, ...]) -> str:
-    """Why sharing ends at a node for the first time."""
-    sharing = plan.sharing
-    before = [sharing.axes[n] for n in node.all_input_nodes if n in sharing.axes]
-    if not any(axis.shared for found in before for axis in found):
-        return ""
-    if node not in lowered.steps:
-        return lowered.reasons.get(node, "")
-    lost = [
-        k for k, axis in enumerate(axes) if not axis.shared and all(b[k].shared for b in before)
-    ]
-    if not lost:
-        return ""
-    unpaid = set(lost) <= sharing.unpaid.get(node, frozenset())
-    why = "costs more than it saves" if unpaid else "padding reaches every position"
-    return why if len(lost) == len(axes) else f"{why}, along axis {', '.join(map(str, lost))}"
-
-
-def _operator(node: fx.Node) -> str:
-    packet = getattr(node.target, "overloadpacket", None)
-    return packet.__name__ if packet is not None else str(node.target)
-
-
 def _cells(row: Row) -> list[str]:
     shared = " ".join(f"{a}–{b - 1}" if b > a else "none" for a, b in row.shared)
     saved = f"{row.crops / row.here:.1f}×" if row.here else ""
     return [
-        row.layer, row.operator, _by(row.positions), shared,
-        _count(row.crops), _count(row.here), saved,
+        row.layer, row.operator, by(row.positions), shared,
+        counted(row.crops), counted(row.here), saved,
     ]  # fmt: skip
-
-
-def _count(count: int) -> str:
-    operations = float(count)
-    for unit in ("", " k", " M", " G", " T"):
-        if operations < 1000:
-            return f"{operations:.3g}{unit}"
-        operations /= 1000
-    return f"{operations:.4g} P"
-
-
-def _by(sizes: Sequence[int]) -> str:
-    return "×".join(map(str, sizes))

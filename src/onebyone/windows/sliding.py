@@ -11,10 +11,12 @@ from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from onebyone.errors import InputError, NotExact
-from onebyone.graphs.capture import capture, example_windows
+from onebyone.graphs.capture import example_windows
+from onebyone.graphs.kept import VARIABLE, captured
 from onebyone.windows.arguments import per_channel, refuse_training, stride_of, window_of
 from onebyone.windows.backends import ASKED, Choice, CompiledPiece, state_of
 from onebyone.windows.deviation import Deviation, deviation
+from onebyone.windows.explanation import explain_plan
 from onebyone.windows.lowering import Lowered, lower
 from onebyone.windows.plan import Geometry, Plan, make_plan
 from onebyone.windows.report import Report, report
@@ -73,7 +75,7 @@ def slide(
     if backend not in ASKED:
         raise InputError(f"backend={backend!r} is unknown; use one of {', '.join(ASKED)}")
     refuse_training(model)
-    lowered = lower(capture(model, shape), shape)
+    lowered = lower(captured(model, shape), shape)
     geometry = Geometry(shape, stride_of(stride, lowered.stride), padding)
     like = example_windows(lowered.captured.model, shape, 0)
     return SlidingModel(
@@ -159,10 +161,21 @@ class SlidingModel(nn.Module):
             self._plans[size] = make_plan(self._lowered, self.geometry, size, self.memory)
         return self._plans[size]
 
-    def report(self, *size: int) -> Report:
-        """What is shared at each layer for images of this size, and the operations saved."""
-        found = report(self._lowered, self.geometry, self.plan(*size))
-        return replace(found, backend=str(self.choice(*size)))
+    def report(self, *size: int, explain: bool = False) -> Report:
+        """What is shared at each layer for images of this size, and the operations saved.
+
+        Args:
+            size: of the image.
+            explain: whether to say why: what sharing saves and what ending it would cost, the
+                lattices, the pieces, how many windows are run at a time, the backend.
+        """
+        plan, backend = self.plan(*size), str(self.choice(*size))
+        why = None
+        if explain:
+            asked = backend if self.backend == "auto" else f"{backend}, as asked for"
+            why = explain_plan(self._lowered, self.geometry, plan, self.memory, asked)
+        found = report(self._lowered, self.geometry, plan)
+        return replace(found, backend=backend, explanation=why)
 
     def choice(self, *size: int) -> Choice:
         """Which backend runs images of this size; "auto" has chosen once one has run."""
@@ -285,7 +298,8 @@ class SlidingModel(nn.Module):
             raise NotExact(
                 f"windows differ from real crops by {found.relative:.1e} of the output's scale "
                 f"(at most {tolerance:.1e} is rounding): the network computes something else than "
-                f"when it was captured; make a new sliding model"
+                f"when it was captured; make a new sliding model, with {VARIABLE}=0 if the network "
+                f"reads what its code does not name"
             )
         self._verified[plan.size] = state
 

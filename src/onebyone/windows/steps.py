@@ -11,6 +11,7 @@ from onebyone.graphs.aten import aten
 from onebyone.windows.axis import Axis, Part
 from onebyone.windows.blocks import ZERO, Builder, Fill, Layout, Parts, Windowed
 from onebyone.windows.movers import Kernel, Lattice, Mixing, Mover, Reading, Strip
+from onebyone.windows.reading import read, to_map
 
 
 class NotShared(Exception):
@@ -25,16 +26,19 @@ class Place:
         axes: the output's axes.
         parts: the part of each.
         readings: what is read of the first input along each axis.
+        first: the first place along the first axis that is emitted.
     """
 
     axes: tuple[Axis, ...]
     parts: Parts
     readings: tuple[Reading, ...]
+    first: int = 0
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Length of the emitted tensor along each axis."""
-        return tuple(a.places(p) for a, p in zip(self.axes, self.parts, strict=True))
+        whole = [a.places(p) for a, p in zip(self.axes, self.parts, strict=True)]
+        return (whole[0] - self.first, *whole[1:])
 
 
 Apply = Callable[[Builder, list[fx.Node], Place], fx.Node]
@@ -87,26 +91,41 @@ class Step:
         return self.movers[k].unit(n, self.layout.positions[k])
 
     def block(
-        self, build: Builder, inputs: list[Windowed], axes: tuple[Axis, ...], parts: Parts
+        self,
+        build: Builder,
+        inputs: list[Windowed],
+        axes: tuple[Axis, ...],
+        parts: Parts,
+        first: int = 0,
     ) -> fx.Node:
-        """One block of the output."""
+        """One block of the output, from this place of the first axis on."""
         readings = [
             tuple(
-                mover.reading(source, out, part)
-                for mover, source, out, part in zip(
-                    self.movers, self._seen(value.axes), axes, parts, strict=True
+                mover.reading(source, out, part).behind(0 if k else first)
+                for k, (mover, source, out, part) in enumerate(
+                    zip(self.movers, self._seen(value.axes), axes, parts, strict=True)
                 )
             )
             for value in inputs
         ]
-        place = Place(axes, parts, readings[0])
+        place = Place(axes, parts, readings[0], first)
+        batch = [
+            k
+            for k, (mover, part) in enumerate(zip(self.movers, parts, strict=True))
+            if part is not Part.SHARED and not mover.dilates
+        ]
         if self.on_map is not None and all(axis.extent is not None for axis in axes):
             return self.on_map(build, [value.blocks[parts] for value in inputs], place)
         tensors = [
-            build.read(value, [r.request for r in found], self.fill)
+            read(build, value, [r.request for r in found], self.fill, batch)
             for value, found in zip(inputs, readings, strict=True)
         ]
-        return self.apply(build, tensors, place)
+        x = self.apply(build, tensors, place)
+        if not batch:
+            return x
+        windows = [axis.m if k in batch else 1 for k, axis in enumerate(axes)]
+        places = [(n // m, m) for n, m in zip(place.sizes, windows, strict=True)]
+        return to_map(build, x, self.layout, places)
 
     def _seen(self, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
         return axes
@@ -160,6 +179,7 @@ class Reduction(WindowLevel):
         inputs: list[Windowed],
         axes: tuple[Axis, ...],  # noqa: ARG002 - one block of one value for each window
         parts: Parts,  # noqa: ARG002
+        first: int = 0,  # noqa: ARG002
     ) -> fx.Node:
         """Every block of the input reduced to one value for each window, and joined."""
         (value,) = inputs
@@ -171,42 +191,18 @@ class Reduction(WindowLevel):
         requests = [
             Lattice(0, axis.cropped().length)
             if part is Part.SHARED
-            else Strip(*axis.positions(part))
+            else Strip(range(*axis.positions(part)))
             for axis, part in zip(axes, parts, strict=True)
         ]
-        x = build.read(value, requests)
-        edges = [k for k, part in enumerate(parts) if part is not Part.SHARED]
-        if edges:
-            x = build.call(self.reduce, x, [layout.dims[k] for k in edges], True)
-        for k, (axis, part) in enumerate(zip(axes, parts, strict=True)):
-            if part is Part.SHARED:
-                windows = Unfolded(
-                    layout.dims[k], len(layout.shape), axis.b - axis.a, axis.u, axis.t
-                )
+        x = read(build, value, requests)
+        for dim, axis, request in zip(layout.dims, axes, requests, strict=True):
+            if isinstance(request, Lattice):
+                windows = Unfolded(dim, len(layout.shape), axis.b - axis.a, axis.u, axis.t)
                 x = windows.reduce(build, x, self.reduce)
-        return self._unbatch(build, x, value, edges)
-
-    @staticmethod
-    def _unbatch(build: Builder, x: fx.Node, value: Windowed, edges: list[int]) -> fx.Node:
-        """Move the windows of edge axes from the batch to the axes' own dimensions."""
-        layout, axes = value.layout, value.axes
-        moving = [k for k in edges if axes[k].m > 1]
-        if not moving:
-            return x
-        sizes = list(layout.shape)
-        for k, dim in enumerate(layout.dims):
-            sizes[dim - 1] = 1 if k in edges else axes[k].m
-        batch = [axes[k].m for k in moving]
-        x = build.call(aten.reshape.default, x, [-1, *batch, *sizes])
-        # Each window dimension goes where its axis, now of length one, was.
-        order = [0]
-        for dim in range(1, len(sizes) + 1):
-            own = [1 + moving.index(k) for k in moving if layout.dims[k] == dim]
-            order += [*own, dim + len(batch)]
-        x = build.call(aten.permute.default, x, order)
-        for k in moving:
-            sizes[layout.dims[k] - 1] = axes[k].m
-        return build.call(aten.reshape.default, x, [-1, *sizes])
+            else:
+                x = build.call(aten.unflatten.int, x, dim, [len(request.positions), axis.m])
+                x = build.call(self.reduce, x, [dim])
+        return x
 
 
 @dataclass(frozen=True)

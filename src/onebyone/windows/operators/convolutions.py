@@ -63,7 +63,7 @@ def transposed_convolution(call: Call) -> Step:
             k = layout.dims.index(dim)
             reading = place.readings[k]
             request = reading.request
-            count = request.hi - request.lo if isinstance(request, Strip) else request.length
+            count = len(request.positions) if isinstance(request, Strip) else request.length
             full = (count - 1) * stride[dim - 2] + dilation[dim - 2] * (kernel[dim - 2] - 1) + 1
             assert reading.crop is not None
             start, length = reading.crop

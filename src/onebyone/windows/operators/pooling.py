@@ -1,5 +1,7 @@
 """Poolings, and reductions over the whole window."""
 
+from collections.abc import Sequence
+from functools import partial, reduce
 from math import prod
 from typing import Any
 
@@ -10,28 +12,28 @@ from onebyone.graphs.aten import aten, per_axis
 from onebyone.graphs.canonical import AMAX, AVERAGE_POOLS, MAX_POOLS, MEAN
 from onebyone.windows.axis import Part
 from onebyone.windows.blocks import Builder, Fill, Layout
-from onebyone.windows.movers import Kernel, Mover
+from onebyone.windows.movers import Kernel
 from onebyone.windows.operators.call import Call, by_dim, operator
 from onebyone.windows.steps import (
     NotShared,
     Place,
     Reduction,
     Step,
-    Unfolded,
     mixing,
     replaced,
 )
 
 
-def _pooling(call: Call, dilated: bool) -> tuple[tuple[Mover, ...], list[int]]:
+def _pooling(call: Call, dilated: bool) -> tuple[tuple[Kernel, ...], list[int]]:
     bound, rank = call.bound, call.rank
     size = per_axis(bound["kernel_size"], rank, 1)
     stride = per_axis(bound["stride"], rank, 1) if bound["stride"] else size
     padding = per_axis(bound["padding"], rank, 0)
     dilation = per_axis(bound["dilation"], rank, 1) if dilated else (1,) * rank
     ceil = bool(bound["ceil_mode"])
-    movers = call.movers(
-        lambda i: Kernel(size[i], stride[i], dilation[i], padding[i], padding[i], ceil)
+    movers = tuple(
+        Kernel(size[i], stride[i], dilation[i], padding[i], padding[i], ceil)
+        for i in (dim - 2 for dim in call.layout.dims)
     )
     return movers, list(size)
 
@@ -44,11 +46,31 @@ def max_pooling(call: Call) -> Step:
     target, rank = call.node.target, call.rank
 
     def apply(build: Builder, tensors: list[fx.Node], place: Place) -> fx.Node:
+        if any(r.dilation > 1 for r in place.readings):
+            return _by_taps(build, tensors[0], layout, movers, place, aten.maximum.default)
         strides = by_dim(layout, tuple(r.stride for r in place.readings))
-        dilations = by_dim(layout, tuple(r.dilation for r in place.readings))
-        return build.call(target, tensors[0], size, strides, [0] * rank, dilations)
+        return build.call(target, tensors[0], size, strides, [0] * rank)
 
     return call.step(apply, movers, fill=Fill(float("-inf")), on_map=call.again())
+
+
+def _by_taps(
+    build: Builder,
+    x: fx.Node,
+    layout: Layout,
+    kernels: Sequence[Kernel],
+    place: Place,
+    combine: Any,
+) -> fx.Node:
+    """A dilated pooling, one axis after the other: what each tap of the kernel sees, combined."""
+    for kernel, dim, reading, count in zip(
+        kernels, layout.dims, place.readings, place.sizes, strict=True
+    ):
+        span = (count - 1) * reading.stride + 1
+        starts = [tap * reading.dilation for tap in range(kernel.size)]
+        taps = [build.cut(x, dim, start, start + span, reading.stride) for start in starts]
+        x = reduce(partial(build.call, combine), taps)
+    return x
 
 
 @operator(*AVERAGE_POOLS.values())
@@ -57,27 +79,26 @@ def average_pooling(call: Call) -> Step:
     layout, bound, rank = call.spatial(), call.bound, call.rank
     movers, size = _pooling(call, dilated=False)
     fixed = bound.get("divisor_override")
-    kernels = [m for m in movers if isinstance(m, Kernel)]
     target = call.node.target
 
     def counts(k: int, place: Place) -> list[int]:
-        lo, hi = place.axes[k].positions(place.parts[k])
+        axis = place.axes[k]
+        lo, hi = axis.positions(place.parts[k])
         if place.parts[k] is Part.SHARED:
-            return [kernels[k].size]
-        return _counts(kernels[k], layout.positions[k], lo, hi, bound["count_include_pad"])
+            return [movers[k].size]
+        counted = _counts(movers[k], layout.positions[k], lo, hi, bound["count_include_pad"])
+        return [count for count in counted for _ in range(axis.m)]
 
     def apply(build: Builder, tensors: list[fx.Node], place: Place) -> fx.Node:
         x = tensors[0]
         if any(r.dilation > 1 for r in place.readings):
-            for kernel, dim, r in zip(kernels, layout.dims, place.readings, strict=True):
-                windows = Unfolded(dim, rank + 1, kernel.size, r.dilation, r.stride)
-                x = windows.reduce(build, x, aten.sum.dim_IntList)
+            x = _by_taps(build, x, layout, movers, place, aten.add.Tensor)
             x = build.call(aten.div.Scalar, x, prod(size))
         else:
             x = build.call(target, x, size, by_dim(layout, tuple(r.stride for r in place.readings)))
         if fixed is not None:
             return build.call(aten.mul.Scalar, x, prod(size) / fixed)
-        for k, kernel in enumerate(kernels):
+        for k, kernel in enumerate(movers):
             x = _rescaled(build, x, kernel.size, counts(k, place), rank + 1 - layout.dims[k])
         return x
 

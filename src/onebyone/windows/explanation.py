@@ -1,0 +1,250 @@
+"""Why a plan is what it is: what sharing saves and costs, pieces, windows at a time, backend."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from math import prod
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+from torch import fx
+
+from onebyone.graphs.aten import layer_name, value_of
+from onebyone.windows import memory
+from onebyone.windows.bands import band_windows
+from onebyone.windows.cut import Axes, Sharing, share
+from onebyone.windows.lowering import Lowered
+from onebyone.windows.memory import at_a_time, by_window, for_some
+from onebyone.windows.plan import DEFAULT_MEMORY, Geometry, Plan, bytes_needed
+from onebyone.windows.telling import binary, by, counted, ending
+
+
+@dataclass(frozen=True)
+class Run:
+    """Operators one after the other that windows share in the same way.
+
+    Attributes:
+        first: layer of the first.
+        last: layer of the last.
+        operators: how many there are.
+        shared: first and last-plus-one shared position along each axis, after the last of them.
+        positions: positions of one window along each axis; empty after the last map.
+        windows_apart: lattice places from one window to the next along each axis.
+        dilation: lattice places from one position to the next along each axis.
+        crops: what every crop takes: operations, and numbers written, which count as one each.
+        shared_work: what sharing takes wherever it can be kept, in the same unit.
+        here: what the plan takes, in the same unit.
+        cost_of_ending: what the plan would take more if sharing ended at the first of them, for all
+            that is computed from it too.
+        ended: why sharing ends at the first of them, if it does.
+    """
+
+    first: str
+    last: str
+    operators: int
+    shared: tuple[tuple[int, int], ...]
+    positions: tuple[int, ...]
+    windows_apart: tuple[int, ...]
+    dilation: tuple[int, ...]
+    crops: int
+    shared_work: int
+    here: int
+    cost_of_ending: int
+    ended: str
+
+    @property
+    def why(self) -> str:
+        """What decided, in a few words."""
+        if self.ended:
+            return f"sharing ends: {self.ended}"
+        if not any(a < b for a, b in self.shared):
+            return "each window by itself: sharing has ended"
+        return f"ending it here would cost {counted(self.cost_of_ending)} more"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a plan is what it is.
+
+    Attributes:
+        runs: the operators in order, those alike together; of the largest piece.
+        pieces: into how many pieces the image is divided, and why.
+        bands: how many rows of windows are run at a time, and why.
+        at_a_time: how many windows are run at a time of what they do not share, and why.
+        backend: what runs the plan, and why.
+    """
+
+    runs: tuple[Run, ...]
+    pieces: str
+    bands: str
+    at_a_time: str
+    backend: str
+
+    def __rich__(self) -> Group:
+        """A table of the runs, then a line for each of the other reasons."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for name in ("layers", "shared", "lattice"):
+            table.add_column(name, overflow="fold")
+        for name in ("crops", "if shared", "here"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("why", overflow="fold")
+        for run in self.runs:
+            table.add_row(*_cells(run))
+        unit = "Operations and numbers written, together: what the cut compares."
+        lines = (unit, self.pieces, self.bands, self.at_a_time, self.backend)
+        return Group(table, *map(Text, lines))
+
+
+def explain_plan(
+    lowered: Lowered, geometry: Geometry, plan: Plan, limit: int | None, backend: str
+) -> Explanation:
+    """Tell why a plan is what it is.
+
+    Args:
+        lowered: the network.
+        geometry: the windows.
+        plan: for one image size.
+        limit: bytes that were asked for.
+        backend: what runs it, and why.
+    """
+    axes = plan.sharing.axes
+    alone = by_window(lowered, axes)
+    band = band_windows(lowered, axes, alone)
+    return Explanation(
+        _runs(lowered, plan.sharing),
+        _pieces(lowered, geometry, plan, limit),
+        _bands(lowered, axes, band),
+        _at_a_time(lowered, for_some(axes, 0, band), alone),
+        f"Backend: {backend}",
+    )
+
+
+def _runs(lowered: Lowered, sharing: Sharing) -> tuple[Run, ...]:
+    uncut = share(lowered, sharing.axes[lowered.captured.image], cut=False)
+    alone = by_window(lowered, sharing.axes)
+    starts = 0
+
+    def alike(node: fx.Node) -> tuple[object, ...]:
+        nonlocal starts
+        starts += bool(ending(lowered, sharing, node))
+        axes = sharing.axes.get(node, ())
+        if node in alone and not any(axis.shared for axis in axes):
+            return (starts,)
+        return (starts, *((axis.n, axis.t, axis.u, axis.shared) for axis in axes))
+
+    groups = [list(nodes) for _, nodes in groupby(lowered.multiply_adds, alike)]
+    return tuple(_run(lowered, sharing, uncut, nodes) for nodes in groups)
+
+
+def _run(lowered: Lowered, sharing: Sharing, uncut: Sharing, nodes: list[fx.Node]) -> Run:
+    axes = sharing.axes.get(nodes[-1], ())
+    after = _computed_from(nodes[0]) & lowered.multiply_adds.keys()
+    return Run(
+        layer_name(nodes[0]),
+        layer_name(nodes[-1]),
+        len(nodes),
+        tuple((axis.a, axis.b) if axis.shared else (0, 0) for axis in axes),
+        tuple(axis.n for axis in axes),
+        tuple(axis.t for axis in axes),
+        tuple(axis.u for axis in axes),
+        _crops(lowered, sharing, nodes),
+        _work(uncut, nodes),
+        _work(sharing, nodes),
+        _crops(lowered, sharing, after) - _work(sharing, after),
+        ending(lowered, sharing, nodes[0]),
+    )
+
+
+def _computed_from(node: fx.Node) -> set[fx.Node]:
+    found, left = {node}, [node]
+    while left:
+        new = left.pop().users.keys() - found
+        found |= new
+        left += new
+    return found
+
+
+def _work(sharing: Sharing, nodes: Iterable[fx.Node]) -> int:
+    """Operations and numbers written, as the cut weighs them."""
+    return sum(sharing.multiply_adds[n] + sharing.elements[n] for n in nodes)
+
+
+def _crops(lowered: Lowered, sharing: Sharing, nodes: Iterable[fx.Node]) -> int:
+    windows = prod(axis.m for axis in sharing.axes[lowered.captured.image])
+    return windows * sum(lowered.multiply_adds[n] + lowered.elements[n] for n in nodes)
+
+
+def _pieces(lowered: Lowered, geometry: Geometry, plan: Plan, asked: int | None) -> str:
+    if geometry.padding == "image":
+        shifts = "one shift" if plan.pieces == 1 else f"{plan.pieces} shifts"
+        return (
+            f"Pieces: {shifts} of the image, one for each residue of the stride "
+            f"{by(geometry.stride)} modulo the network's own, {by(lowered.shared_stride)}"
+        )
+    allowed = "by default" if asked is None else "as asked for"
+    limit = binary(DEFAULT_MEMORY if asked is None else asked)
+    whole = binary(bytes_needed(lowered, geometry, plan.grid))
+    if plan.pieces == 1:
+        return f"Pieces: one; it takes about {whole}, and {limit} are allowed {allowed}"
+    grid = [axis.m for axis in plan.sharing.axes[lowered.captured.image]]
+    part = binary(bytes_needed(lowered, geometry, grid))
+    return (
+        f"Pieces: {plan.pieces} of {by(grid)} windows, about {part} each; the whole image would "
+        f"take {whole}, and {limit} are allowed {allowed}"
+    )
+
+
+def _cached(lowered: Lowered) -> str:
+    return binary(memory.CACHED * value_of(lowered.captured.image).element_size())
+
+
+def _bands(lowered: Lowered, axes: Mapping[fx.Node, Axes], band: int) -> str:
+    """How many windows along the first axis are run at a time."""
+    windows = axes[lowered.captured.image][0].m
+    if band == windows:
+        return f"Bands: one, of all {windows} windows along the first axis"
+    return (
+        f"Bands: {-(-windows // band)}, of {band} of {windows} windows along the first axis, so "
+        f"that each computes {_cached(lowered)} of a value at most; rows in common are kept"
+    )
+
+
+def _at_a_time(lowered: Lowered, axes: Mapping[fx.Node, Axes], alone: set[fx.Node]) -> str:
+    """How many windows each level of the emitted graph runs at a time."""
+    grid = [axis.m for axis in axes[lowered.captured.image]]
+    found = []
+    for k, windows in enumerate(grid):
+        pieces = -(-windows // at_a_time(lowered, axes, alone, k))
+        found.append(-(-windows // pieces))
+        axes = for_some(axes, k, found[-1])
+    most = _cached(lowered)
+    if found == grid:
+        return f"Windows at a time: all {by(grid)}; no value of single windows is above {most}"
+    return (
+        f"Windows at a time, of what belongs to single windows: {by(found)} of {by(grid)}, so that "
+        f"no value of theirs is above {most}, which stays in the processor's cache"
+    )
+
+
+def _cells(run: Run) -> list[str]:
+    names = run.first if run.first == run.last else f"{run.first} … {run.last}"
+    several = f" ({run.operators})" if run.operators > 1 else ""
+    shared = [
+        f"{a}–{b - 1} of {n}" if a < b else f"none of {n}"
+        for (a, b), n in zip(run.shared, run.positions, strict=True)
+    ]
+    lattice = [
+        f"{t}, {u}" if a < b else "–"
+        for t, u, (a, b) in zip(run.windows_apart, run.dilation, run.shared, strict=True)
+    ]
+    return [
+        names + several, *(_each(cells) for cells in (shared, lattice)),
+        counted(run.crops), counted(run.shared_work), counted(run.here), run.why,
+    ]  # fmt: skip
+
+
+def _each(cells: list[str]) -> str:
+    """What holds along each axis; once, where it is the same along all."""
+    return cells[0] if len(set(cells)) == 1 else "; ".join(cells)

@@ -1,0 +1,260 @@
+"""The levels of the graph of all windows.
+
+What windows share along the first axis is written once for all of them. What belongs to windows
+along the first axis, and is shared along the second, is a graph of its own that runs for some of
+these windows at a time; and so on for each axis. The last level has what belongs to single
+windows: the corners of every map, and all that comes after sharing has ended.
+"""
+
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import fx
+
+from onebyone.graphs.aten import aten, value_of
+from onebyone.windows.axis import Part
+from onebyone.windows.bands import Stored
+from onebyone.windows.blocks import Builder, Parts, Windowed
+from onebyone.windows.cut import Axes
+from onebyone.windows.lowering import Lowered, is_size
+from onebyone.windows.memory import at_a_time, depth, for_some
+from onebyone.windows.reading import read_windows, some_windows
+from onebyone.windows.steps import Step
+
+
+def module_of(graph: fx.Graph, **children: Any) -> fx.GraphModule:
+    """A graph module that refers to live modules, so that exchanged parameters are seen."""
+    module = fx.GraphModule({}, fx.Graph())
+    module.graph = graph  # before the children: setting it writes their code anew
+    for name, child in children.items():
+        module.add_module(name, child)
+    return module
+
+
+Block = tuple[fx.Node, Parts]
+
+
+class _Blocks(dict[Parts, fx.Node]):
+    """The blocks that a level has written; those of earlier levels are received when read."""
+
+    def __init__(self, receive: Callable[[Parts], fx.Node]) -> None:
+        super().__init__()
+        self.receive = receive
+
+    def __missing__(self, parts: Parts) -> fx.Node:
+        self[parts] = self.receive(parts)
+        return self[parts]
+
+
+class Level:
+    """One level being written: the graph that runs for some windows along each earlier axis."""
+
+    def __init__(
+        self,
+        lowered: Lowered,
+        axes: Mapping[fx.Node, Axes],
+        alone: set[fx.Node],
+        level: int = 0,
+        stored: Mapping[fx.Node, Stored] | None = None,
+    ) -> None:
+        """Begin a level.
+
+        Args:
+            lowered: the network.
+            axes: of the windows that it runs for.
+            alone: the nodes that are run for each window.
+            level: how many leading axes are edges in its blocks.
+            stored: at the first level of a band, what it stores after another band.
+        """
+        self.lowered, self.axes, self.alone, self.level = lowered, axes, alone, level
+        self.stored, self.inside = stored or {}, level > 0 or stored is not None
+        self.rank = len(lowered.layout.dims)
+        self.grid = tuple(axis.m for axis in axes[lowered.captured.image])
+        self.graph = fx.Graph()
+        self.build = Builder(self.graph, lowered.captured.constants, self.copy)
+        self.values: dict[fx.Node, Windowed] = {}
+        self.windows: dict[fx.Node, fx.Node] = {}
+        self.copies: dict[fx.Node, fx.Node] = {}
+        self.received: dict[Block, fx.Node] = {}
+        self.before: dict[Block, fx.Node] = {}
+        self.children: dict[str, fx.GraphModule] = {}
+
+    def begin(self, kept: Iterable[Block] = ()) -> None:
+        """Take the image, at the first level, and the last places of blocks of a band before."""
+        image = self.graph.placeholder("image")
+        for i, block in enumerate(kept):
+            self.before[block] = self.graph.placeholder(f"before{i}")
+        node, layout = self.lowered.captured.image, self.lowered.layout
+        for axis, dim in zip(self.axes[node], layout.dims, strict=True):
+            if axis.extent is None:  # pixels behind the last window are in no crop
+                image = self.build.cut(image, dim, 0, axis.length)
+        self._value(node).blocks[(Part.SHARED,) * self.rank] = image
+
+    def module(
+        self, leaves: Sequence[Any], kept: Mapping[Block, int] = MappingProxyType({})
+    ) -> fx.GraphModule:
+        """The level as a module.
+
+        Args:
+            leaves: of the network's output, which it gives.
+            kept: how many last places of blocks it gives after them.
+        """
+        for node, step in self.lowered.steps.items():
+            self._run(node, step)
+        if self.level == self.rank:
+            self._run_alone()
+        later = dict.fromkeys(leaf for leaf in leaves if self._is_later(leaf))
+        found = dict(zip(later, self._next_level(tuple(later)), strict=True))
+        results = [found[leaf] if leaf in found else self._result(leaf) for leaf in leaves]
+        self.graph.output((*results, *(self._last(*block, n) for block, n in kept.items())))
+        # Sizes that only crops need are dead here.
+        self.graph.eliminate_dead_code(lambda node: node.op in ("placeholder", "output"))
+        captured = self.lowered.captured
+        return module_of(
+            self.graph, model=captured.model, constants=captured.constants, **self.children
+        )
+
+    def copy(self, node: fx.Node) -> fx.Node:
+        """What has become of a captured node that is the same for every window."""
+        if node not in self.copies:
+            self.copies[node] = self._copied(node)
+        return self.copies[node]
+
+    def _copied(self, node: fx.Node) -> fx.Node:
+        if is_size(node) and node.target is aten.sym_size.int:
+            first = next(iter(self.windows), self.lowered.captured.image)
+            return self.build.call(aten.sym_size.int, self._on_windows(first), 0)
+        if self.inside and node.op == "call_function" and _is_constant(node):  # computed once
+            return self._receive(node, ())
+        return self.graph.node_copy(node, self.copy)
+
+    def _receive(self, node: fx.Node, parts: Parts) -> fx.Node:
+        """A block of an earlier level; a value that is the same for every window has no parts."""
+        last = next(reversed(self.received.values()), None)
+        with self.graph.inserting_after(last):
+            name = f"block{len(self.received)}"
+            self.received[node, parts] = self.graph.placeholder(name)
+        return self.received[node, parts]
+
+    def _value(self, node: fx.Node) -> Windowed:
+        if node not in self.values:
+            blocks = _Blocks(partial(self._receive, node))
+            layout, stored = self.lowered.layout_of(node), self._stored(node)
+            self.values[node] = Windowed(self.axes[node], layout, blocks, stored.skipped)
+        return self.values[node]
+
+    def _run(self, node: fx.Node, step: Step) -> None:
+        """Write the blocks of a step that belong to this level."""
+        alone = node in self.alone
+        if not self._is_shared(node) or (alone and self.level < self.rank):
+            return
+        value = self._value(node)
+        inputs = [self._value(source) for source in step.sources]
+        for parts in value.parts:
+            if alone or depth(parts) == self.level:
+                new = step.block(self.build, inputs, value.axes, parts, self._stored(node).new)
+                # What the band before has computed comes first.
+                both = [self.before[node, parts], new] if (node, parts) in self.before else [new]
+                value.blocks[parts] = self.build.cat(both, value.layout.dims[0])
+
+    def _stored(self, node: fx.Node) -> Stored:
+        return self.stored.get(node, Stored())
+
+    def _last(self, node: fx.Node, parts: Parts, count: int) -> fx.Node:
+        """The last places of a block along the first axis."""
+        value = self._value(node)
+        stop = value.places(0, parts[0])
+        return self.build.cut(value.blocks[parts], value.layout.dims[0], stop - count, stop)
+
+    def _is_shared(self, node: fx.Node) -> bool:
+        return any(axis.shared for axis in self.axes.get(node, ()))
+
+    def _run_alone(self) -> None:
+        """Run what is not shared on the batch of windows."""
+        captured, dependent = self.lowered.captured, self.lowered.dependent
+        nodes = [n for n in captured.graph.nodes if n in dependent and not self._is_shared(n)]
+        inside = set(nodes)
+        for node in self.axes:
+            if self._is_shared(node) and not inside.isdisjoint(node.users):
+                self._on_windows(node)
+        for node in nodes:
+            self.windows[node] = self.graph.node_copy(node, self._on_windows)
+
+    def _on_windows(self, node: fx.Node) -> fx.Node:
+        """A captured node's value as the network computes it, on the batch of windows."""
+        if node not in self.lowered.dependent:
+            return self.copy(node)
+        if node not in self.windows:
+            self.windows[node] = read_windows(self.build, self._value(node))
+        return self.windows[node]
+
+    def _is_later(self, leaf: Any) -> bool:
+        """Whether a leaf of the output needs a later level."""
+        if not is_tensor(leaf) or self.level == self.rank:
+            return False
+        parts = self._value(leaf).parts if self._is_shared(leaf) else ()
+        return leaf in self.alone or any(depth(found) > self.level for found in parts)
+
+    def _next_level(self, leaves: tuple[fx.Node, ...]) -> list[fx.Node]:
+        """Run the next level for some windows along this level's axis at a time."""
+        if not leaves:
+            return []
+        k, windows = self.level, self.grid[self.level]
+        pieces = -(-windows // at_a_time(self.lowered, self.axes, self.alone, k))
+        levels: dict[int, Level] = {}
+        results = []
+        # Pieces of two sizes at most, so that two graphs serve them all.
+        for start, stop in pairwise(windows * piece // pieces for piece in range(pieces + 1)):
+            size = stop - start
+            if size not in levels:
+                axes = for_some(self.axes, k, size)
+                levels[size] = Level(self.lowered, axes, self.alone, k + 1)
+                self.children[f"some{size}"] = levels[size].module(leaves)
+            args = [self._some(*block, start, size) for block in levels[size].received]
+            results.append(self.graph.call_module(f"some{size}", tuple(args)))
+        return [
+            self.build.cat(
+                [self.build.call(operator.getitem, found, i) for found in results], k - self.rank
+            )
+            for i in range(len(leaves))
+        ]
+
+    def _some(self, node: fx.Node, parts: Parts, first: int, count: int) -> fx.Node:
+        """What a block holds of windows [first, first + count) along this level's axis."""
+        if not parts:
+            return self.copy(node)
+        k, value = self.level, self._value(node)
+        x, axis, build = value.blocks[parts], value.axes[k], self.build
+        if parts[k] is Part.SHARED:
+            start = axis.origin + first * axis.t
+            length = replace(axis.cropped(), m=count).length
+            if length == axis.length:
+                return x
+            return build.cut(x, value.layout.dims[k], start, start + length)
+        if count == axis.m:
+            return x
+        return some_windows(build, value, parts, k, first, count)
+
+    def _result(self, leaf: Any) -> Any:
+        """A leaf of the output as [B, ..., *grid]."""
+        if not is_tensor(leaf):
+            return leaf
+        rest = [int(size) for size in value_of(leaf).shape[1:]]
+        return self.build.on_grid(self._on_windows(leaf), self.grid, rest)
+
+
+def is_tensor(leaf: Any) -> bool:
+    """Whether a leaf of the output is a tensor of the graph, not a constant."""
+    return isinstance(leaf, fx.Node) and isinstance(value_of(leaf), torch.Tensor)
+
+
+def _is_constant(node: fx.Node) -> bool:
+    """Whether a value is a tensor of known sizes."""
+    value = value_of(node)
+    return isinstance(value, torch.Tensor) and all(isinstance(n, int) for n in value.shape)
