@@ -431,3 +431,11 @@ def test_a_backend_that_is_not_installed_is_one_line(here, capsys, monkeypatch):
     said = capsys.readouterr().err
     assert "pip install 'onebyone[openvino]'" in said
     assert said.count("\n") == 1
+
+
+def test_calibrate_says_what_it_kept_and_where(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("ONEBYONE_CACHE", str(tmp_path))
+    assert main(["calibrate"]) == 0
+    assert f"Kept in {tmp_path / 'costs.json'}." in capsys.readouterr().out
+    monkeypatch.setenv("ONEBYONE_CACHE", "0")
+    assert main(["calibrate"]) == 2
