@@ -11,6 +11,7 @@ from onebyone.errors import InputError
 from onebyone.rewriting.onnx import files, sizes, to_convolution, to_linear
 from onebyone.rewriting.onnx.candidates import left_because
 from onebyone.rewriting.onnx.chains import expand
+from onebyone.rewriting.onnx.convolution import take_strides
 from onebyone.rewriting.onnx.editor import Editor
 from onebyone.rewriting.onnx.flexible import Form
 from onebyone.rewriting.onnx.layer import Layer
@@ -152,6 +153,7 @@ class _Rewrite:
             settle(editor, self._form())
             left += count(graph) - before
             expand(editor)
+            take_strides(graph)
         self._forget_sizes()
         for value in _unused(self._model):
             if id(value) not in self._unused and value.graph is not None:
