@@ -8,8 +8,9 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
+from onebyone.rewriting.check.constants import constant_of
 from onebyone.rewriting.check.feeds import Feeds, outputs, session
-from onebyone.rewriting.check.regions import EXACT, LINEAR, Region, constant_of, leaves_integers
+from onebyone.rewriting.check.regions import EXACT, LINEAR, Region, leaves_integers
 
 QUANTISING = ("QuantizeLinear", "DequantizeLinear")
 SIXTEENTH = "one sixteenth"
