@@ -485,3 +485,38 @@ def loop(rng):
         {"w3": w.T[..., None].copy(), "v3": v.T[..., None].copy()},
     )
     return before, after
+
+
+@pair
+def normalisation(rng):
+    """A LayerNormalization, and the same written over channels that come first."""
+    w, scale, bias = floats(rng, 8, 5), floats(rng, 5), floats(rng, 5)
+    head = "normalisation (float[B,S,8] x) => (float[B,S,5] o) { "
+    before = model(
+        head
+        + """y = MatMul(x, w)
+            n = LayerNormalization<axis=-1, epsilon=0.01>(y, scale, bias)
+            o = Relu(n) }""",
+        {"w": w, "scale": scale, "bias": bias},
+    )
+    after = model(
+        head
+        + """t = Transpose<perm=[0,2,1]>(x)
+            c = Conv(t, w3)
+            m = ReduceMean<axes=[1]>(c)
+            d = Sub(c, m)
+            q = Mul(d, d)
+            v = ReduceMean<axes=[1]>(q)
+            e = Add(v, epsilon)
+            r = Sqrt(e)
+            k = Div(d, r)
+            a = Mul(k, scale3)
+            b = Add(a, bias3)
+            f = Relu(b)
+            o = Transpose<perm=[0,2,1]>(f) }""",
+        {
+            "w3": w.T[..., None].copy(), "epsilon": np.float32(0.01),
+            "scale3": scale[:, None].copy(), "bias3": bias[:, None].copy(),
+        },
+    )  # fmt: skip
+    return before, after

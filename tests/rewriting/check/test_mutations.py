@@ -477,6 +477,31 @@ def _loop_starts_from_another_value(model):
     node(model, "Loop").input[2] = "r"
 
 
+@fault("normalisation")
+def _epsilon_of_a_normalisation(model):
+    store(model, "epsilon", np.float32(0.5))
+
+
+@fault("normalisation")
+def _normalisation_over_positions(model):
+    settle(model, "ReduceMean", 1, axes=[2])
+
+
+@fault("normalisation")
+def _normalisation_without_its_mean(model):
+    drop(model, "Sub")
+
+
+@fault("normalisation")
+def _normalisation_by_the_variance(model):
+    drop(model, "Sqrt")
+
+
+@fault("normalisation")
+def _scale_of_a_normalisation(model):
+    store(model, "scale3", array(model, "scale3")[::-1])
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_fault_is_refuted(name: str, tmp_path: Path):
     pair, mutate = FAULTS[name]

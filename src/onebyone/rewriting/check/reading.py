@@ -16,6 +16,7 @@ from onebyone.rewriting.check.call import OPERATORS, Call, Known
 from onebyone.rewriting.check.constants import Tensor
 from onebyone.rewriting.check.inference import Outline, inferred, since
 from onebyone.rewriting.check.layout import whole
+from onebyone.rewriting.check.normalisation import write_out
 from onebyone.rewriting.check.pointwise import settings
 from onebyone.rewriting.check.shapes import computed_sizes, constant_sizes
 from onebyone.rewriting.check.sizes import Size, Undecided
@@ -47,10 +48,14 @@ class File:
 
 
 def load(path: Path) -> ir.Model:
-    """A file with its functions inlined and its values' types inferred; external data on disk."""
+    """A file with its functions inlined and its values' types inferred; external data on disk.
+
+    Its normalisations are written as operators.
+    """
     model = ir.load(path)
     InlinePass()(model)
     ShapeInferencePass(strict_mode=False)(model)
+    write_out(model, str(path))
     return model
 
 
