@@ -108,7 +108,14 @@ def normal(model: onnx.ModelProto) -> Counter[str]:
     return +kinds
 
 
-IN_OPSETS = [(case, k, "BCHW") for case in CASES for k in OPSETS if k >= case.since]
+# All opsets take half a minute: two of them are slow tests.
+BETWEEN = dict.fromkeys((12, 18), pytest.mark.slow)
+IN_OPSETS = [
+    pytest.param(case, k, "BCHW", marks=BETWEEN.get(k, ()))
+    for case in CASES
+    for k in OPSETS
+    if k >= case.since
+]
 # The layout says nothing about convolutions that are there, but for those of one axis.
 IN_LAYOUTS = [
     (case, max(18, case.since), layout)

@@ -34,8 +34,9 @@ def rewritten(model: onnx.ModelProto, folder: Path, layout: str = "conv1d") -> t
     return after, moves
 
 
-@pytest.mark.parametrize("layout", ["conv1d", "BCS1", "BCHW"])
-@pytest.mark.parametrize("opset", [17, 18, 27])
+@pytest.mark.parametrize(
+    ("opset", "layout"), [(17, "conv1d"), (18, "BCS1"), (18, "BCHW"), (27, "conv1d")]
+)
 def test_between_layers(opset: int, layout: str, tmp_path: Path) -> None:
     g = Graph(opset)
     y = g.add("MatMul", g.input("B", "S", 6), g.weight("w1", 6, 8), name="a/MatMul")

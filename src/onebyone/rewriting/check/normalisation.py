@@ -11,10 +11,10 @@ def write_out(model: ir.Model, label: str) -> None:
         model: that is changed.
         label: what new values' names begin with, so that no two files have one in common.
     """
-    version = model.opset_imports.get("", 1)
+    version = model.opset_imports.get("", model.opset_imports.get("ai.onnx", 1))
     for graph in model.graphs():
         for node in list(graph):
-            if node.op_type == "LayerNormalization" and node.domain == "":
+            if node.op_type == "LayerNormalization" and node.domain in ("", "ai.onnx"):
                 used = [v for v in node.outputs[1:] if v.uses() or v.is_graph_output()]
                 x = node.inputs[0]
                 if x is not None and x.shape is not None and not used:
