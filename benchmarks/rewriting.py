@@ -19,8 +19,8 @@ from onebyone.rewriting.onnx import rewrite_onnx
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from helpers.onnx_cases import (
     LAYOUTS,
+    NORMALISED,
     OPSETS,
-    OTHERWISE,
     TO_CONVOLUTION,
     TO_LINEAR,
     Case,
@@ -56,7 +56,8 @@ def row(case: Case, folder: Path) -> str:
     outcome = "differs: " + ", ".join(wrong) if wrong else "equal"
     opsets_said = f"{opsets[0]}–{opsets[-1]}"
     layouts_said = "all" if len(layouts) == len(LAYOUTS) else "—"
-    back = OTHERWISE.get(case.name, "as it was")
+    differs = NORMALISED.get(case.name)
+    back = f"as it was, normalised: {differs}" if differs else "as it was"
     cells = (case.name, case.to, ", ".join(became), opsets_said, layouts_said, outcome, back)
     return "| " + " | ".join(cells) + " |"
 

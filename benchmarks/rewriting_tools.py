@@ -78,7 +78,14 @@ def exported(module: torch.nn.Module, *sizes: int) -> onnx.ModelProto:
 
 
 def mobilenet() -> onnx.ModelProto:
-    return exported(networks.mobilenet_v2(weights=None, width_mult=0.35), 3, 96, 96)
+    """With the statistics of random images in its BatchNorms: outputs of order 1, not 1e-8."""
+    network = networks.mobilenet_v2(weights=None, width_mult=0.35).train()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None
+    with torch.no_grad():
+        network(torch.randn(32, 3, 96, 96))
+    return exported(network, 3, 96, 96)
 
 
 def encoder() -> onnx.ModelProto:
@@ -203,7 +210,8 @@ TEXT = """# Rewriting tools
 
 Made by `benchmarks/rewriting_tools.py` on {date}: onnxsim {onnxsim} with its
 `fuse_matmul_into_conv` pass, onnx-conv2matmul {conv2matmul} with its extended mode, onnx {onnx},
-onnxruntime {onnxruntime}. Every tool gets the same file; weights are random.
+onnxruntime {onnxruntime}. Every tool gets the same file; weights are random, the statistics of
+MobileNetV2's BatchNorms those of random images.
 
 *Rewritten* counts fully connected layers with a constant weight, or 1×1 convolutions, that are no
 longer there. *Lost* are names and metadata of the original that the result does not have. The last

@@ -33,10 +33,12 @@ if TYPE_CHECKING:
     from onebyone.rewriting import Rewritten, rewrite
     from onebyone.windows import (
         Convolutionalized,
+        Costs,
         Deviation,
         Plan,
         Report,
         SlidingModel,
+        calibrate,
         convolutionalize,
         slide,
     )
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "Convolutionalized",
+    "Costs",
     "Deviation",
     "Figure",
     "Identification",
@@ -59,6 +62,7 @@ __all__ = [
     "Rewritten",
     "SlidingModel",
     "Verdict",
+    "calibrate",
     "compare",
     "convert",
     "convolutionalize",
@@ -83,8 +87,8 @@ _HOME = {
     ),
     "rewriting": ("Rewritten", "rewrite"),
     "windows": (
-        "Convolutionalized", "Deviation", "Plan", "Report", "SlidingModel", "convolutionalize",
-        "slide",
+        "Convolutionalized", "Costs", "Deviation", "Plan", "Report", "SlidingModel", "calibrate",
+        "convolutionalize", "slide",
     ),
 }  # fmt: skip
 _MODULES = {name: module for module, names in _HOME.items() for name in names}

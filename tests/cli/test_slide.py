@@ -275,6 +275,24 @@ def test_weights(here, suffix):
         assert np.abs(written["scores"] - crops(np.load("x.npy"))).min() > 0.1
 
 
+def test_a_network_that_was_trained_brings_its_window_scale_and_classes(here):
+    from onebyone import nin
+
+    torch.manual_seed(0)
+    model = nin.NetworkInNetwork(nin.ARCHITECTURES["mnist"].adapted((1, 14, 14), 2)).eval()
+    model.class_names = ("cat", "dog")
+    nin.save(model, "trained.safetensors")
+    assert slide("x.png", model="trained.safetensors") == 0
+    with np.load("map.npz") as written:
+        assert written["classes"].tolist() == ["cat", "dog"]
+        assert written["window"].tolist() == [1, 14, 14]
+        assert written["stride"].tolist() == [4, 4]
+        found = written["scores"]
+    pixels = torch.from_numpy(np.array(Image.open("x.png"))).float()[None, None] / 255
+    with torch.no_grad():
+        assert np.allclose(found[:, 0, 0], model(pixels[..., :14, :14])[0], atol=1e-6)
+
+
 class Harm:
     """Unpickling this would make a folder."""
 
@@ -431,3 +449,11 @@ def test_a_backend_that_is_not_installed_is_one_line(here, capsys, monkeypatch):
     said = capsys.readouterr().err
     assert "pip install 'onebyone[openvino]'" in said
     assert said.count("\n") == 1
+
+
+def test_calibrate_says_what_it_kept_and_where(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("ONEBYONE_CACHE", str(tmp_path))
+    assert main(["calibrate"]) == 0
+    assert f"Kept in {tmp_path / 'costs.json'}." in capsys.readouterr().out
+    monkeypatch.setenv("ONEBYONE_CACHE", "0")
+    assert main(["calibrate"]) == 2

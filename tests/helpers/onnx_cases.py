@@ -352,6 +352,7 @@ TO_LINEAR = (
     Case("Conv 2-D, no bias", "linear", _conv_plain),
     Case("Conv 3-D", "linear", _conv(("T", "H", "S"))),
     Case("Conv, stride", "linear", _conv(("H", 5), strides=[2, 3])),
+    Case("Conv, stride along one axis", "linear", _conv(("H", "S"), strides=[1, 2])),
     Case("Conv, dilation", "linear", _conv(("H", "S"), dilations=[2, 2])),
     Case("Conv, groups", "linear", _conv(("H", "S"), group=2)),
     Case("Conv, one group for each channel", "linear", _conv(("H", "S"), 4, group=4)),
@@ -365,24 +366,20 @@ TO_LINEAR = (
     Case("Conv, QDQ, scales by output", "linear", _qdq("Conv", (4, 8, 1, 1), 0), 13),
     Case("Conv, QDQ, blocks", "linear", _qdq("Conv", (4, 8, 1, 1), 1, 4), 21),
 )
-# What does not come back as it was, and what it becomes.
-OTHERWISE = {
-    "MatMul, rank 1": "comes back over two axes",
-    "Gemm, alpha and beta": "alpha and beta are operators of their own",
-    "Gemm, transA": "its Transpose is an operator of its own",
-    "Gemm, C by rows": "C is added by an operator of its own",
-    "MatMul, weight on the left, rank 2": "the weight comes back on the right",
-    "MatMul, weight on the left, rank 3": "the weight comes back on the right",
-    "MatMul, weight through Transpose": "the Transpose is in the weight",
-    "Flatten + Gemm, NHWC": "the Transpose is in the weight",
-    "Flatten + Gemm, NCWH": "the Transpose is in the weight",
-    "MatMul + Add, rank 6": "the reshapes stay",
-    "Conv, stride": "the slices stay",
-    "Conv, auto_pad": "the slices stay",
-    "Conv, groups": "a matrix for each group is not a layer that is read",
-    "Conv, one group for each channel": "a matrix for each group is not a layer that is read",
-    "ConvTranspose": "comes back as a Conv",
-    "ConvTranspose, groups": "a matrix for each group is not a layer that is read",
+# What comes back as it was only in its normal form (see docs/rewriting.md), and what differs.
+NORMALISED = {
+    "Gemm, alpha and beta": "alpha and beta are Mul, C is Add",
+    "Gemm, transA": "a Transpose before it",
+    "Gemm, C by rows": "beta is Mul, C is Add",
+    "MatMul, rank 1": "over two axes",
+    "MatMul + Add, rank 6": "over three axes",
+    "MatMul, weight on the left, rank 2": "the weight on the right",
+    "MatMul, weight on the left, rank 3": "the weight on the right",
+    "MatMul, weight through Transpose": "the Transpose in the weight",
+    "Flatten + Gemm, NHWC": "the Transpose in the weight",
+    "Flatten + Gemm, NCWH": "the Transpose in the weight",
+    "ConvTranspose": "a Conv, the weight transposed",
+    "ConvTranspose, groups": "a Conv, the weights transposed",
 }
 OPSETS = (11, 12, 13, 18, 21, 27)
 LAYOUTS = ("conv1d", "BCS1", "BC1S", "BCHW")

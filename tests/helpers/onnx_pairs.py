@@ -404,3 +404,119 @@ def scaled(rng):
         {"w3": 0.5 * w.T[..., None].copy(), "b2": 2 * b, "s": shape(-1, 8, 1), "two": shape(2)},
     )
     return before, after
+
+
+@pair
+def branches(rng):
+    """Layers in the branches of an If, and a branch in a branch."""
+    w, v, b, u = floats(rng, 8, 5), floats(rng, 8, 5), floats(rng, 5), floats(rng, 5, 4)
+    head = "branches (float[B,S,8] x, bool c, bool d) => (float[B,S,4] o) { "
+    before = model(
+        head
+        + """n = Neg(x)
+            h = If (c) <
+                then_branch = g1 () => (float[B,S,5] t) { t = MatMul(n, w) },
+                else_branch = g2 () => (float[B,S,5] e) {
+                    p = MatMul(x, v)
+                    q = Add(p, b)
+                    e = If (d) <
+                        then_branch = g3 () => (float[B,S,5] f) { f = Relu(q) },
+                        else_branch = g4 () => (float[B,S,5] g) { g = MatMul(n, v) }> }>
+            o = MatMul(h, u) }""",
+        {"w": w, "v": v, "b": b, "u": u},
+    )
+    after = model(
+        head
+        + """n = Neg(x)
+            h = If (c) <
+                then_branch = g1 () => (float[B,S,5] t) {
+                    t1 = Transpose<perm=[0,2,1]>(n)
+                    t2 = Conv(t1, w3)
+                    t = Transpose<perm=[0,2,1]>(t2) },
+                else_branch = g2 () => (float[B,S,5] e) {
+                    e1 = Transpose<perm=[0,2,1]>(x)
+                    e2 = Conv(e1, v3, b)
+                    q = Transpose<perm=[0,2,1]>(e2)
+                    e = If (d) <
+                        then_branch = g3 () => (float[B,S,5] f) { f = Relu(q) },
+                        else_branch = g4 () => (float[B,S,5] g) {
+                            i1 = Transpose<perm=[0,2,1]>(n)
+                            i2 = Conv(i1, v3)
+                            g = Transpose<perm=[0,2,1]>(i2) }> }>
+            h1 = Transpose<perm=[0,2,1]>(h)
+            h2 = Conv(h1, u3)
+            o = Transpose<perm=[0,2,1]>(h2) }""",
+        {k + "3": a.T[..., None].copy() for k, a in {"w": w, "v": v, "u": u}.items()} | {"b": b},
+    )
+    return before, after
+
+
+@pair
+def loop(rng):
+    """Layers in the body of a Loop of two states, which reads a value from outside."""
+    w, v = floats(rng, 6, 6), floats(rng, 6, 2)
+    head = "loop (float[B,S,6] x, int64 n, bool c) => (float[B,S,6] o, float[K,B,S,2] p) { "
+    given = "int64 k, bool a, float[B,S,6] s, float[B,S,6] q"
+    signature = f"g ({given}) => (bool z, float[B,S,6] t, float[B,S,6] h, float[B,S,2] y)"
+    before = model(
+        head
+        + f"""r = Relu(x)
+            o, l, p = Loop (n, c, x, r) <body = {signature} {{
+                z = Identity(a)
+                h = Sub(q, s)
+                m = MatMul(s, w)
+                t = Add(m, r)
+                y = MatMul(t, v) }}> }}""",
+        {"w": w, "v": v},
+    )
+    after = model(
+        head
+        + f"""r = Relu(x)
+            o, l, p = Loop (n, c, x, r) <body = {signature} {{
+                z = Identity(a)
+                h = Sub(q, s)
+                s1 = Transpose<perm=[0,2,1]>(s)
+                r1 = Transpose<perm=[0,2,1]>(r)
+                m1 = Conv(s1, w3)
+                t1 = Add(m1, r1)
+                t = Transpose<perm=[0,2,1]>(t1)
+                y1 = Conv(t1, v3)
+                y = Transpose<perm=[0,2,1]>(y1) }}> }}""",
+        {"w3": w.T[..., None].copy(), "v3": v.T[..., None].copy()},
+    )
+    return before, after
+
+
+@pair
+def normalisation(rng):
+    """A LayerNormalization, and the same written over channels that come first."""
+    w, scale, bias = floats(rng, 8, 5), floats(rng, 5), floats(rng, 5)
+    head = "normalisation (float[B,S,8] x) => (float[B,S,5] o) { "
+    before = model(
+        head
+        + """y = MatMul(x, w)
+            n = LayerNormalization<axis=-1, epsilon=0.01>(y, scale, bias)
+            o = Relu(n) }""",
+        {"w": w, "scale": scale, "bias": bias},
+    )
+    after = model(
+        head
+        + """t = Transpose<perm=[0,2,1]>(x)
+            c = Conv(t, w3)
+            m = ReduceMean<axes=[1]>(c)
+            d = Sub(c, m)
+            q = Mul(d, d)
+            v = ReduceMean<axes=[1]>(q)
+            e = Add(v, epsilon)
+            r = Sqrt(e)
+            k = Div(d, r)
+            a = Mul(k, scale3)
+            b = Add(a, bias3)
+            f = Relu(b)
+            o = Transpose<perm=[0,2,1]>(f) }""",
+        {
+            "w3": w.T[..., None].copy(), "epsilon": np.float32(0.01),
+            "scale3": scale[:, None].copy(), "bias3": bias[:, None].copy(),
+        },
+    )  # fmt: skip
+    return before, after

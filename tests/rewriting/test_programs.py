@@ -32,6 +32,19 @@ class Products(nn.Module):
         return {"b": torch.bmm(x, self.w), "v": y @ self.v, "u": (y @ self.u.T, y @ self.s)}
 
 
+class Left(nn.Module):
+    """Constants on the left of maps and of matrices; one of them transposed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w, self.v = nn.Parameter(torch.randn(3, 4)), nn.Parameter(torch.randn(3, 5))
+        self.u = nn.Parameter(torch.randn(2, 5))
+
+    def forward(self, x, y):
+        y = self.v.T @ torch.relu(self.w @ y)
+        return self.u @ y, self.w @ x
+
+
 class Language(Tied):
     """The same with the tokens of all sentences in one batch."""
 
@@ -49,6 +62,7 @@ def convolutions():
 
 CASES = {
     "products": (Products, (torch.randn(2, 6, 3), torch.randn(7, 5, 3)), ({}, {0: Dim("n")})),
+    "left": (Left, (torch.randn(4, 3), torch.randn(2, 7, 4, 3)), ({}, {0: Dim("n")})),
     "language": (Language, (torch.randint(11, (3, 5)),), ({0: Dim("n"), 1: Dim("s")},)),
     "convolutions": (convolutions, (torch.randn(3, 4, 6, 5),), ({0: Dim("n")},)),
 }
@@ -63,8 +77,8 @@ def exported(case: str, decomposed: bool) -> ExportedProgram:
 
 
 def other_inputs(inputs):
-    """More of the batch, where it is dynamic."""
-    return (*inputs[:-1], torch.cat([inputs[-1], inputs[-1]]))
+    """More of the batch, where it is dynamic: PyTorch takes another kernel from 16 on."""
+    return (*inputs[:-1], torch.cat([inputs[-1]] * 12))
 
 
 def close(a, b):
@@ -76,6 +90,7 @@ def close(a, b):
 @pytest.mark.parametrize(
     ("case", "layout", "decomposed"),
     [*(("language", layout, False) for layout in LAYOUTS), ("products", "conv1d", False),
+     *(("left", layout, False) for layout in LAYOUTS), ("left", "BCHW", True),
      ("products", "BCS1", False), ("products", "BCHW", True), ("language", "BCHW", True),
      ("convolutions", "BCHW", False), ("convolutions", "BCHW", True)],
 )  # fmt: skip
@@ -157,7 +172,7 @@ class Odd(nn.Module):
     def forward(self, x):
         scaled = torch.addmm(self.b[0], x, self.w, beta=2)
         each = torch.addmm(self.b, x, self.w)
-        left = self.w @ x.T
+        left = torch.addmm(self.b[0], self.w, x.T[:, :3])
         free = x @ x.T
         computed = x @ (self.w * 2)
         return scaled, each, left, free, computed
@@ -169,7 +184,7 @@ def test_products_that_are_left():
     assert [row.reason for row in found.report.rows] == [
         "it scales its product or its bias (alpha, beta)",
         "its bias is another one for each row",
-        "its constant is on the left",
+        "its constant is on the left, and of no plain product",
     ]
     assert found.report.passed
 

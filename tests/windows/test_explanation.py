@@ -40,7 +40,8 @@ def test_runs_tell_of_every_operator_once() -> None:
     sliding = ob.slide(padded(), (1, 16, 16), 4)
     plan, runs = sliding.plan(32, 40), explained(sliding, 32, 40).runs
     assert sum(run.operators for run in runs) == len(plan.sharing.multiply_adds)
-    assert sum(run.here for run in runs) == plan.multiply_adds + sum(plan.sharing.elements.values())
+    written = sum(plan.sharing.elements.values())
+    assert sum(run.here for run in runs) == plan.multiply_adds + written
     assert [run.first for run in runs] == sorted(run.first for run in runs)
     # All is computed from the first operator: ending sharing there leaves the crops.
     assert runs[0].cost_of_ending == sum(run.crops - run.here for run in runs)

@@ -25,7 +25,7 @@ def report() -> Report:
         nn.Conv2d(1, 4, 3, padding=1), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3), Gate(),
         nn.Conv2d(4, 2, 3), nn.Flatten(), nn.Linear(32, 3),
     )  # fmt: skip
-    return ob.slide(model.eval(), (1, 16, 16), 4).report(32, 40)
+    return ob.slide(model.eval(), (1, 16, 16), 4, costs=ob.Costs(1, 0)).report(32, 40)
 
 
 def test_rows_say_what_is_shared(report: Report) -> None:

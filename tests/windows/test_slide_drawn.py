@@ -28,8 +28,8 @@ def check(case: Case, float32: bool) -> int:
     model = case.model.float() if float32 else case.model
     checked = 0
     for number, scan in enumerate(case.scans):
-        # One scan of each network is run in bands and for few windows at a time.
-        memory.CACHED = 2**21 if number != case.seed % PER_NETWORK else 3000
+        # Some scans are run in bands and for few windows at a time.
+        memory.CACHED = 5000 if case.seed % 4 == 0 and number == 0 else 2**21
         sliding = ob.slide(model, case.window, scan.stride, verify=0)
         for size in scan.sizes:
             x = torch.randn(case.batch, case.window[0], *size, generator=generator)

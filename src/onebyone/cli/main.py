@@ -11,6 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from onebyone.cli.bench import bench
+from onebyone.cli.calibrate import calibrate
 from onebyone.cli.compare import compare
 from onebyone.cli.convert import convert
 from onebyone.cli.demo import demo
@@ -36,7 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 LAYERS = (matrix, equal, convert, nearest, identify, compare, explain)
-for command in (slide, *LAYERS, rewrite, train, bench, demo):
+for command in (slide, *LAYERS, rewrite, train, bench, calibrate, demo):
     app.command()(command)
 
 

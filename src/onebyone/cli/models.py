@@ -24,28 +24,28 @@ PICKLED = (".pth", ".pt", ".bin")
 
 @dataclass(frozen=True)
 class Chosen:
-    """A model, and what it says about itself where it is a bundled one.
+    """A model, and what it says about itself where it is a Network in Network of onebyone.
 
     Attributes:
         model: The network for one window.
         window: Its window (C, H, W).
-        stride: Its stride, in pixels.
         classes: Names of its classes.
     """
 
     model: nn.Module | ExportedProgram
     window: tuple[int, ...] | None = None
-    stride: tuple[int, ...] | None = None
     classes: tuple[str, ...] | None = None
 
     @property
-    def bundled(self) -> bool:
-        """Whether the model comes with onebyone."""
+    def takes_unit_pixels(self) -> bool:
+        """Whether its pixels are known to go from 0 to 1, as onebyone trains."""
         return self.classes is not None
 
 
 def choose(spec: str, weights: Path | None, *, trust: bool) -> Chosen:
-    """Load what `--model` names: a bundled name, a `.pt2` file or `package.module:function`.
+    """Load what `--model` names.
+
+    It is a bundled name, a file of `onebyone train`, a `.pt2` file or `package.module:function`.
 
     Args:
         spec: The value of `--model`.
@@ -59,9 +59,9 @@ def choose(spec: str, weights: Path | None, *, trust: bool) -> Chosen:
     is_call = ":" in spec and not Path(spec).exists()
     if weights is not None and not is_call:
         raise InputError(f"--weights {weights}: goes with --model package.module:function only")
-    if spec in nin.BUNDLED:
-        digits = tuple(str(digit) for digit in range(10))
-        return Chosen(nin.load(spec), (1, 28, 28), (4, 4), (*digits, "background"))
+    if spec in nin.BUNDLED or nin.is_saved(spec):
+        model = nin.load(spec)
+        return Chosen(model, model.architecture.input, model.class_names)
     if is_call:
         return Chosen(_call(spec, weights))
     if suffix == ".pt2":

@@ -47,7 +47,8 @@ def slide(
     model: Annotated[
         str,
         typer.Option(
-            help="nin-digits, nin-digits-padded, a .pt2 file, or package.module:function.",
+            help="nin-digits, nin-digits-padded, a file of onebyone train, a .pt2 file, or "
+            "package.module:function.",
             metavar="SPEC",
         ),
     ],
@@ -111,9 +112,8 @@ def slide(
 
         chosen = choose(model, weights, trust=trust)
         sizes = _fitting(sizes or chosen.window, image, pixels)
-        settings["scale"] = _factor(factor, image, pixels, bundled=chosen.bundled)
+        settings["scale"] = _factor(factor, image, pixels, unit=chosen.takes_unit_pixels)
         next_stage()
-        steps = chosen.stride if steps is None else steps
         sliding = slide_model(chosen.model, sizes, steps, **settings)
         x = torch.from_numpy(pixels.astype(np.float32))
         with torch.inference_mode():
@@ -225,7 +225,7 @@ def _factor(
     image: Path,
     pixels: Num[np.ndarray, "C H W"],
     *,
-    bundled: bool,
+    unit: bool,
 ) -> float | None:
     """Give the factor for pixels; whole numbers must not reach a network by accident."""
     if isinstance(factor, tuple):
@@ -233,7 +233,7 @@ def _factor(
     if factor is not None or pixels.dtype.kind == "f":
         return factor
     highest = np.iinfo(pixels.dtype).max
-    if not bundled:
+    if not unit:
         raise InputError(
             f"{image}: its pixels are whole numbers ({pixels.dtype}); pass --scale 1/{highest} to "
             "have 0 to 1, or --scale 1 if the model takes them as they are"

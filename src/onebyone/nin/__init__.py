@@ -29,7 +29,7 @@ from onebyone.nin.page import Page, held_out_page, lay_out
 from onebyone.nin.preparing import AUGMENTATIONS, Whitening, contrast_normalised
 from onebyone.nin.reading import Found, edit_distance, find_digits, read_lines, share_right
 from onebyone.nin.recipes import RECIPES, Recipe, find_recipe
-from onebyone.nin.storing import BUNDLED, is_padded, load, save
+from onebyone.nin.storing import BUNDLED, is_padded, is_saved, load, save
 from onebyone.nin.training import check_fits, train
 
 __all__ = [
@@ -70,6 +70,7 @@ __all__ = [
     "hold_out",
     "imagenet",
     "is_padded",
+    "is_saved",
     "labelled",
     "lay_out",
     "load",

@@ -62,6 +62,15 @@ def save(model: NetworkInNetwork, path: str | Path) -> None:
         save_file(tensors, temporary, metadata={KEY: json.dumps(described)})
 
 
+def is_saved(path: str | Path) -> bool:
+    """Say whether a file is one of `save`."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return KEY in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
+
+
 def _load_file(path: Path) -> NetworkInNetwork:
     if not path.is_file():
         raise InputError(f"{path}: no such file.")

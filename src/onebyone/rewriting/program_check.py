@@ -23,12 +23,12 @@ from onebyone.rewriting.module_check import LARGEST, same_bits
 from onebyone.rewriting.program_numbers import numbers
 from onebyone.rewriting.report import Check
 
-PRODUCTS: dict[Any, str] = {
-    aten.linear.default: "weight",
-    aten.mm.default: "mat2",
-    aten.addmm.default: "mat2",
-    aten.bmm.default: "mat2",
-    aten.matmul.default: "other",
+PRODUCTS: dict[Any, tuple[str, str]] = {
+    aten.linear.default: ("input", "weight"),
+    aten.mm.default: ("self", "mat2"),
+    aten.addmm.default: ("mat1", "mat2"),
+    aten.bmm.default: ("self", "mat2"),
+    aten.matmul.default: ("self", "other"),
 }
 CONVOLUTIONS = (
     aten.conv1d.default, aten.conv2d.default, aten.conv3d.default,
@@ -141,7 +141,9 @@ class _Fragment:
     def operand(self) -> fx.Node:
         """What the values are multiplied by."""
         (product,) = self.products
-        operand: fx.Node = arguments(product)[PRODUCTS.get(product.target, "weight")]
+        operands = PRODUCTS.get(product.target, ("input", "weight"))
+        left, right = (arguments(product)[name] for name in operands)
+        operand: fx.Node = right if left in self.owner.varying else left
         return operand
 
     @property
@@ -168,7 +170,8 @@ class _Fragment:
         bound = arguments(product)
         operand: Tensor = self.value(self.operand, {self.weight: weight.detach()})
         if product.target in PRODUCTS:
-            if product.target is aten.linear.default:
+            left = bound[PRODUCTS[product.target][0]]
+            if product.target is aten.linear.default or self.operand is left:
                 return operand[None]
             return (operand if operand.ndim == 3 else operand[None]).mT
         corner = operand.flatten(2)[..., 0]

@@ -37,11 +37,13 @@ class Moves:
         added: beside the rewritten layers.
         cancelled: against one another.
         left: in the result.
+        written_out: normalisations that were written as operators over another axis, to save some.
     """
 
     added: int = 0
     cancelled: int = 0
     left: int = 0
+    written_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,13 @@ class Report:
     @property
     def summary(self) -> str:
         """The figures in one line."""
+        written = self.moves.written_out
         return (
             f"{len(self.rewritten)} of {len(self.rows)} layers rewritten to {self.to}, "
             f"{self.bytes_before:,} bytes before, {self.bytes_after:,} after; transposes and "
             f"reshapes: {self.moves.added} added, {self.moves.cancelled} cancelled, "
             f"{self.moves.left} left"
+            f"{f'; {written} normalisations written as operators to save some' if written else ''}"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -84,10 +84,8 @@ def _read_product(node: fx.Node, layout: str, weights: Collection[fx.Node]) -> S
     x, operand = (bound[name] for name in _OPERANDS[node.target])
     weight, turned = _constant(operand, weights)
     if weight is None:
-        left, _ = _constant(x, weights)
-        if left is not None:
-            raise Left("its constant is on the left", left)
-        return None
+        left, turned = _constant(x, weights)
+        return None if left is None else _read_left(node, operand, left, turned, layout)
     shape = tuple(value_of(weight).shape)
     if len(shape) != 2:
         raise Left("its constant is no matrix, and is not multiplied by one for each", weight)
@@ -98,17 +96,43 @@ def _read_product(node: fx.Node, layout: str, weights: Collection[fx.Node]) -> S
         if value_of(bound["self"]).ndim != 1:
             raise Left("its bias is another one for each row", weight)
     # A linear layer reads [O, C], a product [C, O].
-    if (node.target is aten.linear.default) is not turned:
-        view = Relabelling(shape, (*shape, *KERNELS[layout]), (1, *shape))
-    else:
-        after = (*reversed(shape), *KERNELS[layout])
-        view = Relabelling(shape, after, (1, *shape), transposed=True)
+    view = _kernel(shape, (node.target is aten.linear.default) is turned, layout)
     place, x = _unflattened(node, x)
 
     def emit(write: Writer, kernel: fx.Node) -> None:
         _convolve(write, x, kernel, bias, layout)
 
     return Site(place, weight, node, view, operator_name(view.after, True), emit)
+
+
+def _kernel(shape: tuple[int, ...], transposed: bool, layout: str) -> Relabelling:
+    """A matrix as a convolution reads it, [O, C] and ones."""
+    rows, columns = shape
+    after = (columns, rows) if transposed else shape
+    return Relabelling(shape, (*after, *KERNELS[layout]), (1, rows, columns), transposed)
+
+
+def _read_left(node: fx.Node, x: Any, weight: fx.Node, turned: bool, layout: str) -> Site:
+    """A constant matrix times [..., C, S], in which the channels come first already."""
+    if node.target not in (aten.mm.default, aten.matmul.default):
+        raise Left("its constant is on the left, and of no plain product", weight)
+    shape, ndim = tuple(value_of(weight).shape), value_of(x).ndim
+    if len(shape) != 2 or ndim < 2:
+        raise Left("its constant is on the left, and not a matrix times matrices", weight)
+    view = _kernel(shape, turned, layout)
+
+    def emit(write: Writer, kernel: fx.Node) -> None:
+        y = write(aten.unsqueeze.default, x, 0) if ndim == 2 else x
+        if ndim > 3:
+            y = write(aten.flatten.using_ints, y, 0, ndim - 3)
+        if layout != "conv1d":
+            y = write(aten.unsqueeze.default, y, 3 if layout == "BCS1" else 2)
+        y = write(CONVOLUTIONS[value_of(y).ndim - 3], y, kernel, None)
+        y = write(aten.contiguous.default, y)
+        batch, (positions,) = write.sizes(x, range(ndim - 2)), write.sizes(x, [ndim - 1])
+        write(aten.reshape.default, y, [*batch, view.after[0], positions])
+
+    return Site(node, weight, node, view, operator_name(view.after, True), emit)
 
 
 _OPERANDS: dict[Any, tuple[str, str]] = {
@@ -125,10 +149,10 @@ def _constant(operand: Any, weights: Collection[fx.Node]) -> tuple[fx.Node | Non
     """The constant that an operand is, and whether rows and columns are exchanged."""
     if operand in weights:
         return operand, False
-    if not is_call(operand, *TURNS) or operand.args[0] not in weights:
+    if not is_call(operand, *TURNS) or value_of(operand).ndim != 2:
         return None, False
-    order = [dim % 2 for dim in _order(operand)]
-    return (operand.args[0], order == [1, 0]) if value_of(operand).ndim == 2 else (None, False)
+    weight, turned = _constant(operand.args[0], weights)
+    return weight, turned is not ([dim % 2 for dim in _order(operand)] == [1, 0])
 
 
 def _order(turn: fx.Node) -> list[int]:
@@ -146,7 +170,7 @@ def readers(weight: fx.Node) -> list[fx.Node]:
     return [
         reader
         for user in weight.users
-        for reader in (user.users if is_call(user, *TURNS) else [user])
+        for reader in (readers(user) if is_call(user, *TURNS) else [user])
     ]
 
 

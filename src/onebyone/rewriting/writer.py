@@ -1,12 +1,22 @@
 """Writing ATen operators in the place of a node that keeps its name."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from torch import fx
+from torch._guards import detect_fake_mode
 
 from onebyone.graphs.aten import aten, value_of
 from onebyone.rewriting.forms import Relabelling
+
+
+def _value(target: Any, values: Sequence[Any]) -> Any:
+    """What export would record; PyTorch's choice of a kernel for it must not bind the sizes."""
+    mode = detect_fake_mode(values)
+    sizes = None if mode is None else mode.shape_env
+    with nullcontext() if sizes is None else sizes.suppress_guards():
+        return target(*values)
 
 
 class Writer:
@@ -22,7 +32,7 @@ class Writer:
         name = f"{self.place.name}_{target.overloadpacket.__name__}"
         with self.graph.inserting_before(self.place):
             node = self.graph.create_node("call_function", target, args, name=name)
-        node.meta = {**self.place.meta, "val": target(*fx.node.map_arg(args, value_of))}
+        node.meta = {**self.place.meta, "val": _value(target, fx.node.map_arg(args, value_of))}
         self.targets.append(target)
         self._last = node
         return node

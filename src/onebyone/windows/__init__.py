@@ -1,6 +1,7 @@
 """A trained network at every window: the compiler from graph to graph."""
 
 from onebyone.windows.convolutionalize import Convolutionalized, convolutionalize
+from onebyone.windows.costs import Costs, calibrate
 from onebyone.windows.deviation import Deviation
 from onebyone.windows.plan import Plan
 from onebyone.windows.report import Report
@@ -8,10 +9,12 @@ from onebyone.windows.sliding import SlidingModel, slide
 
 __all__ = [
     "Convolutionalized",
+    "Costs",
     "Deviation",
     "Plan",
     "Report",
     "SlidingModel",
+    "calibrate",
     "convolutionalize",
     "slide",
 ]

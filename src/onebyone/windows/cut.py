@@ -14,6 +14,7 @@ from torch import fx
 
 from onebyone.windows.axis import Axis
 from onebyone.windows.lowering import Lowered
+from onebyone.windows.movers import Kernel, Strip
 from onebyone.windows.steps import Reduction
 
 Axes = tuple[Axis, ...]
@@ -102,11 +103,10 @@ def _dearer(lowered: Lowered, axes: Mapping[fx.Node, Axes], k: int) -> list[fx.N
     shared, ended = np.zeros(len(nodes)), np.zeros(len(nodes))
     for place, node in enumerate(nodes):
         step = lowered.steps[node]
-        # Writing a number counts as an operation, so that layers without products count too.
-        work = (lowered.multiply_adds[node] + lowered.elements[node]) / _unit(lowered, node)
+        work = work_of(lowered, node) / _unit(lowered, node)
         work *= _computed(lowered, axes, node, skip=k)
         before, after = axes[step.sources[0]][k], axes[node][k]
-        shared[place] = work * step.computed(k, before, after)
+        shared[place] = work * step.computed(k, before, after) + _joins(lowered, axes, node, k)
         ended[place] = work * step.computed(k, before.ended(), after.ended())
     if np.all(shared <= ended):
         return []
@@ -119,6 +119,27 @@ def _dearer(lowered: Lowered, axes: Mapping[fx.Node, Axes], k: int) -> list[fx.N
     ]
     stopped = _minimum_cut(shared, ended, reads)
     return [node for node, place in places.items() if stopped[place] and axes[node][k].shared]
+
+
+def work_of(lowered: Lowered, node: fx.Node) -> int:
+    """What a node takes for one window: operations, and as many as writing its numbers takes."""
+    return lowered.multiply_adds[node] + lowered.costs.written * lowered.elements[node]
+
+
+def _joins(lowered: Lowered, axes: Mapping[fx.Node, Axes], node: fx.Node, k: int) -> int:
+    """What it takes to join the blocks that a step's edges along axis k read."""
+    step = lowered.steps[node]
+    source = step.sources[0]
+    before, after = axes[source][k], axes[node][k]
+    moves = any(not isinstance(m, Kernel) or m.size > 1 for m in step.movers)
+    if not (moves and before.shared):
+        return 0
+    layout = lowered.layout_of(source)
+    channels = prod(layout.shape[d - 1] for d in layout.others)
+    readings = [step.movers[k].reading(before, after, part).request for part in after.parts]
+    read = sum(len(found.positions) for found in readings if isinstance(found, Strip))
+    numbers = channels * read * after.m * _computed(lowered, axes, node, skip=k)
+    return lowered.costs.joined * len(layout.dims) * numbers  # once along each axis
 
 
 def _minimum_cut(shared: np.ndarray, ended: np.ndarray, reads: list[tuple[int, int]]) -> np.ndarray:

@@ -14,7 +14,8 @@ from torch import fx
 from onebyone.graphs.aten import layer_name, value_of
 from onebyone.windows import memory
 from onebyone.windows.bands import band_windows
-from onebyone.windows.cut import Axes, Sharing, share
+from onebyone.windows.costs import Costs
+from onebyone.windows.cut import Axes, Sharing, share, work_of
 from onebyone.windows.lowering import Lowered
 from onebyone.windows.memory import at_a_time, by_window, for_some
 from onebyone.windows.plan import DEFAULT_MEMORY, Geometry, Plan, bytes_needed
@@ -33,7 +34,7 @@ class Run:
         positions: positions of one window along each axis; empty after the last map.
         windows_apart: lattice places from one window to the next along each axis.
         dilation: lattice places from one position to the next along each axis.
-        crops: what every crop takes: operations, and numbers written, which count as one each.
+        crops: what every crop takes: operations, and numbers written, which count as `costs` says.
         shared_work: what sharing takes wherever it can be kept, in the same unit.
         here: what the plan takes, in the same unit.
         cost_of_ending: what the plan would take more if sharing ended at the first of them, for all
@@ -70,6 +71,7 @@ class Explanation:
 
     Attributes:
         runs: the operators in order, those alike together; of the largest piece.
+        costs: what numbers count in the cut; what is joined counts where sharing might end.
         pieces: into how many pieces the image is divided, and why.
         bands: how many rows of windows are run at a time, and why.
         at_a_time: how many windows are run at a time of what they do not share, and why.
@@ -77,6 +79,7 @@ class Explanation:
     """
 
     runs: tuple[Run, ...]
+    costs: Costs
     pieces: str
     bands: str
     at_a_time: str
@@ -92,7 +95,7 @@ class Explanation:
         table.add_column("why", overflow="fold")
         for run in self.runs:
             table.add_row(*_cells(run))
-        unit = "Operations and numbers written, together: what the cut compares."
+        unit = f"In operations; each number written counts as {self.costs.written} of them."
         lines = (unit, self.pieces, self.bands, self.at_a_time, self.backend)
         return Group(table, *map(Text, lines))
 
@@ -114,6 +117,7 @@ def explain_plan(
     band = band_windows(lowered, axes, alone)
     return Explanation(
         _runs(lowered, plan.sharing),
+        lowered.costs,
         _pieces(lowered, geometry, plan, limit),
         _bands(lowered, axes, band),
         _at_a_time(lowered, for_some(axes, 0, band), alone),
@@ -150,9 +154,9 @@ def _run(lowered: Lowered, sharing: Sharing, uncut: Sharing, nodes: list[fx.Node
         tuple(axis.t for axis in axes),
         tuple(axis.u for axis in axes),
         _crops(lowered, sharing, nodes),
-        _work(uncut, nodes),
-        _work(sharing, nodes),
-        _crops(lowered, sharing, after) - _work(sharing, after),
+        _work(lowered, uncut, nodes),
+        _work(lowered, sharing, nodes),
+        _crops(lowered, sharing, after) - _work(lowered, sharing, after),
         ending(lowered, sharing, nodes[0]),
     )
 
@@ -166,14 +170,15 @@ def _computed_from(node: fx.Node) -> set[fx.Node]:
     return found
 
 
-def _work(sharing: Sharing, nodes: Iterable[fx.Node]) -> int:
+def _work(lowered: Lowered, sharing: Sharing, nodes: Iterable[fx.Node]) -> int:
     """Operations and numbers written, as the cut weighs them."""
-    return sum(sharing.multiply_adds[n] + sharing.elements[n] for n in nodes)
+    written = lowered.costs.written
+    return sum(sharing.multiply_adds[n] + written * sharing.elements[n] for n in nodes)
 
 
 def _crops(lowered: Lowered, sharing: Sharing, nodes: Iterable[fx.Node]) -> int:
     windows = prod(axis.m for axis in sharing.axes[lowered.captured.image])
-    return windows * sum(lowered.multiply_adds[n] + lowered.elements[n] for n in nodes)
+    return windows * sum(work_of(lowered, n) for n in nodes)
 
 
 def _pieces(lowered: Lowered, geometry: Geometry, plan: Plan, asked: int | None) -> str:

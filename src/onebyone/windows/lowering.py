@@ -12,6 +12,7 @@ from onebyone.graphs.aten import value_of, window_shape
 from onebyone.graphs.capture import Captured
 from onebyone.graphs.operations import elements, multiply_adds
 from onebyone.windows.blocks import Layout
+from onebyone.windows.costs import Costs, known_costs
 from onebyone.windows.movers import Kernel
 from onebyone.windows.operators import OPERATORS, Call, elementwise, is_elementwise
 from onebyone.windows.steps import NotShared, Reduction, Step, WindowLevel
@@ -33,6 +34,7 @@ class Lowered:
             that can be shared, along each axis.
         stride: the same over all maps, the network's own total stride; the window's size where
             no operator looks at less than the window.
+        costs: what a number costs beside arithmetic, for the cut.
     """
 
     captured: Captured
@@ -44,18 +46,20 @@ class Lowered:
     elements: Mapping[fx.Node, int]
     shared_stride: tuple[int, ...]
     stride: tuple[int, ...]
+    costs: Costs
 
     def layout_of(self, node: fx.Node) -> Layout:
         """Where a node that carries windows, the image or a step, keeps the axes."""
         return self.layout if node is self.captured.image else self.steps[node].layout
 
 
-def lower(captured: Captured, window: tuple[int, ...]) -> Lowered:
+def lower(captured: Captured, window: tuple[int, ...], costs: Costs | None = None) -> Lowered:
     """Read a captured graph as steps.
 
     Args:
         captured: the network for one window.
         window: (C, *space).
+        costs: of numbers; those that are known of this machine where None.
     """
     image = captured.image
     layouts = {image: Layout(tuple(range(2, len(window) + 1)), window)}
@@ -79,6 +83,7 @@ def lower(captured: Captured, window: tuple[int, ...]) -> Lowered:
         {n: multiply_adds(n) for n in work}, {n: elements(n) for n in work},
         pixels.multiple([image, *steps]),
         pixels.multiple(pixels.at) if pixels.local else layouts[image].positions,
+        known_costs() if costs is None else costs,
     )  # fmt: skip
 
 

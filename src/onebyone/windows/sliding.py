@@ -15,6 +15,7 @@ from onebyone.graphs.capture import example_windows
 from onebyone.graphs.kept import VARIABLE, captured
 from onebyone.windows.arguments import per_channel, refuse_training, stride_of, window_of
 from onebyone.windows.backends import ASKED, Choice, CompiledPiece, state_of
+from onebyone.windows.costs import Costs
 from onebyone.windows.deviation import Deviation, deviation
 from onebyone.windows.explanation import explain_plan
 from onebyone.windows.lowering import Lowered, lower
@@ -34,6 +35,7 @@ def slide(
     memory: int | None = None,
     verify: int = 2,
     backend: str = "torch",
+    costs: Costs | None = None,
 ) -> "SlidingModel":
     """Apply a network for one window at every window of larger images, sharing what is shared.
 
@@ -54,6 +56,8 @@ def slide(
             "onnxruntime" and "openvino" compile it for each image size, with the weights as
             constants: they give no gradients, and compile again when weights change; "auto" times
             all of them on the first piece and keeps the fastest.
+        costs: what numbers cost beside arithmetic, for the choice of where sharing ends; by default
+            what `calibrate` has measured on this machine, or typical costs.
 
     Returns:
         A module that takes images [B, C, *size] or [C, *size].
@@ -74,8 +78,10 @@ def slide(
         raise InputError(f"verify={verify} must be 0 or more windows")
     if backend not in ASKED:
         raise InputError(f"backend={backend!r} is unknown; use one of {', '.join(ASKED)}")
+    if costs is not None and min(costs) < 0:
+        raise InputError(f"costs={costs} must be 0 or more operations")
     refuse_training(model)
-    lowered = lower(captured(model, shape), shape)
+    lowered = lower(captured(model, shape), shape, costs)
     geometry = Geometry(shape, stride_of(stride, lowered.stride), padding)
     like = example_windows(lowered.captured.model, shape, 0)
     return SlidingModel(

@@ -82,6 +82,39 @@ def test_a_graph_within_a_node(tmp_path: Path):
     assert not check(*wrong)[0].passed
 
 
+def test_a_graph_that_cannot_be_followed(tmp_path: Path):
+    """A Loop whose state has no declared shape is equal where its text is; else it is said why."""
+
+    def made(step: str) -> onnx.ModelProto:
+        body = f"g (int64 k, bool a, float s) => (bool z, float t) {{ z = Not(a) t = {step} }}"
+        text = f"o = Loop (n, c, x) <body = {body}>"
+        out = model(
+            f"m (float[B,8] x, int64 n) => (float[B,8] o) {{ {text} }}", {"c": np.bool_(True)}
+        )
+        out.graph.node[0].attribute[0].g.input[2].type.tensor_type.ClearField("shape")
+        return out
+
+    before, after = made("Relu(s)"), made("Neg(s)")
+    assert check(*saved(tmp_path, before, before), "structure")[0].passed
+    (row,) = check(*saved(tmp_path, before, after), "structure")
+    assert not row.passed
+    assert "input s has no declared shape" in row.detail
+
+
+def test_a_graph_that_reads_another_name(tmp_path: Path):
+    """The same function, but integers compare values by their names."""
+    head = "m (float[B,8] x, bool c) => (float[B,8] o) { "
+    branches = """o = If (c) <then_branch = g1 () => (float[B,8] a) { a = Relu(%s) },
+        else_branch = g2 () => (float[B,8] b) { b = Neg(x) }> }"""
+    before = model(head + "y = Abs(x) " + branches % "y", {})
+    after = model(head + "v = Abs(x) " + branches % "v", {})
+    structure, integers, numbers = check(*saved(tmp_path, before, after))
+    assert structure.passed
+    assert not integers.passed
+    assert "in the then_branch of If If1: undecided: the other file has no such" in integers.detail
+    assert numbers.passed
+
+
 def test_a_local_function_is_the_nodes_it_stands_for(tmp_path: Path):
     w = floats(np.random.default_rng(0), 8, 8)
     plain = model("m (float[B,8] x) => (float[B,8] o) { y = MatMul(x, w) o = Relu(y) }", {"w": w})

@@ -396,6 +396,112 @@ def _residual_doubled(model):
     node(model, "Add").input[0] = "a"
 
 
+def within(graph: onnx.GraphProto, operator: str, name: str) -> onnx.GraphProto:
+    """A graph within the first node of this kind."""
+    held = next(n for n in graph.node if n.op_type == operator).attribute
+    return next(attribute.g for attribute in held if attribute.name == name)
+
+
+def inner(graph: onnx.GraphProto, operator: str, which: int = 0) -> onnx.NodeProto:
+    return [n for n in graph.node if n.op_type == operator][which]
+
+
+@fault("branches")
+def _weight_of_a_branch(model):
+    w = array(model, "w3")
+    w[3, 5] += 0.25
+    store(model, "w3", w)
+
+
+@fault("branches")
+def _bias_of_a_branch_lost(model):
+    del inner(within(model.graph, "If", "else_branch"), "Conv").input[2]
+
+
+@fault("branches")
+def _branches_exchanged(model):
+    held = node(model, "If").attribute
+    held[0].name, held[1].name = held[1].name, held[0].name
+
+
+@fault("branches")
+def _branch_reads_another_value(model):
+    inner(within(model.graph, "If", "then_branch"), "Transpose").input[0] = "x"
+
+
+@fault("branches")
+def _branch_in_a_branch_reads_another_weight(model):
+    branch = within(within(model.graph, "If", "else_branch"), "If", "else_branch")
+    inner(branch, "Conv").input[1] = "w3"
+
+
+@fault("branches")
+def _operator_of_a_branch_in_a_branch(model):
+    branch = within(within(model.graph, "If", "else_branch"), "If", "then_branch")
+    inner(branch, "Relu").op_type = "Abs"
+
+
+@fault("branches")
+def _condition_of_a_branch_in_a_branch(model):
+    inner(within(model.graph, "If", "else_branch"), "If").input[0] = "c"
+
+
+@fault("loop")
+def _weight_of_a_loop(model):
+    w = array(model, "w3")
+    store(model, "w3", w[[1, 0, 2, 3, 4, 5]])
+
+
+@fault("loop")
+def _loop_adds_its_state(model):
+    inner(within(model.graph, "Loop", "body"), "Add").input[1] = "s1"
+
+
+@fault("loop")
+def _loop_keeps_its_state_before_the_sum(model):
+    inner(within(model.graph, "Loop", "body"), "Transpose", 2).input[0] = "m1"
+
+
+@fault("loop")
+def _loop_gives_out_its_state_before_the_sum(model):
+    inner(within(model.graph, "Loop", "body"), "Conv", 1).input[0] = "m1"
+
+
+@fault("loop")
+def _states_of_a_loop_exchanged(model):
+    inner(within(model.graph, "Loop", "body"), "Sub").input[:] = ["s", "q"]
+
+
+@fault("loop")
+def _loop_starts_from_another_value(model):
+    node(model, "Loop").input[2] = "r"
+
+
+@fault("normalisation")
+def _epsilon_of_a_normalisation(model):
+    store(model, "epsilon", np.float32(0.5))
+
+
+@fault("normalisation")
+def _normalisation_over_positions(model):
+    settle(model, "ReduceMean", 1, axes=[2])
+
+
+@fault("normalisation")
+def _normalisation_without_its_mean(model):
+    drop(model, "Sub")
+
+
+@fault("normalisation")
+def _normalisation_by_the_variance(model):
+    drop(model, "Sqrt")
+
+
+@fault("normalisation")
+def _scale_of_a_normalisation(model):
+    store(model, "scale3", array(model, "scale3")[::-1])
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_fault_is_refuted(name: str, tmp_path: Path):
     pair, mutate = FAULTS[name]

@@ -4,6 +4,7 @@ The oracle is onnxruntime on both files, which shares no code with the structure
 """
 
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +26,24 @@ def choose(items: list, rng: np.random.Generator):
     return items[rng.integers(len(items))] if items else None
 
 
+def graphs(graph: onnx.GraphProto) -> list[onnx.GraphProto]:
+    """The graph and those within its nodes."""
+    held = [a.g for n in graph.node for a in n.attribute if a.type == onnx.AttributeProto.GRAPH]
+    return [graph, *(inner for within in held for inner in graphs(within))]
+
+
+def nodes(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    return [node for graph in graphs(model.graph) for node in graph.node]
+
+
 def permutation(model: onnx.ModelProto, rng: np.random.Generator) -> None:
-    perms = [a for n in model.graph.node for a in n.attribute if a.name == "perm"]
+    perms = [a for n in nodes(model) for a in n.attribute if a.name == "perm"]
     if attribute := choose(perms, rng):
         attribute.ints[:] = rng.permutation(len(attribute.ints))
 
 
 def axis(model: onnx.ModelProto, rng: np.random.Generator) -> None:
-    axes = [a for n in model.graph.node for a in n.attribute if a.name == "axis"]
+    axes = [a for n in nodes(model) for a in n.attribute if a.name == "axis"]
     if attribute := choose(axes, rng):
         attribute.i = int(rng.integers(-3, 4))
 
@@ -52,15 +63,16 @@ def weight(model: onnx.ModelProto, rng: np.random.Generator) -> None:
 
 
 def operand(model: onnx.ModelProto, rng: np.random.Generator) -> None:
-    target = rng.integers(len(model.graph.node))
-    made = [name for node in model.graph.node[:target] for name in node.output]
-    node = model.graph.node[target]
+    graph = graphs(model.graph)[rng.integers(len(graphs(model.graph)))]
+    target = rng.integers(len(graph.node))
+    made = [name for node in graph.node[:target] for name in node.output]
+    node = graph.node[target]
     node.input[rng.integers(len(node.input))] = rng.choice([model.graph.input[0].name, *made])
 
 
 def setting(model: onnx.ModelProto, rng: np.random.Generator) -> None:
     names = ("pads", "strides", "dilations")
-    lists = [a for n in model.graph.node for a in n.attribute if a.name in names]
+    lists = [a for n in nodes(model) for a in n.attribute if a.name in names]
     if attribute := choose(lists, rng):
         attribute.ints[rng.integers(len(attribute.ints))] = int(rng.integers(0, 3))
 
@@ -69,17 +81,22 @@ DAMAGES: tuple[Damage, ...] = (permutation, axis, integer, weight, operand, sett
 
 
 def result(path: Path) -> list[np.ndarray] | None:
-    """The outputs on fixed random inputs, None where the file does not run."""
+    """The outputs on fixed random inputs and all conditions, None where the file does not run."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
     rng = np.random.default_rng(0)
     try:
         session = onnxruntime.InferenceSession(str(path), options)
-        shapes = [[SIZES.get(s, s) for s in value.shape] for value in session.get_inputs()]
-        names = [value.name for value in session.get_inputs()]
-        feeds = {n: rng.standard_normal(s).astype("f") for n, s in zip(names, shapes, strict=True)}
-        outputs: list[np.ndarray] = session.run(None, feeds)
+        feeds = {}
+        for value in session.get_inputs():
+            shape = [SIZES.get(size, size) for size in value.shape]
+            drawn = rng.standard_normal(shape).astype("f")
+            feeds[value.name] = np.array(2) if value.type == "tensor(int64)" else drawn
+        conditions = [v.name for v in session.get_inputs() if v.type == "tensor(bool)"]
+        outputs: list[np.ndarray] = []
+        for chosen in product([np.array(True), np.array(False)], repeat=len(conditions)):
+            outputs += session.run(None, feeds | dict(zip(conditions, chosen, strict=True)))
     except Exception as error:
         if "onnxruntime" not in type(error).__module__:
             raise

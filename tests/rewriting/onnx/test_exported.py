@@ -108,7 +108,7 @@ BATCH = torch.export.Dim.DYNAMIC
 @pytest.mark.parametrize(
     ("build", "inputs", "to", "count", "moves"),
     [
-        (lambda: nn.Sequential(Block(), Block()), SEQUENCE, "convolution", 4, 8),
+        (lambda: nn.Sequential(Block(), Block()), SEQUENCE, "convolution", 4, 4),
         (attention, SEQUENCE, "convolution", 4, None),
         (lambda: nn.Sequential(Channels(), Channels()), IMAGE, "convolution", 4, 0),
         (lambda: nn.Sequential(Excite(), Excite()), IMAGE, "linear", 6, None),

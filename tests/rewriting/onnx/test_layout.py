@@ -74,8 +74,11 @@ CANCELLED: dict[str, Between] = {
     "residual": _residual,
 }
 KEPT: dict[str, Between] = {
-    "LayerNormalization": lambda g, y: g.add(
-        "Round", g.add("LayerNormalization", y, g.weight("c", 8), axis=-1)
+    "LayerNormalization of two axes": lambda g, y: g.add(
+        "Round", g.add("LayerNormalization", y, g.weight("c", 5, 8), axis=1)
+    ),
+    "LayerNormalization with a computed scale": lambda g, y: g.add(
+        "Round", g.add("LayerNormalization", y, g.add("Relu", g.weight("c", 8)))
     ),
     "CumSum": lambda g, y: g.add("CumSum", y, g.constant("axis", np.array(1))),
 }

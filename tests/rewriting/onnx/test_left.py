@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from helpers.onnx_cases import Graph, dequantized, feeds, run
+from onebyone.rewriting.check import check
 from onebyone.rewriting.onnx import rewrite_onnx
 from onebyone.rewriting.report import Report
 
@@ -233,6 +234,8 @@ def test_bodies_of_if(tmp_path: Path) -> None:
         taken = inputs | {"c": np.array(choice)}
         first, second = (run(p, taken)[0] for p in (tmp_path / "before.onnx", after))
         np.testing.assert_array_equal(first, second)
+    for row in check(tmp_path / "before.onnx", after):
+        assert row.passed, row
 
 
 def test_bodies_of_loops(tmp_path: Path) -> None:
@@ -254,8 +257,10 @@ def test_bodies_of_loops(tmp_path: Path) -> None:
     trips = g.constant("trips", np.array(2))
     y = g.add("Loop", trips, g.constant("go", np.array(True)), x, body=body)
     y = g.add("Reshape", y, g.constant("shape", np.array([-1, 6])))
-    report, _ = rewrite(g.model(y), "convolution", tmp_path)
+    report, after = rewrite(g.model(y), "convolution", tmp_path)
     assert len(report.rewritten) == 2
+    for row in check(tmp_path / "before.onnx", after):
+        assert row.passed, row
 
 
 def test_bodies_of_functions_are_left(tmp_path: Path) -> None:

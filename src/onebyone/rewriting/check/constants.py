@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 
 from onebyone.rewriting.check.layout import Digit, Layout
 from onebyone.rewriting.check.sizes import ONE
@@ -34,6 +35,17 @@ class Tensor:
     def element(self) -> int:
         """Its element type, as ONNX numbers them."""
         return int(self.source.dtype)
+
+
+def constant_of(value: ir.Value) -> ir.TensorProtocol | None:
+    """The tensor of a value that is an initializer or a Constant node's, else None."""
+    if value.const_value is not None:
+        return value.const_value
+    node = value.producer()
+    if node is None or node.op_type != "Constant":
+        return None
+    (attribute,) = node.attributes.values()
+    return attribute.value if attribute.name == "value" else ir.tensor(attribute.value)
 
 
 def view(tensor: Tensor, layout: Layout) -> np.ndarray:

@@ -9,10 +9,12 @@ the integers (an activation, a normalisation) its result is rounded to integers 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
 
+from onebyone.rewriting.check.bodies import Model, bodies, pairs
 from onebyone.rewriting.check.feeds import DoesNotRun, Feeds, drawn, outputs, session
 from onebyone.rewriting.check.integral import Draw, products, run
 from onebyone.rewriting.check.reading import load
@@ -27,7 +29,7 @@ SEEDS = 4
 RUNS = 2
 REACH = 4
 """So many times parts that differ are made to reach further."""
-
+APART = "the other file has no such graph, or it reads or makes values of other names"
 
 Values = Mapping[str, np.ndarray]
 """What the values around the parts are in one run of the whole file."""
@@ -40,11 +42,43 @@ class Unlike(Exception):
 def integers(before: Path, after: Path) -> Check:
     """Run every part in which the files differ on integers, in both forms.
 
-    A name that both files have may mean different things in them. So parts that differ are tried
-    again reaching across the names that they end in, as far as all stays exact: a fault stays a
-    fault there.
+    Graphs within nodes are files of their own here, which are given what they read from outside.
     """
     ignored: set[str] = set()
+    own = _own(before, after, ignored)
+    if not own.passed:
+        return own
+    details = [own.detail]
+    for label, pair in pairs(load(before), load(after), ignored):
+        inner = _inner(*pair) if pair else Check(NAME, False, f"undecided: {APART}")
+        if not inner.passed:
+            return Check(NAME, False, f"in the {label}: {inner.detail}")
+        details.append(f"in the {label}: {inner.detail}")
+    return Check(NAME, True, "; ".join(details))
+
+
+def _inner(first: Model, second: Model) -> Check:
+    """The check of two graphs within nodes, with what they read from outside as inputs."""
+    if first == second:
+        return Check(NAME, True, "no part differs")
+    given = {value.name: value for model in (first, second) for value in model.graph.input}
+    with TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{name}.onnx" for name in ("before", "after")]
+        for model, path in zip((first, second), paths, strict=True):
+            # Each is given what either reads, so that a run of both can tell what differs.
+            has = {value.name for value in model.graph.input}
+            model.graph.input.extend(given[name] for name in sorted(given.keys() - has))
+            onnx.save(model, path)
+        return integers(*paths)
+
+
+def _own(before: Path, after: Path, ignored: set[str]) -> Check:
+    """The check of the graphs themselves.
+
+    A name that both files have may mean different things in them. So parts that differ are tried
+    again reaching across the names that they end in, as far as all stays exact: a fault stays a
+    fault there. Names that do not mean the same are put into `ignored`.
+    """
     crossed: set[str] = set()
     found = None
     try:
@@ -162,6 +196,9 @@ def _compare(first: Region, second: Region, runs: Sequence[Values]) -> str:
     A scale (alpha, beta) of the original may be in the other file's weights or beside them; no
     third way gives equal results.
     """
+    around = [node.op_type for part in (first, second) for node in part.nodes if bodies(node)]
+    if around:
+        raise Undecided(f"it is around graphs within {', '.join(sorted(set(around)))}")
     if first.inexact != second.inexact:
         operators = f"{', '.join(first.inexact)} before, {', '.join(second.inexact)} after"
         raise Undecided(f"operators beyond integers: {operators}")

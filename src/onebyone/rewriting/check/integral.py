@@ -8,8 +8,9 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
+from onebyone.rewriting.check.constants import constant_of
 from onebyone.rewriting.check.feeds import Feeds, outputs, session
-from onebyone.rewriting.check.regions import EXACT, LINEAR, Region, constant_of, leaves_integers
+from onebyone.rewriting.check.regions import EXACT, LINEAR, Region, leaves_integers
 
 QUANTISING = ("QuantizeLinear", "DequantizeLinear")
 SIXTEENTH = "one sixteenth"
@@ -33,9 +34,16 @@ class Draw:
     density: float = 1.0
 
     def weights(self, array: np.ndarray) -> np.ndarray:
-        """Integers from -3 to 3 of the same type; zeros stay zeros."""
+        """Integers from -3 to 3 of the same type; zeros stay zeros.
+
+        A single number becomes a power of two up to 32: it may be what keeps a root or a quotient
+        real, and tells only where it is not small.
+        """
         hashed = _hash(array, self.seed)
-        drawn = np.array([-3, -2, -1, 1, 2, 3])[(hashed >> np.uint64(8)) % np.uint64(6)]
+        place = (hashed >> np.uint64(8)) % np.uint64(6)
+        if array.size == 1:
+            return np.asarray(np.where(array != 0, np.exp2(place.astype(np.int64)), 0), array.dtype)
+        drawn = np.array([-3, -2, -1, 1, 2, 3])[place]
         kept = ((hashed & np.uint64(255)) < 256 * self.density) & (array != 0)
         return np.asarray(np.where(kept, drawn, 0), array.dtype)
 
@@ -126,12 +134,16 @@ def _factors(proto: onnx.NodeProto, draw: Draw) -> dict[int, float]:
 
 
 def _rounded(proto: onnx.NodeProto) -> list[onnx.NodeProto]:
-    """A node on a sixteenth of its first input, with sixteen times its first result rounded."""
+    """A node on a sixteenth of its first input, with sixteen times its first result rounded.
+
+    A quotient is small already.
+    """
     start, end = proto.input[0], proto.output[0]
     small, inner = f"{end}/small", f"{end}/inexact"
-    proto.input[0], proto.output[0] = small, inner
+    quotient = proto.op_type == "Div"
+    proto.input[0], proto.output[0] = start if quotient else small, inner
     return [
-        onnx.helper.make_node("Mul", [start, SIXTEENTH], [small]),
+        *([] if quotient else [onnx.helper.make_node("Mul", [start, SIXTEENTH], [small])]),
         proto,
         onnx.helper.make_node("Div", [inner, SIXTEENTH], [f"{end}/large"]),
         onnx.helper.make_node("Round", [f"{end}/large"], [end]),

@@ -1,6 +1,7 @@
 """Operators that act on each element, also those that look along some axes of all alike."""
 
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 import onnx
@@ -43,7 +44,8 @@ def hashable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(hashable(item) for item in value)
     if isinstance(value, ir.Graph):
-        return ir.serde.serialize_graph(value).SerializeToString(deterministic=True)
+        text = ir.serde.serialize_graph(value).SerializeToString(deterministic=True)
+        return sha256(text).hexdigest()
     if hasattr(value, "tobytes"):
         return (str(value.dtype), tuple(value.shape), bytes(value.tobytes()))
     return value

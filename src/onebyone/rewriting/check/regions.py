@@ -11,7 +11,8 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onebyone.rewriting.check.constants import Tensor, digest
+from onebyone.rewriting.check.bodies import bodies, reads
+from onebyone.rewriting.check.constants import Tensor, constant_of, digest
 
 LINEAR = frozenset({"Conv", "ConvTranspose", "Einsum", "Gemm", "MatMul"})
 EXACT = LINEAR | {
@@ -111,17 +112,6 @@ def _between(
         cuts.discard(later[-1])
 
 
-def constant_of(value: ir.Value) -> ir.TensorProtocol | None:
-    """The tensor of a value that is an initializer or a Constant node's, else None."""
-    if value.const_value is not None:
-        return value.const_value
-    node = value.producer()
-    if node is None or node.op_type != "Constant":
-        return None
-    (attribute,) = node.attributes.values()
-    return attribute.value if attribute.name == "value" else ir.tensor(attribute.value)
-
-
 def leaves_integers(node: ir.Node) -> bool:
     """Whether the results of a node on integers are floats that need not be integers."""
     element = node.outputs[0].dtype
@@ -149,7 +139,7 @@ def _region(output: ir.Value, common: Collection[str]) -> Region:
             starts.setdefault(str(value.name))
         else:
             stack.append((value, True))
-            stack.extend((given, False) for given in node.inputs if given is not None)
+            stack.extend((given, False) for given in reads(node) if given is not None)
     return Region(str(output.name), tuple(starts), tuple(nodes.values()))
 
 
@@ -158,9 +148,12 @@ def _signature(region: Region) -> list[tuple[str, ...]]:
     numbers = {name: name for name in region.starts}
     lines = []
     for node in region.nodes:
-        reads = ["" if v is None else numbers.get(str(v.name)) or _content(v) for v in node.inputs]
-        settings = sorted(str(ir.serde.serialize_attribute(a)) for a in node.attributes.values())
-        lines.append((node.domain, node.op_type, _version(node), *settings, *reads))
+        given = ["" if v is None else numbers.get(str(v.name)) or _content(v) for v in node.inputs]
+        settings = sorted(
+            name if name in bodies(node) else str(ir.serde.serialize_attribute(attribute))
+            for name, attribute in node.attributes.items()
+        )
+        lines.append((node.domain, node.op_type, _version(node), *settings, *given))
         for value in node.outputs:
             numbers[str(value.name)] = f"#{len(numbers)}"
     return lines

@@ -40,7 +40,7 @@ def _symbols(before: ir.Model, after: ir.Model) -> dict[str, str]:
         raise Undecided(f"the inputs are {list(first)} before and {list(second)} after")
     names: dict[str, str] = {}
     for name, value in first.items():
-        old, new = dimensions(value), dimensions(second[name])
+        old, new = dimensions(value, str(name)), dimensions(second[name], str(name))
         if value.dtype != second[name].dtype or len(old) != len(new):
             raise Undecided(f"input {name} is {value.type} {old} before, {new} after")
         for a, b in zip(old, new, strict=True):

@@ -2,7 +2,7 @@
 
 import onnx_ir as ir
 
-from onebyone.rewriting.onnx.editor import Editor, drop
+from onebyone.rewriting.onnx.editor import Editor, drop, is_new
 from onebyone.rewriting.onnx.flexible import Form, form_of
 from onebyone.rewriting.onnx.moves import Move
 from onebyone.rewriting.onnx.moving import move_of
@@ -25,7 +25,9 @@ def _merged(editor: Editor, node: ir.Node) -> bool:
     start = before.inputs[0]
     if "onebyone" not in {node.domain, before.domain} or start is None:
         return False
-    if both.identity and not result.is_graph_output():
+    if both.identity and is_new(start) and not is_new(result):
+        editor.replace(result, start)  # the file's name for it stays
+    elif both.identity and not result.is_graph_output():
         result.replace_all_uses_with(start)
     elif both.nodes < first.nodes + move.nodes and len(source.uses()) == 1:
         if source.is_graph_output():

@@ -10,6 +10,7 @@ from onebyone.rewriting.onnx.names import Names
 from onebyone.rewriting.onnx.sizes import Sizes, note, shape_of, sizes_of
 
 Attribute = int | float | str | Sequence[int]
+_NEW = "onebyone.new"
 
 
 class Editor:
@@ -54,6 +55,7 @@ class Editor:
             like: the node whose documentation and metadata it takes over.
         """
         value = ir.Value(name=self.names.fresh(output or name), type=_type(inputs))
+        value.meta[_NEW] = True
         if sizes is not None:
             note(value, sizes)
         node = ir.node(
@@ -65,6 +67,7 @@ class Editor:
             doc_string=like.doc_string if like else None,
             metadata_props=dict(like.metadata_props) if like else None,
         )
+        node.meta[_NEW] = True
         if before is None or before.graph is not self.graph:
             self.graph.append(node)
         else:
@@ -106,9 +109,15 @@ class Editor:
         self.names.give_up(new.name)
         old.name = None
         new.name, new.shape, new.type = name, old.shape, old.type
+        new.meta[_NEW] = is_new(old)
         new.metadata_props.update(old.metadata_props)
         if sizes is not None:
             note(new, sizes)
+
+
+def is_new(thing: ir.Value | ir.Node) -> bool:
+    """Whether an editor added a node or a value, and not in place of a value of the file."""
+    return bool(thing.meta.get(_NEW))
 
 
 def drop(node: ir.Node) -> None:

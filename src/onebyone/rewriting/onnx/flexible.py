@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from onebyone.rewriting.onnx import normalisation
 from onebyone.rewriting.onnx.editor import Editor, integer, integers
 from onebyone.rewriting.onnx.moves import Move
 from onebyone.rewriting.onnx.names import turned
@@ -23,6 +24,7 @@ Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor
 """
 _REDUCTIONS = "L1 L2 LogSum LogSumExp Max Mean Min Prod Sum SumSquare"
 _BY_AXIS = {"Concat": 1, "Softmax": -1, "LogSoftmax": -1, "Hardmax": -1, "Split": 0}
+_BY_AXIS[normalisation.OPERATOR] = -1
 _QUANTISERS = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
 
@@ -57,8 +59,6 @@ class Flexible:
             editor: of the node's graph.
             made: constants that were moved already.
         """
-        if self.axes is not None:
-            self._follow_axes(editor, *self.axes)
         for place in self.constants:
             value = self.node.inputs[place]
             assert value is not None
@@ -66,6 +66,8 @@ class Flexible:
             if key not in made:
                 made[key] = _moved_constant(editor, value, self.move)
             self.node.replace_input_with(place, made[key])
+        if self.axes is not None:
+            self._follow_axes(editor, *self.axes)
 
     def _follow_axes(self, editor: Editor, name: str, place: int) -> None:
         node = self.node
@@ -73,7 +75,10 @@ class Flexible:
             default = _BY_AXIS.get(node.op_type, 1)
             axis = self.move.carry(integer(node, name, default))
             assert axis is not None
-            node.attributes[name] = ir.AttrInt64(name, axis)
+            if node.op_type == normalisation.OPERATOR:
+                normalisation.write_out(editor, node, axis)
+            else:
+                node.attributes[name] = ir.AttrInt64(name, axis)
             return
         axes = [self.move.carry(k) for k in integers(node, name, place) or ()]
         moved = [k for k in axes if k is not None]
@@ -139,6 +144,19 @@ def _batch_norm(node: ir.Node, move: Move) -> Flexible | None:
     return Flexible(node, move, (0,)) if stays and len(node.outputs) == 1 else None
 
 
+def _layer_norm(node: ir.Node, move: Move) -> Flexible | None:
+    """Over the last axis only, in single precision, its scale and bias constant."""
+    values = [value for value in node.inputs if value is not None]
+    rank = len(sizes_of(values[0]) or ())
+    plain = integer(node, "axis", -1) in {-1, rank - 1} and len(node.outputs) == 1
+    tensors = [constant(value) for value in values[1:]]
+    single = all(t is not None and t.dtype == ir.DataType.FLOAT for t in tensors)
+    if not (plain and single) or move.carry(-1) is None:
+        return None
+    places = tuple(range(1, len(values)))
+    return Flexible(node, move, (0,), places, axes=("axis", 0))
+
+
 def constant(value: ir.Value) -> ir.TensorProtocol | None:
     """The numbers of a value that no run changes."""
     if value.is_graph_input():
@@ -192,4 +210,5 @@ _READERS: dict[str, Callable[[ir.Node, Move], Flexible | None]] = {
     **{f"Reduce{kind}": _reduction for kind in _REDUCTIONS.split()},
     "Slice": _slice,
     "BatchNormalization": _batch_norm,
+    normalisation.OPERATOR: _layer_norm,
 }

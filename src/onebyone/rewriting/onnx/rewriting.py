@@ -8,9 +8,10 @@ from pathlib import Path
 import onnx_ir as ir
 
 from onebyone.errors import InputError
-from onebyone.rewriting.onnx import files, sizes, to_convolution, to_linear
+from onebyone.rewriting.onnx import files, normalisation, sizes, to_convolution, to_linear
 from onebyone.rewriting.onnx.candidates import left_because
 from onebyone.rewriting.onnx.chains import expand
+from onebyone.rewriting.onnx.convolution import take_strides
 from onebyone.rewriting.onnx.editor import Editor
 from onebyone.rewriting.onnx.flexible import Form
 from onebyone.rewriting.onnx.layer import Layer
@@ -139,7 +140,7 @@ class _Rewrite:
         """Rewrite the layers that can be, graph by graph."""
         graphs = [g for g in self._model.graphs() if any(n.graph is g for n in self._layers())]
         names = Names(self._model)
-        added = left = 0
+        added = left = written = 0
         for graph in graphs:
             order = "channels_first" if self._to == "convolution" else "channels_last"
             editor = Editor(graph, self._opset, names, order)
@@ -149,14 +150,17 @@ class _Rewrite:
                     layer.weight.relabel(layer.relabelling)
                     self._became[node] = layer.build(editor, layer.weight.end)
             added += count(graph) - before
+            normalisations = _normalisations(graph)
             settle(editor, self._form())
+            written += normalisations - _normalisations(graph)
             left += count(graph) - before
             expand(editor)
+            take_strides(graph)
         self._forget_sizes()
         for value in _unused(self._model):
             if id(value) not in self._unused and value.graph is not None:
                 del value.graph.initializers[value.name or ""]
-        return Moves(added, added - left, max(left, 0))
+        return Moves(added, added - left, max(left, 0), written)
 
     def _layers(self) -> dict[ir.Node, Layer]:
         return {node: found for node, found in self.outcomes.items() if isinstance(found, Layer)}
@@ -208,6 +212,10 @@ def _chooser(where: str | None, skip: str | None) -> Callable[[str], bool]:
 def _declared(model: ir.Model) -> set[str | None]:
     values = (v for graph in model.graphs() for node in graph for v in node.outputs)
     return {value.name for value in values if value.shape is not None or value.type is not None}
+
+
+def _normalisations(graph: ir.Graph) -> int:
+    return sum(node.op_type == normalisation.OPERATOR for node in graph)
 
 
 def _unused(model: ir.Model) -> list[ir.Value]:
