@@ -24,7 +24,8 @@ from onebyone.windows.blocks import Builder, Parts, Windowed
 from onebyone.windows.cut import Axes
 from onebyone.windows.lowering import Lowered, is_size
 from onebyone.windows.memory import at_a_time, depth, for_some
-from onebyone.windows.reading import read_windows, some_windows
+from onebyone.windows.reading import read_windows
+from onebyone.windows.spread import some_windows
 from onebyone.windows.steps import Step
 
 

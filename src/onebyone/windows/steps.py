@@ -11,7 +11,8 @@ from onebyone.graphs.aten import aten
 from onebyone.windows.axis import Axis, Part
 from onebyone.windows.blocks import ZERO, Builder, Fill, Layout, Parts, Windowed
 from onebyone.windows.movers import Kernel, Lattice, Mixing, Mover, Reading, Strip
-from onebyone.windows.reading import read, to_map
+from onebyone.windows.reading import read
+from onebyone.windows.spread import to_map
 
 
 class NotShared(Exception):
