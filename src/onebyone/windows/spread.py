@@ -1,0 +1,92 @@
+"""The layout in which blocks are cut and joined: positions and windows apart."""
+
+from collections.abc import Sequence
+from math import prod
+
+from torch import fx
+
+from onebyone.graphs.aten import aten
+from onebyone.windows.axis import Part
+from onebyone.windows.blocks import Builder, Layout, Parts, Windowed
+
+Pair = tuple[int, int]
+
+
+class Spread:
+    """A block with two dimensions for each axis: [batch, (positions, windows) of each, channels].
+
+    A lattice has one window. Channels are last in memory, as convolutions and poolings of two and
+    three axes are fastest; they are first where there is one axis.
+    """
+
+    def __init__(self, build: Builder, layout: Layout) -> None:
+        self.build, self.rank = build, len(layout.dims)
+        axes, others = layout.dims, layout.others
+        self.order = [0, *axes, *others] if self.rank > 1 else [0, *others, *axes]
+        self.channels = [layout.shape[d - 1] for d in others]
+        self.first = 1 if self.rank > 1 else 1 + len(others)
+        self.last = 2 * self.rank + len(others)
+
+    def dim(self, k: int) -> int:
+        """The dimension of the positions of axis k; its windows are the next."""
+        return self.first + 2 * k
+
+    def shape(self, sizes: Sequence[int]) -> list[int]:
+        """A shape with these sizes for the axes."""
+        return [-1, *sizes, *self.channels] if self.rank > 1 else [-1, *self.channels, *sizes]
+
+    def split(self, block: fx.Node, pairs: Sequence[Pair]) -> fx.Node:
+        """A block as it is stored in this form."""
+        x = self.permuted(block, self.order)
+        return self.build.call(aten.reshape.default, x, self.shape([n for p in pairs for n in p]))
+
+    def merge(self, x: fx.Node, sizes: Sequence[int]) -> fx.Node:
+        """A tensor in this form, or with windows in the batch, as a block of these sizes."""
+        x = self.build.call(aten.reshape.default, x, self.shape(sizes))
+        return self.permuted(x, [self.order.index(d) for d in range(len(self.order))])
+
+    def permuted(self, x: fx.Node, order: list[int]) -> fx.Node:
+        """The dimensions in this order."""
+        return x if order == sorted(order) else self.build.call(aten.permute.default, x, order)
+
+
+def to_map(build: Builder, x: fx.Node, layout: Layout, places: Sequence[Pair]) -> fx.Node:
+    """What was computed with windows in the batch, as a block.
+
+    Args:
+        build: where to write.
+        x: the tensor [batch · windows, ...].
+        layout: of the result.
+        places: length of each axis in the tensor, and how many of its windows are in the batch.
+    """
+    spread = Spread(build, layout)
+    x = spread.permuted(x, spread.order)
+    lengths, windows = zip(*places, strict=True)
+    x = build.call(aten.reshape.default, x, [-1, *windows, *spread.shape(lengths)[1:]])
+    order, rank = [0], spread.rank
+    for dim in range(1, spread.last - rank + 1):
+        order.append(dim + rank)
+        if dim - spread.first in range(rank):
+            order.append(1 + dim - spread.first)  # its windows
+    x = build.call(aten.permute.default, x, order)
+    return spread.merge(x, [prod(pair) for pair in places])
+
+
+def some_windows(
+    build: Builder, value: Windowed, parts: Parts, k: int, first: int, count: int
+) -> fx.Node:
+    """A block of windows [first, first + count) along axis k, to which it belongs."""
+    pairs = pairs_of(value, parts)
+    spread = Spread(build, value.layout)
+    x = spread.split(value.blocks[parts], pairs)
+    x = build.cut(x, spread.dim(k) + 1, first, first + count)
+    pairs[k] = (pairs[k][0], count)
+    return spread.merge(x, [prod(pair) for pair in pairs])
+
+
+def pairs_of(value: Windowed, parts: Parts) -> list[Pair]:
+    """Positions and windows of a block along each axis."""
+    windows = [
+        1 if part is Part.SHARED else axis.m for axis, part in zip(value.axes, parts, strict=True)
+    ]
+    return [(value.places(k, parts[k]) // m, m) for k, m in enumerate(windows)]
