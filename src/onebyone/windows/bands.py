@@ -8,8 +8,9 @@ this axis at a time, and of every value those places are kept that the next band
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from torch import fx
+from torch import Tensor, fx
 
+from onebyone.graphs.aten import value_of
 from onebyone.windows import memory
 from onebyone.windows.axis import Part
 from onebyone.windows.cut import Axes
@@ -37,22 +38,38 @@ class Stored:
         return self.skipped + self.kept
 
 
+PER_WEIGHT = 20
+"""Numbers that a band computes for each weight: every band fetches all weights anew."""
+
+
 def band_windows(lowered: Lowered, axes: Mapping[fx.Node, Axes], alone: set[fx.Node]) -> int:
     """How many windows along the first axis are run at a time: all where bands do not pay.
 
-    Few enough for what a band computes of the largest value to stay in the cache.
+    Few enough for what a band computes of the largest value to stay in the cache, and enough for
+    what it computes in all to outweigh the weights.
     """
     first = axes[lowered.captured.image][0]
     if not _can_continue(lowered, axes, alone):
         return first.m
-    one, largest = for_some(axes, 0, 1), 1
+    one, largest, total = for_some(axes, 0, 1), 1, 1
     for node in lowered.steps:
         axis = one[node][0]
         if axis.shared:
-            most = max(sizes(lowered, one, alone, node, 0), default=0)
-            largest = max(largest, most * axis.t // axis.length)
-    count = max(1, memory.CACHED // largest)
-    return -(-first.m // -(-first.m // count))  # bands of nearly one size
+            found = [size * axis.t // axis.length for size in sizes(lowered, one, alone, node, 0)]
+            largest, total = max([largest, *found]), total + sum(found)
+    count = max(1, memory.CACHED // largest, PER_WEIGHT * _weights(lowered, alone) // total)
+    return -(-first.m // -(-first.m // count)) if count < first.m else first.m  # of nearly one size
+
+
+def _weights(lowered: Lowered, alone: set[fx.Node]) -> int:
+    """How many weights the steps have that windows share."""
+    return sum(
+        value_of(source).numel()
+        for node in lowered.steps
+        if node not in alone
+        for source in node.all_input_nodes
+        if source not in lowered.dependent and isinstance(value_of(source), Tensor)
+    )
 
 
 def _can_continue(lowered: Lowered, axes: Mapping[fx.Node, Axes], alone: set[fx.Node]) -> bool:
