@@ -9,7 +9,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import onebyone as ob
 from helpers.oracle import assert_equal_crops
-from onebyone.windows import memory
+from onebyone.windows import bands, memory
+
+
+@pytest.fixture(autouse=True)
+def weights_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bands, "PER_WEIGHT", 0)
 
 
 class Residual(nn.Module):
@@ -102,3 +107,14 @@ def test_constants_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     inside = [n for child in module.children() if isinstance(child, fx.GraphModule)
               for n in child.graph.nodes if "sqrt" in str(n.target)]  # fmt: skip
     assert not inside
+
+
+def test_bands_outweigh_their_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "CACHED", 1)
+    model, window = _make("no padding")
+    modules = []
+    for per_weight in (0, 20, 10**6):
+        monkeypatch.setattr(bands, "PER_WEIGHT", per_weight)
+        modules.append(ob.slide(model, window, 4, verify=0).plan(80, 40).module)
+    assert [_bands(module) for module in modules[:2]] == [17, 5]
+    assert "next" not in dict(modules[2].named_children())  # one for all
