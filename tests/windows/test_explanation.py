@@ -107,6 +107,7 @@ def test_windows_at_a_time_are_those_of_the_emitted_graph(monkeypatch: pytest.Mo
     sliding = ob.slide(padded(), (1, 16, 16), 4)
     assert "all 13×13" in explained(sliding, 64, 64).at_a_time
     monkeypatch.setattr(memory_module, "CACHED", 3000)
+    monkeypatch.setattr(memory_module, "PER_BLOCK", 0)
     sliding = ob.slide(padded(), (1, 16, 16), 4)
     rows, columns = at_a_time(sliding.plan(64, 64).module)
     assert rows < 13

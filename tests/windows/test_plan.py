@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import onebyone as ob
+from onebyone.windows import bands, memory
 
 
 class Peak(TorchDispatchMode):
@@ -93,3 +94,17 @@ def test_memory_for_less_than_one_window_is_refused() -> None:
 def test_sizes_are_planned_once() -> None:
     sliding = ob.slide(_network(), (3, 32, 32), 4)
     assert sliding.plan(64, 64) is sliding.plan(64, 64)
+
+
+def test_more_windows_at_a_time_where_operators_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    def largest() -> int:
+        module = ob.slide(_network(), (3, 32, 32), 4).plan(128, 128).module
+        return max(int(name.removeprefix("some")) for name, _ in module.named_children()
+                   if name.startswith("some"))  # fmt: skip
+
+    monkeypatch.setattr(memory, "CACHED", 20_000)
+    monkeypatch.setattr(bands, "PER_WEIGHT", 10**6)
+    monkeypatch.setattr(memory, "PER_BLOCK", 0)
+    few = largest()
+    monkeypatch.setattr(memory, "PER_BLOCK", 10**9)
+    assert few < largest() <= 4 * (few + 1)

@@ -201,8 +201,8 @@ def _pieces(lowered: Lowered, geometry: Geometry, plan: Plan, asked: int | None)
     )
 
 
-def _cached(lowered: Lowered) -> str:
-    return binary(memory.CACHED * value_of(lowered.captured.image).element_size())
+def _cached(lowered: Lowered, times: int = 1) -> str:
+    return binary(times * memory.CACHED * value_of(lowered.captured.image).element_size())
 
 
 def _bands(lowered: Lowered, axes: Mapping[fx.Node, Axes], band: int) -> str:
@@ -224,12 +224,12 @@ def _at_a_time(lowered: Lowered, axes: Mapping[fx.Node, Axes], alone: set[fx.Nod
         pieces = -(-windows // at_a_time(lowered, axes, alone, k))
         found.append(-(-windows // pieces))
         axes = for_some(axes, k, found[-1])
-    most = _cached(lowered)
+    most = _cached(lowered, 4)
     if found == grid:
         return f"Windows at a time: all {by(grid)}; no value of single windows is above {most}"
     return (
-        f"Windows at a time, of what belongs to single windows: {by(found)} of {by(grid)}, so that "
-        f"no value of theirs is above {most}, which stays in the processor's cache"
+        f"Windows at a time, of what belongs to single windows: {by(found)} of {by(grid)}: "
+        f"{_cached(lowered)} in the largest value, or up to {most} where operators are many"
     )
 
 

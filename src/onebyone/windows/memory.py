@@ -19,6 +19,10 @@ CACHED = 2**21
 precision. It stays in the processor's cache, and the memory is kept for the next piece, where the
 C library would fetch larger pieces anew from the system each time."""
 
+PER_BLOCK = 2**20
+"""Numbers to write for each block on average, where values stay below four times `CACHED`: a block
+takes several operators, and each of them a call."""
+
 
 def depth(parts: Parts) -> int:
     """How many leading axes are edge: a block belongs to windows along these."""
@@ -58,14 +62,19 @@ def at_a_time(lowered: Lowered, axes: Mapping[fx.Node, Axes], alone: set[fx.Node
     """How many windows along axis k are run at a time; `alone` is what `by_window` found.
 
     Few enough for the largest value that belongs to them to stay in the cache, where windows
-    along later axes are run one at a time if need be.
+    along later axes are run one at a time if need be; up to four times as many where calls would
+    take longer than what they compute.
     """
-    largest = 1
+    largest = total = 1
+    blocks = 0
     for level in range(k + 1, len(lowered.layout.dims) + 1):
         axes = for_some(axes, level - 1, 1)
         for node in lowered.multiply_adds:
-            largest = max([largest, *sizes(lowered, axes, alone, node, level)])
-    return max(1, CACHED // largest)
+            found = list(sizes(lowered, axes, alone, node, level))
+            largest, total = max([largest, *found]), total + sum(found)
+            blocks += len(found)
+    enough = PER_BLOCK * blocks // total
+    return max(1, CACHED // largest, min(enough, 4 * CACHED // largest))
 
 
 def sizes(
