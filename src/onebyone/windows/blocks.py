@@ -8,6 +8,7 @@ of window i lies at place p·m + i of m windows. So the edges of all windows are
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import Any
 
 import torch
@@ -37,6 +38,11 @@ class Layout:
     def others(self) -> tuple[int, ...]:
         """The dimensions that are neither the batch nor an axis."""
         return tuple(d for d in range(1, len(self.shape) + 1) if d not in self.dims)
+
+    @property
+    def channels(self) -> int:
+        """Numbers at each position."""
+        return prod(self.shape[d - 1] for d in self.others)
 
     @property
     def positions(self) -> tuple[int, ...]:

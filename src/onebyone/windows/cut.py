@@ -135,10 +135,9 @@ def _joins(lowered: Lowered, axes: Mapping[fx.Node, Axes], node: fx.Node, k: int
     if not (moves and before.shared):
         return 0
     layout = lowered.layout_of(source)
-    channels = prod(layout.shape[d - 1] for d in layout.others)
     readings = [step.movers[k].reading(before, after, part).request for part in after.parts]
     read = sum(len(found.positions) for found in readings if isinstance(found, Strip))
-    numbers = channels * read * after.m * _computed(lowered, axes, node, skip=k)
+    numbers = layout.channels * read * after.m * _computed(lowered, axes, node, skip=k)
     return lowered.costs.joined * len(layout.dims) * numbers  # once along each axis
 
 

@@ -87,8 +87,7 @@ def sizes(
             windows = prod(axis.m for axis in axes[lowered.captured.image])
             yield lowered.elements[node] * windows
         return
-    layout = lowered.layout_of(node)
-    channels = prod(layout.shape[d - 1] for d in layout.others)
+    channels = lowered.layout_of(node).channels
     for parts in product(*(axis.parts for axis in axes[node])):
         if depth(parts) == level:
             yield channels * prod(

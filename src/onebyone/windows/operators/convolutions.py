@@ -1,7 +1,5 @@
 """Convolutions, and the fully connected layer that is one (S3)."""
 
-from math import prod
-
 from torch import fx
 
 from onebyone.graphs.aten import aten, per_axis, value_of
@@ -88,9 +86,8 @@ def linear(call: Call) -> Step:
     if not layout.flat:
         return call.step(call.again(), mixing(layout, [len(layout.shape)]))
     outputs, rank = call.shape[0], call.rank
-    channels = prod(layout.shape[d - 1] for d in layout.others)
     order = [*layout.others, *layout.dims]
-    merged = [channels, *layout.positions]
+    merged = [layout.channels, *layout.positions]
     target = {1: aten.conv1d, 2: aten.conv2d, 3: aten.conv3d}[rank].default
 
     def apply(build: Builder, tensors: list[fx.Node], place: Place) -> fx.Node:
