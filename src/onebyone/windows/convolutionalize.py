@@ -28,7 +28,7 @@ from onebyone.windows.cut import Sharing, share
 from onebyone.windows.levels import is_tensor, module_of
 from onebyone.windows.lowering import Lowered, is_size, lower
 from onebyone.windows.movers import Kernel, Lattice, Reading
-from onebyone.windows.steps import Place, Reduction, Step, WindowLevel
+from onebyone.windows.steps import Place, Reduction, Step
 
 LAST = 2**63 - 1  # the end of a slice that has none
 
@@ -180,10 +180,10 @@ class _Emission:
 
     def _map(self, step: Step) -> fx.Node:
         inputs = [self.maps[source] for source in step.sources]
-        if isinstance(step, WindowLevel):
-            self.ends.update(step.sources)
         if isinstance(step, Reduction):
-            return self._pool(step, inputs[0])
+            self.ends.update(step.sources)
+            if step.on_map is None:
+                return self._pool(step, inputs[0])
         if step.node.target is aten.slice.Tensor:
             return self._slice(step, inputs[0])
         axes, layout = self.axes[step.sources[0]], self.lowered.layout_of(step.sources[0])

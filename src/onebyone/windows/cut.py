@@ -2,7 +2,8 @@
 
 Windows share what they hold in common, but a thin lattice can have holes, and narrow shares can
 cost more than they save. Once sharing has ended for a value along an axis, it has ended for all
-that is computed from it. The cheapest set of such values is a minimum cut.
+that is computed from it, and where it ends the windows are gathered. The cheapest set of such
+values is a minimum cut.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,6 @@ from torch import fx
 from onebyone.windows.axis import Axis
 from onebyone.windows.lowering import Lowered
 from onebyone.windows.movers import Kernel, Strip
-from onebyone.windows.steps import Reduction
 
 Axes = tuple[Axis, ...]
 
@@ -99,26 +99,33 @@ def _unit(lowered: Lowered, node: fx.Node) -> int:
 
 def _dearer(lowered: Lowered, axes: Mapping[fx.Node, Axes], k: int) -> list[fx.Node]:
     """The steps for which sharing along axis k costs more than it saves."""
-    nodes = [n for n, step in lowered.steps.items() if not isinstance(step, Reduction)]
-    shared, ended = np.zeros(len(nodes)), np.zeros(len(nodes))
+    nodes = [lowered.captured.image, *lowered.multiply_adds]
+    # The image is shared, and what is shared no more stays so.
+    shared, ended = np.full(len(nodes), np.inf), np.zeros(len(nodes))
+    shared[0], ended[0] = 0, np.inf
+    gathered = np.zeros(len(nodes))
     for place, node in enumerate(nodes):
-        step = lowered.steps[node]
-        work = work_of(lowered, node) / _unit(lowered, node)
-        work *= _computed(lowered, axes, node, skip=k)
-        before, after = axes[step.sources[0]][k], axes[node][k]
-        shared[place] = work * step.computed(k, before, after) + _joins(lowered, axes, node, k)
-        ended[place] = work * step.computed(k, before.ended(), after.ended())
-    if np.all(shared <= ended):
+        if node not in axes or not axes[node][k].shared:
+            continue
+        gathered[place] = _gathered(lowered, axes, node, k)
+        if place:
+            step = lowered.steps[node]
+            work = work_of(lowered, node) / _unit(lowered, node)
+            work *= _computed(lowered, axes, node, skip=k)
+            before, after = axes[step.sources[0]][k], axes[node][k]
+            shared[place] = work * step.computed(k, before, after) + _joins(lowered, axes, node, k)
+            ended[place] = work * step.computed(k, before.ended(), after.ended())
+    if np.all((shared <= ended) | np.isinf(shared)):
         return []
     places = {node: place for place, node in enumerate(nodes)}
     reads = [
         (places[source], place)
         for node, place in places.items()
-        for source in lowered.steps[node].sources
+        for source in node.all_input_nodes
         if source in places
     ]
-    stopped = _minimum_cut(shared, ended, reads)
-    return [node for node, place in places.items() if stopped[place] and axes[node][k].shared]
+    stopped = _minimum_cut(shared, ended, gathered, reads)
+    return [node for node, place in places.items() if stopped[place] and np.isfinite(shared[place])]
 
 
 def work_of(lowered: Lowered, node: fx.Node) -> int:
@@ -141,12 +148,23 @@ def _joins(lowered: Lowered, axes: Mapping[fx.Node, Axes], node: fx.Node, k: int
     return lowered.costs.joined * len(layout.dims) * numbers  # once along each axis
 
 
-def _minimum_cut(shared: np.ndarray, ended: np.ndarray, reads: list[tuple[int, int]]) -> np.ndarray:
+def _gathered(lowered: Lowered, axes: Mapping[fx.Node, Axes], node: fx.Node, k: int) -> int:
+    """What it takes to gather the windows of a value along axis k, where sharing ends behind it."""
+    layout = lowered.layout_of(node)
+    others = prod(axis.size for j, axis in enumerate(axes[node]) if j != k)
+    numbers = layout.channels * axes[node][k].n * axes[node][k].m * others
+    return lowered.costs.joined * len(layout.dims) * numbers
+
+
+def _minimum_cut(
+    shared: np.ndarray, ended: np.ndarray, gathered: np.ndarray, reads: list[tuple[int, int]]
+) -> np.ndarray:
     """Which values to end: an ended value's readers are ended, and the total cost is least.
 
     Args:
         shared: cost of each value if it is shared.
         ended: its cost if it is not.
+        gathered: its cost beside, once, if it is shared and one of its readers is not.
         reads: pairs (value, reader).
     """
     # A third of a second to import: as long as planning takes.
@@ -154,26 +172,29 @@ def _minimum_cut(shared: np.ndarray, ended: np.ndarray, reads: list[tuple[int, i
     from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
     count = len(shared)
-    source, sink = count, count + 1
-    scale = (_CAPACITY - 4 * count) / (shared.sum() + ended.sum())
-    rows = [source] * count + list(range(count)) + [reader for _, reader in reads]
-    columns = list(range(count)) + [sink] * count + [value for value, _ in reads]
-    costs = np.concatenate([ended, shared]) * scale
-    capacities = np.concatenate([np.rint(costs), np.full(len(reads), _CAPACITY)]).astype(np.int32)
-    # Two values may be read by one reader twice; the larger capacity is as good as their sum.
-    unique = {
-        (row, column): capacity
-        for row, column, capacity in zip(rows, columns, capacities, strict=True)
-    }
+    source, sink = 2 * count, 2 * count + 1
+    values = list(range(count))
+    windows = list(range(count, 2 * count))  # of each value: on the side of its ended readers
+    costs = np.concatenate([ended, shared, gathered])
+    scale = (_CAPACITY - len(costs)) / costs[np.isfinite(costs)].sum()
+    edges = [
+        *zip([source] * count + values + values, values + [sink] * count + windows, strict=True),
+        *((reader, value) for value, reader in reads),
+        *((windows[value], reader) for value, reader in reads),
+    ]
+    capacities = np.full(len(edges), _CAPACITY, dtype=np.int32)
+    capacities[: len(costs)] = np.rint(np.minimum(costs * scale, _CAPACITY))
+    # A value may be read by one reader twice; once is enough.
+    unique = dict(zip(edges, capacities.tolist(), strict=True))
     row, column = np.array(list(unique)).T
     graph = csr_array(
-        (list(unique.values()), (row, column)), shape=(count + 2,) * 2, dtype=np.int32
+        (list(unique.values()), (row, column)), shape=(2 * count + 2,) * 2, dtype=np.int32
     )
     flow = maximum_flow(graph, source, sink).flow
     left = (graph - flow).tocsr()
     left.eliminate_zeros()
     # Where both choices cost the same, share: end only what still reaches the sink.
     reaching = breadth_first_order(left.T.tocsr(), sink, return_predecessors=False)
-    stopped = np.zeros(count + 2, dtype=bool)
+    stopped = np.zeros(2 * count + 2, dtype=bool)
     stopped[reaching] = True
     return stopped[:count]

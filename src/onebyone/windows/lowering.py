@@ -15,7 +15,7 @@ from onebyone.windows.blocks import Layout
 from onebyone.windows.costs import Costs, known_costs
 from onebyone.windows.movers import Kernel
 from onebyone.windows.operators import OPERATORS, Call, elementwise, is_elementwise
-from onebyone.windows.steps import NotShared, Reduction, Step, WindowLevel
+from onebyone.windows.steps import NotShared, Reduction, Step
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class _Pixels:
         except NotShared:
             self._like_source(node, sources)
             return
-        if isinstance(step, Reduction | WindowLevel):
+        if isinstance(step, Reduction):
             return
         self.layouts[node] = step.layout
         before = self.at[step.sources[0]]

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial, reduce
+from math import prod
 from typing import Any
 
 from torch import fx
 
-from onebyone.graphs.aten import aten
 from onebyone.windows.axis import Axis, Part
 from onebyone.windows.blocks import ZERO, Builder, Fill, Layout, Parts, Windowed
 from onebyone.windows.movers import Kernel, Lattice, Mixing, Mover, Reading, Strip
@@ -104,7 +104,7 @@ class Step:
             tuple(
                 mover.reading(source, out, part).behind(0 if k else first)
                 for k, (mover, source, out, part) in enumerate(
-                    zip(self.movers, self._seen(value.axes), axes, parts, strict=True)
+                    zip(self.movers, value.axes, axes, parts, strict=True)
                 )
             )
             for value in inputs
@@ -128,43 +128,51 @@ class Step:
         places = [(n // m, m) for n, m in zip(place.sizes, windows, strict=True)]
         return to_map(build, x, self.layout, places)
 
-    def _seen(self, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
-        return axes
-
 
 @dataclass(frozen=True)
-class WindowLevel(Step):
-    """A step that looks at whole windows, also where the map reaches beyond them."""
-
-    def axes(self, inputs: Sequence[tuple[Axis, ...]]) -> tuple[Axis, ...]:
-        """The output's axes from those of the windows alone."""
-        return super().axes([self._seen(axes) for axes in inputs])
-
-    def _seen(self, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
-        return tuple(axis.cropped() for axis in axes)
-
-
-@dataclass(frozen=True)
-class Reduction(WindowLevel):
-    """A pooling over the whole window: the blocks of a window each add their share.
-
-    The result of window i lies at place i of a lattice of its own, so what follows stays a map.
+class Extent:
+    """What a block holds of every window along one axis.
 
     Attributes:
-        reduce: an ATen reduction over a list of dimensions.
-        combine: joins two shares.
-        finish: emits what is done to the joined shares.
+        first: the first position.
+        count: how many positions.
+        dilation: places from one position to the next.
+        stride: places from one window to the next.
     """
 
-    reduce: Any = None
-    combine: Any = None
-    finish: Callable[[Builder, fx.Node], fx.Node] = field(default=lambda _build, x: x)
+    first: int
+    count: int
+    dilation: int
+    stride: int
+
+
+Share = Callable[[Builder, fx.Node, tuple[Extent, ...]], fx.Node]
+
+
+@dataclass(frozen=True)
+class Reduction(Step):
+    """A step over whole windows: what each block holds of a window adds its share.
+
+    The result of window i lies at place i of a lattice of its own, so what follows stays a map.
+    `apply` is for the joined shares.
+
+    Attributes:
+        share: emits the share of a block, one value for each window.
+        combine: joins two shares.
+        least: how many windows there must be for shares to pay where windows have edges.
+    """
+
+    share: Share = field(kw_only=True)
+    combine: Any = field(kw_only=True)
+    least: int = 1
 
     def axes(self, inputs: Sequence[tuple[Axis, ...]]) -> tuple[Axis, ...]:
         """One place for each window; where nothing is shared any more it stays so."""
-        if not any(axis.shared for axis in inputs[0]):
-            return tuple(axis.ended(1) for axis in inputs[0])
-        return tuple(Axis(1, a.m, int(a.m > 1), 1, 0, 1) for a in inputs[0])
+        axes, whole = inputs[0], {(Part.SHARED,)}
+        few = prod(axis.m for axis in axes) < self.least
+        if not any(axis.shared for axis in axes) or (few and {a.parts for a in axes} != whole):
+            return tuple(axis.ended(1) for axis in axes)
+        return tuple(Axis(1, a.m, int(a.m > 1), 1, 0, 1) for a in axes)
 
     def computed(self, k: int, axis: Axis, out: Axis) -> int:  # noqa: ARG002 - same for every k
         """One result for each window."""
@@ -178,59 +186,29 @@ class Reduction(WindowLevel):
         self,
         build: Builder,
         inputs: list[Windowed],
-        axes: tuple[Axis, ...],  # noqa: ARG002 - one block of one value for each window
-        parts: Parts,  # noqa: ARG002
-        first: int = 0,  # noqa: ARG002
+        axes: tuple[Axis, ...],
+        parts: Parts,
+        first: int = 0,
     ) -> fx.Node:
-        """Every block of the input reduced to one value for each window, and joined."""
+        """The shares of every block of the input, joined."""
         (value,) = inputs
-        shares = (self._share(build, value, parts) for parts in value.parts)
-        return self.finish(build, reduce(partial(build.call, self.combine), shares))
+        shares = (self._share(build, value, found) for found in value.parts)
+        x = reduce(partial(build.call, self.combine), shares)
+        return self.apply(build, [x], Place(axes, parts, (), first))
 
     def _share(self, build: Builder, value: Windowed, parts: Parts) -> fx.Node:
-        axes, layout = value.axes, value.layout
-        requests = [
-            Lattice(0, axis.cropped().length)
-            if part is Part.SHARED
-            else Strip(range(*axis.positions(part)))
-            for axis, part in zip(axes, parts, strict=True)
-        ]
-        x = read(build, value, requests)
-        for dim, axis, request in zip(layout.dims, axes, requests, strict=True):
-            if isinstance(request, Lattice):
-                windows = Unfolded(dim, len(layout.shape), axis.b - axis.a, axis.u, axis.t)
-                x = windows.reduce(build, x, self.reduce)
+        axes = [axis.cropped() for axis in value.axes]
+        requests: list[Lattice | Strip] = []
+        extents = []
+        for axis, part in zip(axes, parts, strict=True):
+            first, stop = axis.positions(part)
+            if part is Part.SHARED:
+                requests.append(Lattice(0, axis.length))
+                extents.append(Extent(first, stop - first, axis.u, max(axis.t, 1)))
             else:
-                x = build.call(aten.unflatten.int, x, dim, [len(request.positions), axis.m])
-                x = build.call(self.reduce, x, [dim])
-        return x
-
-
-@dataclass(frozen=True)
-class Unfolded:
-    """A view of one dimension's places in groups, for reductions that PyTorch cannot dilate.
-
-    Attributes:
-        dim: the dimension.
-        ndim: how many dimensions the tensor has besides the batch.
-        size: places in a group.
-        dilation: from one place of a group to the next.
-        stride: from one group to the next.
-    """
-
-    dim: int
-    ndim: int
-    size: int
-    dilation: int
-    stride: int
-
-    def reduce(self, build: Builder, x: fx.Node, reduction: Any) -> fx.Node:
-        """Reduce every group to one place."""
-        span = (self.size - 1) * self.dilation + 1
-        x = build.call(aten.unfold.default, x, self.dim, span, max(self.stride, 1))
-        if self.dilation > 1:
-            x = build.cut(x, self.ndim + 1, 0, span, self.dilation)
-        return build.call(reduction, x, [self.ndim + 1])
+                requests.append(Strip(range(first, stop)))
+                extents.append(Extent(first, stop - first, axis.m, 1))
+        return self.share(build, read(build, value, requests), tuple(extents))
 
 
 def identity(rank: int) -> tuple[Kernel, ...]:

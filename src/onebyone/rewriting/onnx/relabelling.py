@@ -83,7 +83,7 @@ class Relabelled(ir.LazyTensor):
             block = np.empty(rows.shape, rows.dtype)
             for column in range(0, rows.shape[1], _TILE):
                 tile = np.s_[:, column : column + _TILE]
-                # Compact first: rows of a large weight lie so far apart that they share cache lines.
+                # Made compact first: the rows of a large weight compete for the same cache lines.
                 block[tile] = rows[tile].copy(order="K")
             file.write(block.view(np.uint8).data)
 

@@ -101,6 +101,11 @@ class Call:
         return apply
 
 
+def unchanged(_build: Builder, tensors: list[fx.Node], _place: Place) -> fx.Node:
+    """Emits nothing: the result is what was read."""
+    return tensors[0]
+
+
 def by_dim(layout: Layout, values: tuple[int, ...]) -> list[int]:
     """Values in order of the axes as PyTorch's lists, in order of the dimensions."""
     return [v for _, v in sorted(zip(layout.dims, values, strict=True))]

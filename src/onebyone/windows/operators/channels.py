@@ -8,7 +8,7 @@ from torch import fx
 
 from onebyone.graphs.aten import aten, value_of, window_shape
 from onebyone.windows.blocks import Builder, Layout
-from onebyone.windows.operators.call import Call, operator
+from onebyone.windows.operators.call import Call, operator, unchanged
 from onebyone.windows.steps import NotShared, Place, Step, mixing, replaced
 
 
@@ -68,7 +68,7 @@ def reshape(call: Call) -> Step:
         raise NotShared("reshapes flattened positions")
     if shape == (prod(layout.shape),):
         flat = Layout(layout.dims, layout.shape, flat=True)
-        return call.step(lambda _build, tensors, _place: tensors[0], layout=flat)
+        return call.step(unchanged, layout=flat)
     dims = _kept(layout, shape)
 
     def apply(build: Builder, tensors: list[fx.Node], place: Place) -> fx.Node:

@@ -1,12 +1,14 @@
 """Convolutions, and the fully connected layer that is one (S3)."""
 
+from collections.abc import Sequence
+
 from torch import fx
 
 from onebyone.graphs.aten import aten, per_axis, value_of
 from onebyone.windows.blocks import Builder, Layout
 from onebyone.windows.movers import Kernel, Strip, Transposed
-from onebyone.windows.operators.call import Call, by_dim, operator
-from onebyone.windows.steps import NotShared, Place, Step, WindowLevel, mixing
+from onebyone.windows.operators.call import Call, by_dim, operator, unchanged
+from onebyone.windows.steps import Extent, NotShared, Place, Reduction, Step, mixing
 
 
 @operator(aten.conv1d.default, aten.conv2d.default, aten.conv3d.default)
@@ -85,27 +87,42 @@ def linear(call: Call) -> Step:
         raise NotShared("its weights depend on the window")
     if not layout.flat:
         return call.step(call.again(), mixing(layout, [len(layout.shape)]))
-    outputs, rank = call.shape[0], call.rank
-    order = [*layout.others, *layout.dims]
-    merged = [layout.channels, *layout.positions]
-    target = {1: aten.conv1d, 2: aten.conv2d, 3: aten.conv3d}[rank].default
-
-    def apply(build: Builder, tensors: list[fx.Node], place: Place) -> fx.Node:
-        weight = build.call(
-            aten.reshape.default, build.copies(bound["weight"]), [outputs, *layout.shape]
-        )
-        weight = build.call(aten.permute.default, weight, [0, *order])
-        weight = build.call(aten.reshape.default, weight, [outputs, *merged])
-        x = build.call(aten.permute.default, tensors[0], [0, *order])
-        if len(layout.others) != 1:
-            x = build.call(aten.flatten.using_ints, x, 1, len(layout.others))
-        bias = bound["bias"] and build.copies(bound["bias"])
-        strides = [r.stride for r in place.readings]
-        dilations = [r.dilation for r in place.readings]
-        return build.call(target, x, weight, bias, strides, [0] * rank, dilations)
-
     if not layout.others:
         raise NotShared("has no channels")
-    out = Layout(tuple(range(2, 2 + rank)), (outputs, *[1] * rank), flat=True)
-    movers = tuple(Kernel(n) for n in layout.positions)
-    return call.step(apply, movers, layout=out, kind=WindowLevel)
+    rank, outputs = call.rank, call.shape[0]
+    order = [0, *layout.others, *layout.dims]
+    target = {1: aten.conv1d, 2: aten.conv2d, 3: aten.conv3d}[rank].default
+
+    def share(build: Builder, x: fx.Node, extents: Sequence[Extent]) -> fx.Node:
+        weight = build.copies(bound["weight"])
+        weight = build.call(aten.reshape.default, weight, [outputs, *layout.shape])
+        for dim, extent in zip(layout.dims, extents, strict=True):
+            if extent.count < layout.shape[dim - 1]:
+                weight = build.cut(weight, dim, extent.first, extent.first + extent.count)
+        x, weight = (build.call(aten.permute.default, value, order) for value in (x, weight))
+        if len(layout.others) > 1:
+            x, weight = (
+                build.call(aten.flatten.using_ints, value, 1, len(layout.others))
+                for value in (x, weight)
+            )
+        # The block with the first position of every axis brings the bias.
+        begins = bound["bias"] is not None and all(extent.first == 0 for extent in extents)
+        bias = build.copies(bound["bias"]) if begins else None
+        strides, dilations = [e.stride for e in extents], [e.dilation for e in extents]
+        return build.call(target, x, weight, bias, strides, [0] * rank, dilations)
+
+    def on_map(build: Builder, tensors: list[fx.Node], place: Place) -> fx.Node:
+        strides = [reading.stride for reading in place.readings]
+        whole = zip(layout.positions, strides, strict=True)
+        return share(build, tensors[0], [Extent(0, n, 1, stride) for n, stride in whole])
+
+    # Cutting up the weights copies them; reading the windows copies as many numbers for each.
+    return call.step(
+        unchanged,
+        layout=Layout(tuple(range(2, 2 + rank)), (outputs, *[1] * rank), flat=True),
+        kind=Reduction,
+        on_map=on_map,
+        share=share,
+        combine=aten.add.Tensor,
+        least=outputs + 1,
+    )

@@ -13,8 +13,9 @@ from onebyone.graphs.canonical import AMAX, AVERAGE_POOLS, MAX_POOLS, MEAN
 from onebyone.windows.axis import Part
 from onebyone.windows.blocks import Builder, Fill, Layout
 from onebyone.windows.movers import Kernel
-from onebyone.windows.operators.call import Call, by_dim, operator
+from onebyone.windows.operators.call import Call, by_dim, operator, unchanged
 from onebyone.windows.steps import (
+    Extent,
     NotShared,
     Place,
     Reduction,
@@ -136,18 +137,32 @@ def reduction(call: Call) -> Step:
     if set(dims) != set(layout.dims) or bound.get("dtype") is not None:
         raise NotShared("reduces over some of the positions and over more than positions")
     reduce, combine = _REDUCTIONS[call.node.target]
-    count = prod(layout.positions)
 
-    def finish(build: Builder, x: fx.Node) -> fx.Node:
-        return build.call(aten.div.Scalar, x, count) if call.node.target is MEAN else x
+    def share(build: Builder, x: fx.Node, extents: tuple[Extent, ...]) -> fx.Node:
+        for dim, extent in zip(layout.dims, extents, strict=True):
+            x = _reduced(build, x, dim, ndim, extent, reduce)
+        return x
 
+    def divide(build: Builder, tensors: list[fx.Node], _place: Place) -> fx.Node:
+        return build.call(aten.div.Scalar, tensors[0], prod(layout.positions))
+
+    apply = divide if call.node.target is MEAN else unchanged
     ones = Layout(layout.dims, tuple(replaced(layout.shape, layout.dims, [1] * call.rank)))
     out = ones if bound["keepdim"] else Layout(ones.dims, ones.shape, flat=True)
     if out.flat and len(layout.others) > 1:
         raise NotShared("reduces over positions and leaves several dimensions")
-    return call.step(
-        call.again(), layout=out, kind=Reduction, reduce=reduce, combine=combine, finish=finish
-    )
+    return call.step(apply, layout=out, kind=Reduction, share=share, combine=combine)
+
+
+def _reduced(
+    build: Builder, x: fx.Node, dim: int, ndim: int, extent: Extent, reduction: Any
+) -> fx.Node:
+    """One value for each window along a dimension, of those that a view shows in groups."""
+    span = (extent.count - 1) * extent.dilation + 1
+    x = build.call(aten.unfold.default, x, dim, span, extent.stride)
+    if extent.dilation > 1:
+        x = build.cut(x, ndim, 0, span, extent.dilation)
+    return build.call(reduction, x, [ndim])
 
 
 _REDUCTIONS: dict[Any, tuple[Any, Any]] = {

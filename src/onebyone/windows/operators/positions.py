@@ -5,7 +5,7 @@ from torch import fx
 from onebyone.graphs.aten import aten
 from onebyone.windows.blocks import Builder, Fill
 from onebyone.windows.movers import Kernel, Repeat
-from onebyone.windows.operators.call import Call, operator
+from onebyone.windows.operators.call import Call, operator, unchanged
 from onebyone.windows.steps import NotShared, Place, Step
 
 # PyTorch's names of padding modes, and NumPy's.
@@ -29,9 +29,7 @@ def padding(call: Call) -> Step:
         tuple(before[d] for d in layout.dims),
         tuple(behind[d] for d in layout.dims),
     )
-    return call.step(
-        lambda _build, tensors, _place: tensors[0], movers, fill=fill, on_map=call.again()
-    )
+    return call.step(unchanged, movers, fill=fill, on_map=call.again())
 
 
 @operator(aten.slice.Tensor)
