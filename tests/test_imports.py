@@ -30,3 +30,8 @@ def test_public_names_bring_nothing_optional() -> None:
     found = imported("import onebyone as ob; ob.slide, ob.matrix, ob.explain, ob.nin")
     assert "torch" in found
     assert not (found - imported("import torch")) & OPTIONAL
+
+
+def test_sliding_brings_no_tables() -> None:
+    """Rich takes as long to import as all that slides; a report brings it when it is shown."""
+    assert "rich.console" not in imported("import onebyone as ob; ob.slide")

@@ -4,11 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from math import prod
+from typing import TYPE_CHECKING
 
-from rich import box
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
 from torch import fx
 
 from onebyone.graphs.aten import layer_name, value_of
@@ -20,6 +17,9 @@ from onebyone.windows.lowering import Lowered
 from onebyone.windows.memory import at_a_time, by_window, for_some
 from onebyone.windows.plan import DEFAULT_MEMORY, Geometry, Plan, bytes_needed
 from onebyone.windows.telling import binary, by, counted, ending
+
+if TYPE_CHECKING:
+    from rich.console import Group
 
 
 @dataclass(frozen=True)
@@ -85,19 +85,10 @@ class Explanation:
     at_a_time: str
     backend: str
 
-    def __rich__(self) -> Group:
-        """A table of the runs, then a line for each of the other reasons."""
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for name in ("layers", "shared", "lattice"):
-            table.add_column(name, overflow="fold")
-        for name in ("crops", "if shared", "here"):
-            table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("why", overflow="fold")
-        for run in self.runs:
-            table.add_row(*_cells(run))
-        unit = f"In operations; each number written counts as {self.costs.written} of them."
-        lines = (unit, self.pieces, self.bands, self.at_a_time, self.backend)
-        return Group(table, *map(Text, lines))
+    def __rich__(self) -> "Group":
+        from onebyone.windows.showing import show_explanation  # it imports rich: not for all
+
+        return show_explanation(self)
 
 
 def explain_plan(
@@ -231,25 +222,3 @@ def _at_a_time(lowered: Lowered, axes: Mapping[fx.Node, Axes], alone: set[fx.Nod
         f"Windows at a time, of what belongs to single windows: {by(found)} of {by(grid)}: "
         f"{_cached(lowered)} in the largest value, or up to {most} where operators are many"
     )
-
-
-def _cells(run: Run) -> list[str]:
-    names = run.first if run.first == run.last else f"{run.first} … {run.last}"
-    several = f" ({run.operators})" if run.operators > 1 else ""
-    shared = [
-        f"{a}–{b - 1} of {n}" if a < b else f"none of {n}"
-        for (a, b), n in zip(run.shared, run.positions, strict=True)
-    ]
-    lattice = [
-        f"{t}, {u}" if a < b else "–"
-        for t, u, (a, b) in zip(run.windows_apart, run.dilation, run.shared, strict=True)
-    ]
-    return [
-        names + several, *(_each(cells) for cells in (shared, lattice)),
-        counted(run.crops), counted(run.shared_work), counted(run.here), run.why,
-    ]  # fmt: skip
-
-
-def _each(cells: list[str]) -> str:
-    """What holds along each axis; once, where it is the same along all."""
-    return cells[0] if len(set(cells)) == 1 else "; ".join(cells)

@@ -1,20 +1,17 @@
 """What a plan shares and saves, layer by layer."""
 
-import io
 from dataclasses import asdict, dataclass
 from math import prod
-from typing import Any
-
-from rich import box
-from rich.console import Console, Group
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from onebyone.graphs.aten import layer_name
 from onebyone.windows.explanation import Explanation
 from onebyone.windows.lowering import Lowered
 from onebyone.windows.plan import Geometry, Plan
 from onebyone.windows.telling import by, counted, ending, operator_of
+
+if TYPE_CHECKING:
+    from rich.console import Group
 
 
 @dataclass(frozen=True)
@@ -94,31 +91,22 @@ class Report:
             f"{self.ratio:.1f}× fewer{pieces}"
         )
 
-    def __rich__(self) -> Group:
-        """The summary, the layers that compute, and where sharing ends."""
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for name in ("layer", "operator", "positions", "shared"):
-            table.add_column(name, overflow="fold")
-        for name in ("crops", "here", "saved"):
-            table.add_column(name, justify="right", no_wrap=True)
-        for row in self.rows:
-            if row.crops:
-                table.add_row(*_cells(row))
-        ends = [f"Sharing ends at {row.layer} ({row.operator}): {row.ended}" for row in self.ends]
-        backend = f"Backend: {self.backend}"
-        why = [] if self.explanation is None else [self.explanation]
-        return Group(Text(self.summary, style="bold"), table, *map(Text, (*ends, backend)), *why)
+    # Rich takes a tenth of a second to import, and few who slide look at a report.
+
+    def __rich__(self) -> "Group":
+        from onebyone.windows.showing import show_report
+
+        return show_report(self)
 
     def __str__(self) -> str:
-        console = Console(width=120, color_system=None)
-        with console.capture() as capture:
-            console.print(self)
-        return capture.get()
+        from onebyone.windows.showing import as_text
+
+        return as_text(self)
 
     def _repr_html_(self) -> str:
-        console = Console(width=120, record=True, file=io.StringIO(), force_jupyter=False)
-        console.print(self)
-        return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
+        from onebyone.windows.showing import as_html
+
+        return as_html(self)
 
 
 def report(lowered: Lowered, geometry: Geometry, plan: Plan) -> Report:
@@ -143,12 +131,3 @@ def report(lowered: Lowered, geometry: Geometry, plan: Plan) -> Report:
         geometry.window, geometry.stride, plan.size, plan.grid, geometry.padding, plan.pieces,
         plan.crops, plan.multiply_adds, tuple(rows),
     )  # fmt: skip
-
-
-def _cells(row: Row) -> list[str]:
-    shared = " ".join(f"{a}–{b - 1}" if b > a else "none" for a, b in row.shared)
-    saved = f"{row.crops / row.here:.1f}×" if row.here else ""
-    return [
-        row.layer, row.operator, by(row.positions), shared,
-        counted(row.crops), counted(row.here), saved,
-    ]  # fmt: skip
