@@ -185,6 +185,17 @@ class Branch(nn.Module):
         return x.mean((2, 3)) if x.sum() > 0 else x.amax((2, 3))
 
 
+def test_the_networks_written_last_stay(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "MOST", 2)
+    model, files = network(), []
+    for age, side in enumerate((8, 9, 10)):
+        captured(model, (3, side, side))
+        (new,) = set(cache.glob("*.json")) - set(files)
+        os.utime(new, (age, age))
+        files.append(new)
+    assert set(cache.glob("*.json")) == set(files[1:])
+
+
 def test_what_is_not_kept(cache: Path) -> None:
     with pytest.warns(NotCaptured):
         captured(Branch().eval(), WINDOW)

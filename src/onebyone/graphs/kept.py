@@ -19,6 +19,9 @@ from onebyone.writing import replacing
 VARIABLE = "ONEBYONE_CACHE"
 """The environment variable that names the folder; empty or 0 for none."""
 
+MOST = 100
+"""Networks that are kept, the last ones written: some 100 KB each."""
+
 
 def captured(model: nn.Module | ExportedProgram, window: tuple[int, ...]) -> Captured:
     """Capture a network, or read how it was captured when it was last used.
@@ -102,12 +105,18 @@ def _write(path: Path, found: Captured) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             temporary.write_text(f"{_digest(text)}\n{text}", encoding="utf-8")
+        for old in sorted(path.parent.glob("*.json"), key=_written)[:-MOST]:
+            old.unlink(missing_ok=True)
     except OSError as error:
         warnings.warn(
             f"{path} cannot be written ({error.strerror}): the network is captured anew each time; "
             f"set {VARIABLE} to a folder, or to 0 for none",
             stacklevel=4,  # the caller of slide
         )
+
+
+def _written(file: Path) -> float:
+    return file.stat().st_mtime
 
 
 def _checked(text: str) -> Any:
