@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 # Rows and columns that are transposed at once: few enough for the cache to hold them.
-_TILE = 64
+_ROWS, _COLUMNS = 64, 256
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,11 @@ class Relabelled(ir.LazyTensor):
 
     def _write_tiles(self, file: Any) -> None:
         turned = self._turned()
-        for first in range(0, len(turned), _TILE):
-            rows = turned[first : first + _TILE]
+        for first in range(0, len(turned), _ROWS):
+            rows = turned[first : first + _ROWS]
             block = np.empty(rows.shape, rows.dtype)
-            for column in range(0, rows.shape[1], _TILE):
-                tile = np.s_[:, column : column + _TILE]
+            for column in range(0, rows.shape[1], _COLUMNS):
+                tile = np.s_[:, column : column + _COLUMNS]
                 # Made compact first: the rows of a large weight compete for the same cache lines.
                 block[tile] = rows[tile].copy(order="K")
             file.write(block.view(np.uint8).data)
