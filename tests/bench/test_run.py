@@ -47,9 +47,18 @@ def test_sides_run_by_turns() -> None:
     def side(name: str) -> Side:
         return Side(name, "torch", "crops", lambda: order.append(name), 1)
 
-    spent = timing.interleaved([side("a"), side("b")], 3)
+    spent = timing.interleaved([side("a"), side("b")], 3, shortest=0.0)
     assert order == ["a", "b"] * 3
     assert [len(seconds) for seconds in spent] == [3, 3]
+
+
+def test_a_short_side_runs_until_it_can_be_timed() -> None:
+    runs: list[None] = []
+    side = Side("a", "torch", "crops", lambda: runs.append(time.sleep(0.01)), 1)
+    ((seconds,),) = timing.interleaved([side], 1, shortest=0.05)
+    assert len(runs) > 1
+    assert seconds * len(runs) >= 0.05
+    assert seconds < 0.05
 
 
 def test_a_side_over_its_budget_runs_fewer_rounds() -> None:

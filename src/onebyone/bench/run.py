@@ -9,7 +9,7 @@ import torch
 from onebyone.bench.cases import Case
 from onebyone.bench.results import CaseResult
 from onebyone.bench.sides import Subject, makers, prepare
-from onebyone.bench.timing import Side, Timing, first_run, interleaved
+from onebyone.bench.timing import SHORTEST, Side, Timing, first_run, interleaved
 from onebyone.errors import InputError
 
 SECONDS = 1.5
@@ -57,7 +57,7 @@ def run_case(
             sides.append(side)
             timings.append(Timing(name, backend, side.kind, (), side.windows, memory, difference))
         say("timing")
-        spent = interleaved(sides, rounds)
+        spent = interleaved(sides, rounds, shortest=min(seconds, SHORTEST))
     timed = [replace(t, seconds=found) for t, found in zip(timings, spent, strict=True)]
     plan = subject.sliding.plan(*case.size)
     return CaseResult(

@@ -1,4 +1,7 @@
-"""A file of 4 GiB: memory that depends on the largest weight only, and the pace of a copy."""
+"""A file of 4 GiB: memory that depends on the largest weight only, and the pace of a copy.
+
+Rewritten and checked; `benchmarks/large_file.py` times it with more care.
+"""
 
 import json
 import subprocess
@@ -7,14 +10,14 @@ from pathlib import Path
 
 import onnx
 import pytest
-from onnx import TensorProto, helper
 
-SIDE, LAYERS = 8192, 17  # 256 MiB each
+from helpers.large_onnx import SIDE, make
 
 REWRITE = """
 import json, resource, sys, time
 from pathlib import Path
 import numpy, onnx_ir, scipy.sparse.csgraph
+from onebyone.rewriting.check import check
 from onebyone.rewriting.onnx import rewrite_onnx
 
 folder, part = Path(sys.argv[1]), int(sys.argv[2])
@@ -34,33 +37,11 @@ copied, before = copy(), peak()
 start = time.perf_counter()
 rewrite_onnx(folder / "big.onnx", "convolution", folder / "out.onnx")
 rewritten = time.perf_counter() - start
-print(json.dumps({"extra": peak() - before, "rewritten": rewritten, "copied": copied + copy()}))
+(found,) = check(folder / "big.onnx", folder / "out.onnx", "structure")
+extra = peak() - before
+seen = {"extra": extra, "rewritten": rewritten, "copied": copied + copy(), "check": found.passed}
+print(json.dumps(seen))
 """
-
-
-def make(folder: Path) -> int:
-    """A chain of MatMul over external weights, mostly a hole in the file; bytes of the data."""
-    block = SIDE * SIDE * 4
-    weights, nodes, value = [], [], "x"
-    with (folder / "big.data").open("wb") as data:
-        for k in range(LAYERS):
-            weight = TensorProto(name=f"w{k}", data_type=1, dims=[SIDE, SIDE])
-            weight.data_location = TensorProto.EXTERNAL
-            places = {"location": "big.data", "offset": k * block, "length": block}
-            for key, place in places.items():
-                weight.external_data.add(key=key, value=str(place))
-            weights.append(weight)
-            nodes.append(helper.make_node("MatMul", [value, f"w{k}"], [f"y{k}"], f"{k}/MatMul"))
-            value = f"y{k}"
-            data.seek(k * block)
-            data.write(bytes([k + 1] * 4096))
-        data.truncate(LAYERS * block)
-    shape = ["B", "S", SIDE]
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("x", value)]
-    graph = helper.make_graph(nodes, "big", ends[:1], ends[1:], weights)
-    opset = helper.make_opsetid("", 18)
-    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=9), folder / "big.onnx")
-    return LAYERS * block
 
 
 @pytest.mark.slow  # writes some 9 GiB, and so takes a minute
@@ -71,6 +52,7 @@ def test_memory_and_pace(tmp_path: Path) -> None:
     command = [sys.executable, "-c", REWRITE, str(tmp_path), str(part)]
     seen = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert (tmp_path / "out.onnx.data").stat().st_size >= size
+    assert seen["check"]
     assert seen["extra"] < 3 * SIDE * SIDE * 4, seen
     # A quarter was copied before and after; a busy disk is not the rewrite's fault.
     assert seen["rewritten"] < 2 * 2 * seen["copied"] + 10, seen

@@ -1,12 +1,13 @@
 """Sums and products of two values, with what real arithmetic says of constants in them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import onnx_ir as ir
 
 from onebyone.rewriting.check.call import Call, operator, trailing
-from onebyone.rewriting.check.constants import Tensor
+from onebyone.rewriting.check.constants import Tensor, pieces, scaled
 from onebyone.rewriting.check.layout import whole
 from onebyone.rewriting.check.sizes import ONE
 from onebyone.rewriting.check.terms import Table
@@ -55,26 +56,30 @@ def arithmetic(
 
 def _scaled(table: Table, value: Value, factor: np.ndarray) -> Value | None:
     """The value with the factor in its constant; None where it has none or that would round."""
-    function = value.function
+    function, number = value.function, float(factor.reshape(-1)[0])
     if isinstance(function, Tensor):
-        times = _exactly(function.array, factor)
-        return None if times is None else Value(Tensor(ir.tensor(times)), value.layout)
+        exact = _is_exact(function.array, number)
+        function.release()
+        return Value(function.times(number), value.layout) if exact else None
     if not isinstance(function, Term) or function.operator != PRODUCT:
         return None
     for index, (term, link) in enumerate(function.operands):
-        times = None if term.elements is None else _exactly(term.elements, factor)
-        if times is not None:
-            operands = list(function.operands)
-            operands[index] = table.constant(term.attributes[0], times, term.element), link
+        elements = term.elements
+        if elements is not None and _is_exact(elements(), number):
+            operands, held = list(function.operands), partial(_product, elements, number)
+            operands[index] = table.constant(term.attributes[0], held, term.element), link
             made = table.term(function.operator, function.attributes, operands, function.element)
             return Value(made, value.layout)
     return None
 
 
-def _exactly(array: np.ndarray, factor: np.ndarray) -> np.ndarray | None:
-    """The product in the type of `array`, None where it would be rounded."""
+def _product(elements: Callable[[], np.ndarray], factor: float) -> np.ndarray:
+    return scaled(elements(), factor)
+
+
+def _is_exact(array: np.ndarray, factor: float) -> bool:
+    """Whether the type of `array` holds its product with a number."""
     if array.dtype.kind != "f":
-        return None
-    exact = array.astype(np.float64) * float(factor.reshape(-1)[0])
-    rounded = exact.astype(array.dtype)
-    return rounded if np.array_equal(rounded.astype(np.float64), exact) else None
+        return False
+    exact = ((piece.astype(np.float64) * factor, piece.dtype) for piece in pieces(array))
+    return all(np.array_equal(product.astype(dtype), product) for product, dtype in exact)

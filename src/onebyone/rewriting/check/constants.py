@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ import onnx_ir as ir
 from onebyone.rewriting.check.layout import Digit, Layout
 from onebyone.rewriting.check.sizes import ONE
 
-CHUNK = 1 << 24
-"""Bytes that are put in order at a time, whatever the size of the constant."""
+CHUNK = 1 << 21
+"""Bytes that are put in order at a time, few enough for the cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,14 +22,25 @@ class Tensor:
 
     Attributes:
         source: an onnx-ir tensor; external data is mapped, not read.
+        factors: what it is multiplied by, one number after the other, when it is asked for.
     """
 
     source: Any
+    factors: tuple[float, ...] = ()
 
-    @cached_property
+    @property
     def array(self) -> np.ndarray:
         """Its elements, as a view where that can be."""
-        return np.asarray(self.source.numpy())
+        return reduce(scaled, self.factors, np.asarray(self.source.numpy()))
+
+    def times(self, factor: float) -> "Tensor":
+        """The same times a number."""
+        return Tensor(self.source, (*self.factors, factor))
+
+    def release(self) -> None:
+        """Let go of a mapped file, of which no view may be left; `array` maps it again."""
+        if isinstance(self.source, ir.ExternalTensor):
+            self.source.release()
 
     @property
     def element(self) -> int:
@@ -73,17 +84,27 @@ def radix(digits: list[Digit]) -> list[Digit]:
 def digest(array: np.ndarray) -> str:
     """SHA-256 of the elements' bytes in the order of the view's axes."""
     total = hashlib.sha256()
-    for piece in _pieces(array):
-        total.update(np.ascontiguousarray(piece).reshape(-1).view(np.uint8).data)
+    for piece in pieces(array):
+        compact = piece.copy(order="K")  # first: rows that lie far apart compete for cache lines
+        total.update(np.ascontiguousarray(compact).reshape(-1).view(np.uint8).data)
     return total.hexdigest()
 
 
-def _pieces(array: np.ndarray) -> Iterator[np.ndarray]:
+def scaled(array: np.ndarray, factor: float) -> np.ndarray:
+    """The array times a number, in its own type."""
+    out = np.empty(array.shape, array.dtype)
+    for piece, target in zip(pieces(array), pieces(out), strict=True):
+        target[...] = piece.astype(np.float64) * factor
+    return out
+
+
+def pieces(array: np.ndarray) -> Iterator[np.ndarray]:
+    """Views of all elements, each of `CHUNK` bytes at most."""
     if array.nbytes <= CHUNK or array.ndim == 0:
         yield array
     elif array.nbytes // len(array) > CHUNK:
         for part in array:
-            yield from _pieces(part)
+            yield from pieces(part)
     else:
         rows = max(1, CHUNK * len(array) // array.nbytes)
         for start in range(0, len(array), rows):

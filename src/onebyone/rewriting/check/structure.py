@@ -85,9 +85,9 @@ def _difference(old: Term, new: Term) -> str:
 
 
 def _elements(old: Term, new: Term) -> str:
-    a, b = old.elements, new.elements
-    assert a is not None, "a constant holds its elements"
-    assert b is not None, "a constant holds its elements"
+    assert old.elements is not None, "a constant has elements"
+    assert new.elements is not None, "a constant has elements"
+    a, b = old.elements(), new.elements()
     if old.element != new.element:
         return f"constants of type {a.dtype} before and {b.dtype} after"
     if old.attributes[0] != new.attributes[0]:

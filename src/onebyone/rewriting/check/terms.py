@@ -21,7 +21,7 @@ from onebyone.rewriting.check.cells import (
     places_of,
     runs_of,
 )
-from onebyone.rewriting.check.constants import digest, radix, view
+from onebyone.rewriting.check.constants import Tensor, digest, radix, view
 from onebyone.rewriting.check.layout import Digit, Layout, fresh_axes, merged, size_of, whole
 from onebyone.rewriting.check.sizes import ONE, Size, Undecided, product
 from onebyone.rewriting.check.values import Formula, Letter, Operand, Term, Value
@@ -47,9 +47,8 @@ class Table:
         links = tuple((term.number, link) for term, link in operands)
         key = (operator, attributes, links, element)
         if key not in self._terms:
-            held = elements() if elements else None
             number = len(self._terms)
-            new = Term(number, operator, attributes, tuple(operands), element, {}, held)
+            new = Term(number, operator, attributes, tuple(operands), element, {}, elements)
             self._terms[key] = new
         found = self._terms[key]
         found.names.setdefault(*self.place)
@@ -60,6 +59,7 @@ class Table:
         key = (id(value.function), value.layout)
         if key not in self._arranged:
             function = value.function
+            assert not isinstance(function, Term), "a constant is in no order yet"
             made = (
                 self._formula(function, value.layout)
                 if isinstance(function, Formula)
@@ -70,14 +70,17 @@ class Table:
         made.names.setdefault(*self.place)
         return made
 
-    def constant(self, sizes: tuple[Size, ...], elements: np.ndarray, element: int) -> Term:
+    def constant(
+        self, sizes: tuple[Size, ...], elements: Callable[[], np.ndarray], element: int
+    ) -> Term:
         """The entry for a constant with these elements in this order."""
-        attributes = (sizes, digest(elements))
-        return self.term("Constant", attributes, (), element, lambda: elements)
+        return self.term("Constant", (sizes, digest(elements())), (), element, elements)
 
-    def _tensor(self, tensor: Any, layout: Layout) -> Term:
+    def _tensor(self, tensor: Tensor, layout: Layout) -> Term:
         sizes = tuple(size_of(group) for group in layout if group)
-        return self.constant(sizes, view(tensor, layout), tensor.element)
+        made = self.constant(sizes, lambda: view(tensor, layout), tensor.element)
+        tensor.release()  # one weight at a time is in memory
+        return made
 
     def _formula(self, formula: Formula, layout: Layout) -> Term:
         pieces = radix([digit for group in layout for digit in group])

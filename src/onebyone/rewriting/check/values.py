@@ -1,6 +1,6 @@
 """Values of a file: functions of its inputs, each with the layout of its axes."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ class Term:
         operands: to what: entries, each with how its axes lie on this one's.
         element: the element type, as ONNX numbers them.
         names: of the nodes that first gave it, by file.
-        elements: of a constant, as a view.
+        elements: gives those of a constant, as a view.
     """
 
     number: int
@@ -33,7 +33,7 @@ class Term:
     operands: tuple[tuple["Term", Any], ...]
     element: int
     names: dict[int, str] = field(default_factory=dict)
-    elements: np.ndarray | None = None
+    elements: Callable[[], np.ndarray] | None = None
 
 
 @dataclass(frozen=True, eq=False)
