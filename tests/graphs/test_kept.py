@@ -196,6 +196,17 @@ def test_the_networks_written_last_stay(cache: Path, monkeypatch: pytest.MonkeyP
     assert set(cache.glob("*.json")) == set(files[1:])
 
 
+def test_a_kept_network_can_be_exported_again(calls: list[Any]) -> None:
+    """As runtimes do, which hold the layers' names to be those that torch.export gives."""
+    model, x = network(), torch.randn(1, 3, 12, 12)
+    with torch.no_grad():
+        first, again = (
+            ob.slide(model, WINDOW, 4, verify=0, backend="onnxruntime")(x) for _ in range(2)
+        )
+    assert len(calls) == 1
+    assert torch.equal(first, again)
+
+
 def test_what_is_not_kept(cache: Path) -> None:
     with pytest.warns(NotCaptured):
         captured(Branch().eval(), WINDOW)

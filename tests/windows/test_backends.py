@@ -29,7 +29,7 @@ def padded() -> nn.Module:
 
 
 def volume() -> nn.Module:
-    layers = [nn.Conv3d(1, 4, 2), nn.PReLU(4), nn.MaxPool3d(2), nn.Flatten()]
+    layers = [nn.Conv3d(1, 4, 2, bias=False), nn.PReLU(4), nn.MaxPool3d(2), nn.Flatten()]
     return settle(nn.Sequential(*layers, nn.Linear(32, 3)), 0)
 
 

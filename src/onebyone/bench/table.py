@@ -8,6 +8,8 @@ from rich.table import Table
 from onebyone.bench.results import CaseResult, Results
 
 NONE = "–"
+WIDE = 200
+NARROW = {"case", "crops, best", "onebyone, best", "speed-up", "operations"}
 NAMES = {
     "torch": "PyTorch",
     "inductor": "inductor",
@@ -65,14 +67,16 @@ def notes(results: Results) -> list[str]:
     return [f"{', '.join(names)}: {reason}" for reason, names in found.items()]
 
 
-def rich_table(results: Results) -> Table:
-    """The table for a terminal."""
+def rich_table(results: Results, width: int) -> Table:
+    """The table for a terminal of so many columns; narrow ones show what matters most."""
     headings, cells = rows(results)
-    table = Table(title=conditions(results))
-    for place, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if place == 0 else "right")
+    shown = [n for n, heading in enumerate(headings) if width >= WIDE or heading in NARROW]
+    wider = f"; {WIDE} columns show more" if len(shown) < len(headings) else ""
+    table = Table(title=conditions(results), caption=f"--json has every round{wider}")
+    for n in shown:
+        table.add_column(headings[n], justify="right" if n else "left", overflow="fold")
     for row in cells:
-        table.add_row(*row)
+        table.add_row(*(row[n] for n in shown))
     return table
 
 

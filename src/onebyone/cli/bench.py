@@ -85,7 +85,7 @@ def bench(
     if as_json:
         print(results.to_json())
         return
-    console.print(rich_table(results))
+    console.print(rich_table(results, console.width))
     for note in notes(results):
         console.print(note, soft_wrap=True)
 

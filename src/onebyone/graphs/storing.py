@@ -72,7 +72,7 @@ def from_data(data: dict[str, Any], model: nn.Module, example: torch.Tensor) -> 
         if entry["value"] is not None:
             node.meta["val"] = values.make(entry["value"])
         if entry["layer"] is not None:
-            node.meta["nn_module_stack"] = {"": (entry["layer"], None)}
+            node.meta["nn_module_stack"] = {"": (entry["layer"], "torch.nn.Module")}
         nodes.append(node)
     results = tuple(_from_data(data["results"], nodes))
     graph.output(results)

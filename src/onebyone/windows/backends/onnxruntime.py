@@ -5,8 +5,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
+from torch.export import ExportedProgram
 
 from onebyone.errors import InputError
+from onebyone.graphs.aten import aten, value_of
 from onebyone.windows.backends.exporting import exported, with_constants
 
 
@@ -24,7 +26,7 @@ def compiled(module: fx.GraphModule, x: Tensor) -> Callable[[Tensor], Sequence[A
             'backend="onnxruntime" needs onnx, onnxscript and onnxruntime: '
             "pip install 'onebyone[onnx]'"
         ) from error
-    program = exported(module, x, "onnxruntime")
+    program = _with_biases(exported(module, x, "onnxruntime"))
     # The exporter's own optimiser takes as long as the export, and ONNX Runtime has one.
     onnx_program = torch.onnx.export(program, dynamo=True, verbose=False, optimize=False)
     assert onnx_program is not None  # it is None only where a file is written
@@ -36,3 +38,15 @@ def compiled(module: fx.GraphModule, x: Tensor) -> Callable[[Tensor], Sequence[A
     )
     name = session.get_inputs()[0].name
     return with_constants(module, lambda image: session.run(None, {name: image}))
+
+
+def _with_biases(program: ExportedProgram) -> ExportedProgram:
+    """Give 3-D convolutions a bias: where there is none, PyTorch's exporter writes a wrong one."""
+    for node in program.graph.find_nodes(op="call_function", target=aten.conv3d.default):
+        x, weight, *rest = node.args
+        if not rest or rest[0] is None:
+            with program.graph.inserting_before(node):
+                bias = program.graph.call_function(aten.zeros.default, ([len(value_of(weight))],))
+            bias.meta["val"] = value_of(weight).new_zeros(len(value_of(weight)))
+            node.args = (x, weight, bias, *rest[1:])
+    return program
