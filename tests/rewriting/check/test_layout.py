@@ -38,7 +38,7 @@ def test_chains_of_moves(data):
             except Undecided:
                 continue
             array = array.reshape(target)
-    np.testing.assert_array_equal(view(tensor, value.layout).reshape(array.shape), array)
+    np.testing.assert_array_equal(view(tensor.array, value.layout).reshape(array.shape), array)
 
 
 def test_moves_that_cancel_leave_the_map_as_it_was():

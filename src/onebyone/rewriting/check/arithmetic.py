@@ -1,13 +1,12 @@
 """Sums and products of two values, with what real arithmetic says of constants in them."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import numpy as np
 import onnx_ir as ir
 
 from onebyone.rewriting.check.call import Call, operator, trailing
-from onebyone.rewriting.check.constants import Tensor, pieces, scaled
+from onebyone.rewriting.check.constants import Tensor, pieces
 from onebyone.rewriting.check.layout import whole
 from onebyone.rewriting.check.sizes import ONE
 from onebyone.rewriting.check.terms import Table
@@ -45,41 +44,45 @@ def arithmetic(
             size in (ONE, sizes.get(a)) for a, size in zip(others, other.shape, strict=True)
         )
         if same and isinstance(other.function, Tensor):
-            held = other.function.array
-            if (held == NEUTRAL[name]).all():
+            if other.function.read(lambda held: bool((held == NEUTRAL[name]).all())):
                 return value
-            scaled = _scaled(table, value, held) if name == "Mul" and held.size == 1 else None
+            factor = other.function.read(_number) if name == "Mul" else None
+            scaled = None if factor is None else _scaled(table, value, factor)
             if scaled is not None:
                 return scaled
     return table.join(name, operands, out, commutative=True)
 
 
-def _scaled(table: Table, value: Value, factor: np.ndarray) -> Value | None:
+def _scaled(table: Table, value: Value, factor: float) -> Value | None:
     """The value with the factor in its constant; None where it has none or that would round."""
-    function, number = value.function, float(factor.reshape(-1)[0])
+    function = value.function
     if isinstance(function, Tensor):
-        exact = _is_exact(function.array, number)
-        function.release()
-        return Value(function.times(number), value.layout) if exact else None
+        exact = _is_exact(function, factor)
+        return Value(function.times(factor), value.layout) if exact else None
     if not isinstance(function, Term) or function.operator != PRODUCT:
         return None
     for index, (term, link) in enumerate(function.operands):
-        elements = term.elements
-        if elements is not None and _is_exact(elements(), number):
-            operands, held = list(function.operands), partial(_product, elements, number)
-            operands[index] = table.constant(term.attributes[0], held, term.element), link
+        if term.constant is not None and _is_exact(term.constant[0], factor):
+            tensor, layout = term.constant
+            operands = list(function.operands)
+            operands[index] = table.arranged(Value(tensor.times(factor), layout)), link
             made = table.term(function.operator, function.attributes, operands, function.element)
             return Value(made, value.layout)
     return None
 
 
-def _product(elements: Callable[[], np.ndarray], factor: float) -> np.ndarray:
-    return scaled(elements(), factor)
+def _number(array: np.ndarray) -> float | None:
+    """The only element; None where there are more."""
+    return float(array.reshape(-1)[0]) if array.size == 1 else None
 
 
-def _is_exact(array: np.ndarray, factor: float) -> bool:
-    """Whether the type of `array` holds its product with a number."""
-    if array.dtype.kind != "f":
-        return False
-    exact = ((piece.astype(np.float64) * factor, piece.dtype) for piece in pieces(array))
-    return all(np.array_equal(product.astype(dtype), product) for product, dtype in exact)
+def _is_exact(tensor: Tensor, factor: float) -> bool:
+    """Whether a constant's type holds its product with a number."""
+
+    def found(array: np.ndarray) -> bool:
+        if array.dtype.kind != "f":
+            return False
+        products = (piece.astype(np.float64) * factor for piece in pieces(array))
+        return all(np.array_equal(exact.astype(array.dtype), exact) for exact in products)
+
+    return tensor.read(found)

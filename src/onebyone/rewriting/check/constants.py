@@ -1,16 +1,18 @@
 """Constants of a file: views of their bytes, and a name for what they hold in a given order."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx_ir as ir
 
 from onebyone.rewriting.check.layout import Digit, Layout
 from onebyone.rewriting.check.sizes import ONE
+
+Found = TypeVar("Found")
 
 CHUNK = 1 << 21
 """Bytes that are put in order at a time, few enough for the cache."""
@@ -37,10 +39,12 @@ class Tensor:
         """The same times a number."""
         return Tensor(self.source, (*self.factors, factor))
 
-    def release(self) -> None:
-        """Let go of a mapped file, of which no view may be left; `array` maps it again."""
+    def read(self, function: Callable[[np.ndarray], Found]) -> Found:
+        """What a function, which keeps no view, finds in the elements; a mapped file is let go."""
+        found = function(self.array)
         if isinstance(self.source, ir.ExternalTensor):
             self.source.release()
+        return found
 
     @property
     def element(self) -> int:
@@ -59,12 +63,12 @@ def constant_of(value: ir.Value) -> ir.TensorProtocol | None:
     return attribute.value if attribute.name == "value" else ir.tensor(attribute.value)
 
 
-def view(tensor: Tensor, layout: Layout) -> np.ndarray:
-    """The elements with one axis for each digit of `layout`, without copying them."""
+def view(array: np.ndarray, layout: Layout) -> np.ndarray:
+    """A constant's elements with one axis for each digit of `layout`, without copying them."""
     order = [digit for group in layout for digit in group]
     pieces = radix(order)
     sizes = [_number(digit) for digit in pieces]
-    return tensor.array.reshape(sizes).transpose([pieces.index(digit) for digit in order])
+    return array.reshape(sizes).transpose([pieces.index(digit) for digit in order])
 
 
 def radix(digits: list[Digit]) -> list[Digit]:

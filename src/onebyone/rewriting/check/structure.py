@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 
+from onebyone.rewriting.check.constants import view
 from onebyone.rewriting.check.layout import Layout
 from onebyone.rewriting.check.reading import File, dimensions, load, read
 from onebyone.rewriting.check.sizes import Undecided
@@ -85,9 +86,7 @@ def _difference(old: Term, new: Term) -> str:
 
 
 def _elements(old: Term, new: Term) -> str:
-    assert old.elements is not None, "a constant has elements"
-    assert new.elements is not None, "a constant has elements"
-    a, b = old.elements(), new.elements()
+    a, b = _held(old), _held(new)
     if old.element != new.element:
         return f"constants of type {a.dtype} before and {b.dtype} after"
     if old.attributes[0] != new.attributes[0]:
@@ -97,6 +96,12 @@ def _elements(old: Term, new: Term) -> str:
         if np.asarray(x).tobytes() != np.asarray(y).tobytes():
             return f"element {index} of {a.size} is {x} before and {y} after"
     raise AssertionError("constants with other digests have other elements")
+
+
+def _held(term: Term) -> np.ndarray:
+    assert term.constant is not None, "it is a constant"
+    tensor, layout = term.constant
+    return view(tensor.array, layout)
 
 
 def _named(term: Term, file: int) -> str:

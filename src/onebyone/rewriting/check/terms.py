@@ -6,10 +6,8 @@ entry whatever layouts its operands and result have in a file. What a file's val
 its axes and their order, is its `Layout`.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from onebyone.rewriting.check.cells import (
     cells_of,
@@ -41,14 +39,14 @@ class Table:
         attributes: tuple[Any, ...],
         operands: Sequence[tuple[Term, Any]],
         element: int,
-        elements: Callable[[], np.ndarray] | None = None,
+        constant: tuple[Tensor, Layout] | None = None,
     ) -> Term:
         """The entry for an operator applied to entries, made where it is new."""
         links = tuple((term.number, link) for term, link in operands)
         key = (operator, attributes, links, element)
         if key not in self._terms:
             number = len(self._terms)
-            new = Term(number, operator, attributes, tuple(operands), element, {}, elements)
+            new = Term(number, operator, attributes, tuple(operands), element, {}, constant)
             self._terms[key] = new
         found = self._terms[key]
         found.names.setdefault(*self.place)
@@ -70,17 +68,10 @@ class Table:
         made.names.setdefault(*self.place)
         return made
 
-    def constant(
-        self, sizes: tuple[Size, ...], elements: Callable[[], np.ndarray], element: int
-    ) -> Term:
-        """The entry for a constant with these elements in this order."""
-        return self.term("Constant", (sizes, digest(elements())), (), element, elements)
-
     def _tensor(self, tensor: Tensor, layout: Layout) -> Term:
         sizes = tuple(size_of(group) for group in layout if group)
-        made = self.constant(sizes, lambda: view(tensor, layout), tensor.element)
-        tensor.release()  # one weight at a time is in memory
-        return made
+        name = tensor.read(lambda array: digest(view(array, layout)))
+        return self.term("Constant", (sizes, name), (), tensor.element, (tensor, layout))
 
     def _formula(self, formula: Formula, layout: Layout) -> Term:
         pieces = radix([digit for group in layout for digit in group])

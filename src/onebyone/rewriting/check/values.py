@@ -1,10 +1,8 @@
 """Values of a file: functions of its inputs, each with the layout of its axes."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-
-import numpy as np
 
 from onebyone.rewriting.check.constants import Tensor
 from onebyone.rewriting.check.layout import Layout, regroup, size_of
@@ -24,7 +22,7 @@ class Term:
         operands: to what: entries, each with how its axes lie on this one's.
         element: the element type, as ONNX numbers them.
         names: of the nodes that first gave it, by file.
-        elements: gives those of a constant, as a view.
+        constant: where its elements are, and their order.
     """
 
     number: int
@@ -33,7 +31,7 @@ class Term:
     operands: tuple[tuple["Term", Any], ...]
     element: int
     names: dict[int, str] = field(default_factory=dict)
-    elements: Callable[[], np.ndarray] | None = None
+    constant: tuple[Tensor, Layout] | None = None
 
 
 @dataclass(frozen=True, eq=False)
