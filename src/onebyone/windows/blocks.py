@@ -134,6 +134,11 @@ class Builder:
         """Several tensors joined along one dimension; one is itself."""
         return tensors[0] if len(tensors) == 1 else self.call(aten.cat.default, tensors, dim)
 
+    def permuted(self, x: fx.Node, order: Sequence[int]) -> fx.Node:
+        """The dimensions in this order; nothing is written where they are."""
+        straight = list(order) == sorted(order)
+        return x if straight else self.call(aten.permute.default, x, list(order))
+
     def once(self, key: Any, write: Callable[[], fx.Node]) -> fx.Node:
         """What was written under this key, or is written now."""
         if key not in self._written:

@@ -215,8 +215,7 @@ class _Emission:
                 "channels; use slide"
             )
         order = [0, *layout.others, *layout.dims]
-        straight = order == sorted(order)
-        x = x if straight else build.call(aten.permute.default, x, order)
+        x = build.permuted(x, order)
         extent = list(layout.positions)
         rank, strides = len(extent), [axis.t for axis in self.axes[source]]
         target = step.node.target
@@ -228,8 +227,7 @@ class _Emission:
             x = build.call(aten.neg.default, x) if negative else x
             x = build.call(MAX_POOLS[rank], x, extent, strides)
             x = build.call(aten.neg.default, x) if negative else x
-        back = [order.index(dim) for dim in range(len(order))]
-        return x if straight else build.call(aten.permute.default, x, back)
+        return build.permuted(x, [order.index(dim) for dim in range(len(order))])
 
     def _tail(self, nodes: list[fx.Node]) -> None:
         """Run what comes after the last map on the batch of windows."""

@@ -37,17 +37,13 @@ class Spread:
 
     def split(self, block: fx.Node, pairs: Sequence[Pair]) -> fx.Node:
         """A block as it is stored in this form."""
-        x = self.permuted(block, self.order)
+        x = self.build.permuted(block, self.order)
         return self.build.call(aten.reshape.default, x, self.shape([n for p in pairs for n in p]))
 
     def merge(self, x: fx.Node, sizes: Sequence[int]) -> fx.Node:
         """A tensor in this form, or with windows in the batch, as a block of these sizes."""
         x = self.build.call(aten.reshape.default, x, self.shape(sizes))
-        return self.permuted(x, [self.order.index(d) for d in range(len(self.order))])
-
-    def permuted(self, x: fx.Node, order: list[int]) -> fx.Node:
-        """The dimensions in this order."""
-        return x if order == sorted(order) else self.build.call(aten.permute.default, x, order)
+        return self.build.permuted(x, [self.order.index(d) for d in range(len(self.order))])
 
 
 def to_map(build: Builder, x: fx.Node, layout: Layout, places: Sequence[Pair]) -> fx.Node:
@@ -60,7 +56,7 @@ def to_map(build: Builder, x: fx.Node, layout: Layout, places: Sequence[Pair]) -
         places: length of each axis in the tensor, and how many of its windows are in the batch.
     """
     spread = Spread(build, layout)
-    x = spread.permuted(x, spread.order)
+    x = build.permuted(x, spread.order)
     lengths, windows = zip(*places, strict=True)
     x = build.call(aten.reshape.default, x, [-1, *windows, *spread.shape(lengths)[1:]])
     order, rank = [0], spread.rank
@@ -68,7 +64,7 @@ def to_map(build: Builder, x: fx.Node, layout: Layout, places: Sequence[Pair]) -
         order.append(dim + rank)
         if dim - spread.first in range(rank):
             order.append(1 + dim - spread.first)  # its windows
-    x = build.call(aten.permute.default, x, order)
+    x = build.permuted(x, order)
     return spread.merge(x, [prod(pair) for pair in places])
 
 

@@ -99,7 +99,7 @@ def linear(call: Call) -> Step:
         for dim, extent in zip(layout.dims, extents, strict=True):
             if extent.count < layout.shape[dim - 1]:
                 weight = build.cut(weight, dim, extent.first, extent.first + extent.count)
-        x, weight = (build.call(aten.permute.default, value, order) for value in (x, weight))
+        x, weight = (build.permuted(value, order) for value in (x, weight))
         if len(layout.others) > 1:
             x, weight = (
                 build.call(aten.flatten.using_ints, value, 1, len(layout.others))
