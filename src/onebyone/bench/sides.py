@@ -133,8 +133,10 @@ def crops_as_they_are(subject: Subject, backend: str) -> Side:
 
 def crops_folded(subject: Subject, backend: str) -> Side:
     """The same, channels last and with BatchNorm folded into the convolutions."""
+    layout = _layout(subject.image)
     network = folded(subject.lowered.captured)
-    batches = [part.contiguous(memory_format=_layout(part)) for part in subject.crops]
+    network.to(memory_format=layout)  # type: ignore[call-overload] # stubs lack it
+    batches = [part.contiguous(memory_format=layout) for part in subject.crops]
     return Side(
         "crops, channels last, BatchNorm folded", backend, "crops",
         lambda: torch.cat([network(part)[0] for part in batches]), subject.sampled,

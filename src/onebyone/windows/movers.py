@@ -102,6 +102,11 @@ class Kernel(Mover):
         return self.dilation * (self.size - 1)
 
     @property
+    def pads(self) -> bool:
+        """Whether it may read what is outside."""
+        return self.before > 0 or self.behind > 0 or self.ceil
+
+    @property
     def scale(self) -> tuple[int, int]:
         """Pixels per position grow by the stride."""
         return self.stride, 1

@@ -1,26 +1,26 @@
 """The plan for one image size: pieces of the image, a graph for each, and how they are joined."""
 
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import gcd, prod
-from typing import Any
 
-import torch
 from torch import fx, nn
 
 from onebyone.errors import InputError
-from onebyone.graphs.aten import aten, value_of
+from onebyone.graphs.aten import value_of
 from onebyone.windows.axis import Axis
 from onebyone.windows.bands import band_windows
-from onebyone.windows.blocks import Builder
 from onebyone.windows.cut import Sharing, share
 from onebyone.windows.emission import emit
+from onebyone.windows.joining import Stretch, joined
 from onebyone.windows.levels import module_of
 from onebyone.windows.lowering import Lowered
 from onebyone.windows.memory import by_window, for_some, peak_elements
 
+# PyTorch divides maps over threads, but not a signal: so two pieces of a signal are run in one
+# batch, where less than this part of it is run twice.
+_AT_ONCE, _TWICE = 2, 1 / 20
 # Larger bands recompute less where they meet; this much fits the machines that people have.
 DEFAULT_MEMORY = 2 * 2**30
 
@@ -55,7 +55,8 @@ class Plan:
         grid: number of windows along each axis.
         module: a plain graph that takes [B, C, *size] and gives each output as [B, ..., *grid].
         sharing: what is shared in the largest piece.
-        pieces: number of pieces (bands, or shifts of the image) that are run one by one.
+        pieces: number of pieces of the image: bands, or shifts.
+        at_once: how many of them are run in one batch.
         multiply_adds: operations of all pieces for one image; a multiplication and an addition
             are two.
         crops: the same for running every crop.
@@ -66,6 +67,7 @@ class Plan:
     module: fx.GraphModule
     sharing: Sharing
     pieces: int
+    at_once: int
     multiply_adds: int
     crops: int
 
@@ -89,16 +91,6 @@ class Plan:
         return module_of(self.module.graph, **children)
 
 
-@dataclass(frozen=True)
-class _Stretch:
-    """Windows `first, first + step, ...` along one axis, and the pixels that hold them."""
-
-    axis: Axis
-    start: int
-    stop: int
-    windows: range
-
-
 def make_plan(
     lowered: Lowered, geometry: Geometry, size: tuple[int, ...], memory: int | None
 ) -> Plan:
@@ -114,10 +106,14 @@ def make_plan(
         InputError: one row of windows does not fit into the memory asked for.
     """
     grid = geometry.grid(size)
+    at_once = 1
     if geometry.padding == "image":
         stretches = _shifts(lowered, geometry, size, grid)
     else:
-        stretches = _bands(lowered, geometry, grid, memory)
+        shape = _windows_at_a_time(lowered, geometry, grid, memory)
+        if shape == grid and _is_long_signal(geometry, grid):
+            at_once, shape = _AT_ONCE, (-(-grid[0] // _AT_ONCE),)
+        stretches = _bands(geometry, grid, shape)
     cut = geometry.padding == "crop"
     shares: dict[tuple[Axis, ...], Sharing] = {}
     work = 0
@@ -128,15 +124,15 @@ def make_plan(
         work += sum(shares[axes].multiply_adds.values())
     crops = sum(lowered.multiply_adds.values()) * prod(grid)
     modules = {axes: emit(lowered, sharing) for axes, sharing in shares.items()}
-    module = _joined(lowered, stretches, modules)
+    module = joined(lowered, stretches, modules, at_once)
     largest = max(shares, key=lambda axes: prod(axis.m for axis in axes))
     pieces = prod(len(parts) for parts in stretches)
-    return Plan(size, grid, module, shares[largest], pieces, work, crops)
+    return Plan(size, grid, module, shares[largest], pieces, at_once, work, crops)
 
 
 def _shifts(
     lowered: Lowered, geometry: Geometry, size: tuple[int, ...], grid: tuple[int, ...]
-) -> list[list[_Stretch]]:
+) -> list[list[Stretch]]:
     """The image shifted by each residue of the stride modulo the network's own."""
     stretches = []
     for total, h, s, n, m in zip(
@@ -149,15 +145,15 @@ def _shifts(
             windows = range(first, m, count)
             t = s * count if len(windows) > 1 else 0
             axis = Axis(h, len(windows), t, 1, 0, h, n - shift, first * s - shift)
-            found.append(_Stretch(axis, shift, n, windows))
+            found.append(Stretch(axis, shift, n, windows))
         stretches.append(found)
     return stretches
 
 
-def _bands(
+def _windows_at_a_time(
     lowered: Lowered, geometry: Geometry, grid: tuple[int, ...], memory: int | None
-) -> list[list[_Stretch]]:
-    """Bands of windows whose intermediate results fit: fewer rows first, then fewer columns."""
+) -> tuple[int, ...]:
+    """Windows along each axis whose intermediate results fit: fewer rows first, then columns."""
     limit = DEFAULT_MEMORY if memory is None else memory
     shape = list(grid)
     for k in range(len(grid)):
@@ -170,6 +166,19 @@ def _bands(
         raise InputError(
             f"memory={memory} bytes is too little: one window needs about {needed} bytes"
         )
+    return tuple(shape)
+
+
+def _is_long_signal(geometry: Geometry, grid: tuple[int, ...]) -> bool:
+    """Whether windows lie along one axis, and pieces of them overlap little."""
+    ((h, *others), (stride, *_)) = geometry.window[1:], geometry.stride
+    return not others and h - stride < _TWICE * ((grid[0] - 1) * stride + h)
+
+
+def _bands(
+    geometry: Geometry, grid: tuple[int, ...], shape: tuple[int, ...]
+) -> list[list[Stretch]]:
+    """Bands of so many windows along each axis."""
     stretches = []
     for h, s, m, most in zip(geometry.window[1:], geometry.stride, grid, shape, strict=True):
         # Bands of one size need one graph; the last one may repeat some windows of the one before.
@@ -177,7 +186,7 @@ def _bands(
         axis = Axis.of_image(h, s, rows)
         starts = [min(first, m - rows) for first in range(0, m, rows)]
         stretches.append(
-            [_Stretch(axis, a * s, (a + rows - 1) * s + h, range(a, a + rows)) for a in starts]
+            [Stretch(axis, a * s, (a + rows - 1) * s + h, range(a, a + rows)) for a in starts]
         )
     return stretches
 
@@ -193,51 +202,3 @@ def bytes_needed(lowered: Lowered, geometry: Geometry, grid: Sequence[int]) -> i
     band = for_some(found, 0, band_windows(lowered, found, alone))
     size: int = value_of(lowered.captured.image).element_size()
     return peak_elements(lowered, band, alone) * size
-
-
-def _joined(
-    lowered: Lowered,
-    stretches: list[list[_Stretch]],
-    modules: dict[tuple[Axis, ...], fx.GraphModule],
-) -> fx.GraphModule:
-    """One graph that runs the pieces one after the other and joins their results."""
-    if all(len(found) == 1 for found in stretches):
-        return next(iter(modules.values()))
-    graph = fx.Graph()
-    constants = lowered.captured.constants
-    build = Builder(graph, constants)
-    image = graph.placeholder("image")
-    names = {axes: f"piece{i}" for i, axes in enumerate(modules)}
-    results = lowered.captured.results
-
-    def piece(parts: tuple[_Stretch, ...]) -> list[Any]:
-        x = image
-        for k, part in enumerate(parts):
-            x = build.cut(x, 2 + k, part.start, part.stop)
-        out = graph.call_module(names[tuple(part.axis for part in parts)], (x,))
-        return [build.call(operator.getitem, out, i) for i in range(len(results))]
-
-    def join(leaves: Sequence[Any], k: int) -> Any:
-        x = build.call(aten.cat.default, list(leaves), k - len(stretches))
-        places = {w: place for place, w in enumerate(w for p in stretches[k] for w in p.windows)}
-        order = [places[w] for w in range(len(places))]
-        if order == list(range(len(order))):
-            return x
-        table = build.constant(torch.tensor(order))
-        return build.call(aten.index_select.default, x, k - len(stretches), table)
-
-    def rows(parts: tuple[_Stretch, ...]) -> list[Any]:
-        k = len(parts)
-        if k == len(stretches):
-            return piece(parts)
-        found = [rows((*parts, part)) for part in stretches[k]]
-        if len(found) == 1:
-            return found[0]
-        return [
-            join(leaves, k) if isinstance(value_of(result), torch.Tensor) else leaves[0]
-            for result, leaves in zip(results, zip(*found, strict=True), strict=True)
-        ]
-
-    graph.output(tuple(rows(())))
-    children = {names[axes]: module for axes, module in modules.items()}
-    return module_of(graph, constants=constants, **children)

@@ -47,7 +47,7 @@ class Report:
         size: of the image.
         grid: windows along each axis.
         padding: "crop" or "image".
-        pieces: bands, or shifts of the image, that are run one by one.
+        pieces: bands, or shifts of the image.
         crops: operations of running every crop; a multiplication and an addition are two.
         here: operations of the plan.
         rows: one for each operator.

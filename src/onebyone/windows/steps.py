@@ -57,7 +57,7 @@ class Step:
         apply: emits the operator on the stretches that were read, one for each source.
         fill: what lies outside a window.
         on_map: emits the operator on the whole map where padding touches the image's border only;
-            without it, `apply` does.
+            without it, or without padding, `apply` does.
     """
 
     node: fx.Node
@@ -115,7 +115,7 @@ class Step:
             for k, (mover, part) in enumerate(zip(self.movers, parts, strict=True))
             if part is not Part.SHARED and not mover.dilates
         ]
-        if self.on_map is not None and all(axis.extent is not None for axis in axes):
+        if self.on_map is not None and self._pads_map(axes):
             return self.on_map(build, [value.blocks[parts] for value in inputs], place)
         tensors = [
             read(build, value, [r.request for r in found], self.fill, batch)
@@ -127,6 +127,11 @@ class Step:
         windows = [axis.m if k in batch else 1 for k, axis in enumerate(axes)]
         places = [(n // m, m) for n, m in zip(place.sizes, windows, strict=True)]
         return to_map(build, x, self.layout, places)
+
+    def _pads_map(self, axes: Sequence[Axis]) -> bool:
+        """Whether the image's border is padded, not each window's."""
+        whole_map = all(axis.extent is not None for axis in axes)
+        return whole_map and any(not isinstance(m, Kernel) or m.pads for m in self.movers)
 
 
 @dataclass(frozen=True)

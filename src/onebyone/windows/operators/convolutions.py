@@ -8,6 +8,7 @@ from onebyone.graphs.aten import aten, per_axis, value_of
 from onebyone.windows.blocks import Builder, Layout
 from onebyone.windows.movers import Kernel, Strip, Transposed
 from onebyone.windows.operators.call import Call, by_dim, operator, unchanged
+from onebyone.windows.operators.convolving import Convolution
 from onebyone.windows.steps import Extent, NotShared, Place, Reduction, Step, mixing
 
 
@@ -25,13 +26,14 @@ def convolution(call: Call) -> Step:
     movers = call.movers(
         lambda i: Kernel(kernel[i], stride[i], dilation[i], padding[i], padding[i])
     )
-    target, parameters, groups = call.node.target, (bound["weight"], bound["bias"]), bound["groups"]
+    weight, bias, groups = bound["weight"], bound["bias"], bound["groups"]
 
     def apply(build: Builder, tensors: list[fx.Node], place: Place) -> fx.Node:
         strides = by_dim(layout, tuple(r.stride for r in place.readings))
         dilations = by_dim(layout, tuple(r.dilation for r in place.readings))
-        weights = [p and build.copies(p) for p in parameters]
-        return build.call(target, tensors[0], *weights, strides, [0] * rank, dilations, groups)
+        sizes = by_dim(layout, place.sizes)
+        found = Convolution(layout.channels, kernel, sizes, strides, dilations, groups)
+        return found.emit(build, tensors[0], build.copies(weight), bias and build.copies(bias))
 
     return call.step(apply, movers, on_map=call.again())
 

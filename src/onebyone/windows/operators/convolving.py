@@ -1,0 +1,104 @@
+"""How a convolution is emitted, so that PyTorch runs it well."""
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from math import prod
+
+import torch
+from torch import fx
+
+from onebyone.graphs.aten import aten
+from onebyone.windows.blocks import Builder
+
+_TARGETS = {1: aten.conv1d.default, 2: aten.conv2d.default, 3: aten.conv3d.default}
+# What PyTorch's `use_mkldnn` takes to be small, and the largest kernel that it does so for.
+_SMALL, _KERNEL = 20480, 3
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution without padding; sizes are in order of the dimensions.
+
+    Attributes:
+        channels: of what it reads.
+        kernel: its sizes.
+        outputs: places of the output.
+        stride: places from one output to the next.
+        dilation: places from one tap to the next.
+        groups: of channels.
+    """
+
+    channels: int
+    kernel: Sequence[int]
+    outputs: Sequence[int]
+    stride: Sequence[int]
+    dilation: Sequence[int]
+    groups: int
+
+    def emit(self, build: Builder, x: fx.Node, weight: fx.Node, bias: fx.Node | None) -> fx.Node:
+        """Write it, in the form that is faster."""
+        if self.channels == 1 and 1 < len(self.kernel) < sum(self.kernel):
+            return self._taps_as_channels(build, x, weight, bias)
+        rank, stride, dilation = len(self.kernel), list(self.stride), list(self.dilation)
+
+        def convolve(x: fx.Node) -> fx.Node:
+            args = weight, bias, stride, [0] * rank, dilation, self.groups
+            return build.call(_TARGETS[rank], x, *args)
+
+        return self._on_halves(build, x, convolve) if self._is_slow_alone() else convolve(x)
+
+    def _taps_as_channels(
+        self, build: Builder, x: fx.Node, weight: fx.Node, bias: fx.Node | None
+    ) -> fx.Node:
+        """The same of an image whose channels are what the taps along a dimension see.
+
+        One channel lies in memory in both ways, and what PyTorch makes of it has channels first.
+        (With strides that say channels last, oneDNN's result can be wrong: torch 2.13.)
+        """
+        i = max(range(len(self.kernel)), key=lambda i: (self.kernel[i], i))
+        dim, last, taps = i + 2, len(self.kernel) + 2, self.kernel[i]
+        span = self._reads(i, 1)
+        x = build.call(aten.unfold.default, x, dim, span, self.stride[i])
+        x = build.call(aten.squeeze.dim, build.cut(x, last, 0, span, self.dilation[i]), 1)
+        x = build.call(aten.clone.default, x, memory_format=torch.contiguous_format)
+        x = build.permuted(x, [0, last - 1, *range(1, last - 1)])
+        weight = build.call(aten.transpose.int, weight, 1, dim)
+
+        def once(sizes: Sequence[int]) -> list[int]:
+            return [*sizes[:i], 1, *sizes[i + 1 :]]
+
+        same = replace(
+            self, channels=taps, kernel=once(self.kernel), stride=once(self.stride),
+            dilation=once(self.dilation),
+        )  # fmt: skip
+        return same.emit(build, x, weight, bias)
+
+    def _is_slow_alone(self) -> bool:
+        """Whether PyTorch runs one image of three axes on one thread, without oneDNN.
+
+        It takes channels and the first two sizes for the size of the image.
+        """
+        if len(self.kernel) < 3 or self.groups > 1 or max(self.outputs) == 1:
+            return False
+        sizes = [self._reads(i, n) for i, n in enumerate(self.outputs[:2])]
+        return min(self.kernel[1:]) <= _KERNEL and self.channels * prod(sizes) <= _SMALL
+
+    def _reads(self, i: int, outputs: int) -> int:
+        """Places that so many outputs read along a dimension."""
+        return (outputs - 1) * self.stride[i] + (self.kernel[i] - 1) * self.dilation[i] + 1
+
+    def _on_halves(
+        self, build: Builder, x: fx.Node, convolve: Callable[[fx.Node], fx.Node]
+    ) -> fx.Node:
+        """Both halves in one batch; of an odd number of places the one in the middle twice."""
+        i = max(range(len(self.outputs)), key=lambda i: (self.outputs[i] % 2 == 0, self.outputs[i]))
+        n, dim = self.outputs[i], i + 2
+        half = -(-n // 2)
+        starts = [start * self.stride[i] for start in (0, n - half)]
+        cut = partial(build.cut, x, dim)
+        halves = [cut(start, start + self._reads(i, half)) for start in starts]
+        y = build.call(aten.chunk.default, convolve(build.cat(halves, 0)), 2)
+        first, second = (build.call(operator.getitem, y, part) for part in (0, 1))
+        return build.cat([first, build.cut(second, dim, 2 * half - n, half)], dim)
