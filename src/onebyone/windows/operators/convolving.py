@@ -41,7 +41,9 @@ class Convolution:
         """Write it, in the form that is faster."""
         if self.channels == 1 and 1 < len(self.kernel) < sum(self.kernel):
             return self._taps_as_channels(build, x, weight, bias)
-        rank, stride, dilation = len(self.kernel), list(self.stride), list(self.dilation)
+        rank, dilation = len(self.kernel), list(self.dilation)
+        # One output has no next: with a stride oneDNN's result can be wrong (torch 2.13).
+        stride = [s if n > 1 else 1 for s, n in zip(self.stride, self.outputs, strict=True)]
 
         def convolve(x: fx.Node) -> fx.Node:
             args = weight, bias, stride, [0] * rank, dilation, self.groups
@@ -55,7 +57,7 @@ class Convolution:
         """The same of an image whose channels are what the taps along a dimension see.
 
         One channel lies in memory in both ways, and what PyTorch makes of it has channels first.
-        (With strides that say channels last, oneDNN's result can be wrong: torch 2.13.)
+        With strides that say channels last, oneDNN's result can be wrong, too.
         """
         i = max(range(len(self.kernel)), key=lambda i: (self.kernel[i], i))
         dim, last, taps = i + 2, len(self.kernel) + 2, self.kernel[i]
