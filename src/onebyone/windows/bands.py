@@ -13,9 +13,9 @@ from torch import Tensor, fx
 from onebyone.graphs.aten import value_of
 from onebyone.windows import memory
 from onebyone.windows.axis import Part
-from onebyone.windows.cut import Axes
-from onebyone.windows.lowering import Lowered, is_size
-from onebyone.windows.memory import for_some, sizes
+from onebyone.windows.grid import Grid
+from onebyone.windows.lowering import is_size
+from onebyone.windows.memory import sizes
 from onebyone.windows.movers import Kernel, Lattice
 from onebyone.windows.steps import Reduction, Step
 
@@ -42,93 +42,80 @@ PER_WEIGHT = 20
 """Numbers that a band computes for each weight: every band fetches all weights anew."""
 
 
-def band_windows(lowered: Lowered, axes: Mapping[fx.Node, Axes], alone: set[fx.Node]) -> int:
+def band_windows(grid: Grid) -> int:
     """How many windows along the first axis are run at a time: all where bands do not pay.
 
     Few enough for what a band computes of the largest value to stay in the cache, and enough for
     what it computes in all to outweigh the weights.
     """
-    first = axes[lowered.captured.image][0]
-    if not _can_continue(lowered, axes, alone):
-        return first.m
-    one, largest, total = for_some(axes, 0, 1), 1, 1
-    for node in lowered.steps:
-        axis = one[node][0]
+    windows = grid.windows[0]
+    if not _can_continue(grid):
+        return windows
+    one, largest, total = grid.some(0, 1), 1, 1
+    for node in grid.lowered.steps:
+        axis = one.axes[node][0]
         if axis.shared:
-            found = [size * axis.t // axis.length for size in sizes(lowered, one, alone, node, 0)]
+            found = [size * axis.t // axis.length for size in sizes(one, node, 0)]
             largest, total = max([largest, *found]), total + sum(found)
-    count = max(1, memory.CACHED // largest, PER_WEIGHT * _weights(lowered, alone) // total)
-    return -(-first.m // -(-first.m // count)) if count < first.m else first.m  # of nearly one size
+    count = max(1, memory.CACHED // largest, PER_WEIGHT * _weights(grid) // total)
+    return -(-windows // -(-windows // count)) if count < windows else windows  # of nearly one size
 
 
-def _weights(lowered: Lowered, alone: set[fx.Node]) -> int:
+def _weights(grid: Grid) -> int:
     """How many weights the steps have that windows share."""
     return sum(
         value_of(source).numel()
-        for node in lowered.steps
-        if node not in alone
+        for node in grid.lowered.steps
+        if node not in grid.alone
         for source in node.all_input_nodes
-        if source not in lowered.dependent and isinstance(value_of(source), Tensor)
+        if source not in grid.lowered.dependent and isinstance(value_of(source), Tensor)
     )
 
 
-def _can_continue(lowered: Lowered, axes: Mapping[fx.Node, Axes], alone: set[fx.Node]) -> bool:
+def _can_continue(grid: Grid) -> bool:
     """Whether a band can continue where another ended, at every shared step."""
-    if any(axis.extent is not None for found in axes.values() for axis in found):
+    if any(axis.extent is not None for found in grid.axes.values() for axis in found):
         return False  # the image's border is padded, not the bands'
-    return axes[lowered.captured.image][0].m > 1 and all(
+    return grid.windows[0] > 1 and all(
         isinstance(step, Reduction) or isinstance(step.movers[0], Kernel)
-        for node, step in lowered.steps.items()
-        if axes[node][0].shared and node not in alone
+        for node, step in grid.lowered.steps.items()
+        if grid.axes[node][0].shared and node not in grid.alone
     )
 
 
-def stored(
-    lowered: Lowered, axes: Mapping[fx.Node, Axes], alone: set[fx.Node]
-) -> dict[fx.Node, Stored]:
-    """What a band stores of each value after another band.
-
-    Args:
-        lowered: the network.
-        axes: of the windows of the band.
-        alone: the nodes that are run for each window.
-    """
-    image = lowered.captured.image
-    new = {node: _new(axes, node, step, alone) for node, step in lowered.steps.items()}
+def stored(band: Grid) -> dict[fx.Node, Stored]:
+    """What a band of windows stores of each value after another band."""
+    image, steps = band.lowered.captured.image, band.lowered.steps
+    new = {node: _new(band, node, step) for node, step in steps.items()}
     found = {}
-    for node in (image, *lowered.steps):
-        needed = min(_needed(lowered, axes, alone, new, node), default=0)
+    for node in (image, *steps):
+        needed = min(_needed(band, new, node), default=0)
         # The image is at hand.
         skipped = needed if node is image else min(needed, new[node])
         found[node] = Stored(skipped, 0 if node is image else new[node] - skipped)
     return found
 
 
-def _new(axes: Mapping[fx.Node, Axes], node: fx.Node, step: Step, alone: set[fx.Node]) -> int:
+def _new(band: Grid, node: fx.Node, step: Step) -> int:
     """The first place of a value that the windows before do not have."""
-    axis = axes[node][0]
-    if not axis.shared or node in alone or isinstance(step, Reduction):
+    axis = band.axes[node][0]
+    if not axis.shared or node in band.alone or isinstance(step, Reduction):
         return 0
     return max(0, axis.length - axis.m * axis.t)
 
 
-def _needed(
-    lowered: Lowered,
-    axes: Mapping[fx.Node, Axes],
-    alone: set[fx.Node],
-    new: Mapping[fx.Node, int],
-    node: fx.Node,
-) -> Iterator[int]:
+def _needed(band: Grid, new: Mapping[fx.Node, int], node: fx.Node) -> Iterator[int]:
     """The first place of a value that each of its users reads."""
-    if node in lowered.captured.results:
+    axes = band.axes
+    if node in band.lowered.captured.results:
         yield 0
     for user in node.users:
-        step = lowered.steps.get(user)
+        step = band.lowered.steps.get(user)
         if step is None and is_size(user):
             continue
         if (
             step is None
-            or user in alone
+            or user in band.alone
             or isinstance(step, Reduction)
             or axes[user][0].parts != (Part.SHARED,)
         ):

@@ -20,6 +20,11 @@ from onebyone.windows.axis import Axis, Part
 Parts = tuple[Part, ...]
 
 
+def depth(parts: Parts) -> int:
+    """How many leading axes are edge: a block belongs to windows along these."""
+    return next((k for k, part in enumerate(parts) if part is Part.SHARED), len(parts))
+
+
 @dataclass(frozen=True)
 class Layout:
     """Where a captured tensor keeps the axes.
@@ -101,17 +106,21 @@ class Builder:
         self,
         graph: fx.Graph,
         constants: nn.Module,
-        copies: Callable[[fx.Node], fx.Node] = lambda node: node,
+        copies: Callable[[fx.Node], fx.Node] | None = None,
     ) -> None:
         """Write into a graph.
 
         Args:
             graph: the emitted graph.
             constants: the module that keeps tables, the graph's child of that name.
-            copies: finds what has become of a captured node that is the same for every window.
+            copies: finds what has become of a captured node that is the same for every window; by
+                default it is copied with all that it reads.
         """
-        self.graph, self.constants, self.copies = graph, constants, copies
+        self.graph, self.constants, self.copies = graph, constants, copies or self._copied
         self._written: dict[Any, fx.Node] = {}
+
+    def _copied(self, node: fx.Node) -> fx.Node:
+        return self.once((node, "copy"), lambda: self.graph.node_copy(node, self.copies))
 
     def constant(self, table: torch.Tensor) -> fx.Node:
         """A table of integers, kept once for equal ones."""

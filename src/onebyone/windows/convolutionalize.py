@@ -158,7 +158,6 @@ class _Emission:
         self.graph = fx.Graph()
         self.image = self.graph.placeholder("image")
         self.build = Builder(self.graph, lowered.captured.constants, self.copy)
-        self.copies: dict[fx.Node, fx.Node] = {}
         self.maps = {lowered.captured.image: self.image}
         self.ends: set[fx.Node] = set()  # where maps become values for each window
         for node, step in lowered.steps.items():
@@ -257,14 +256,12 @@ class _Emission:
 
     def copy(self, node: fx.Node) -> fx.Node:
         """What has become of a captured node that is the same for every window."""
-        if node not in self.copies:
-            is_batch = is_size(node) and node.target is aten.sym_size.int
-            self.copies[node] = (
-                self._size(next(iter(self.windows.values())), 0)
-                if is_batch
-                else self.graph.node_copy(node, self.copy)
-            )
-        return self.copies[node]
+        return self.build.once((node, "copy"), lambda: self._copied(node))
+
+    def _copied(self, node: fx.Node) -> fx.Node:
+        if is_size(node) and node.target is aten.sym_size.int:
+            return self._size(next(iter(self.windows.values())), 0)
+        return self.graph.node_copy(node, self.copy)
 
     def _at_windows(self, node: fx.Node) -> fx.Node:
         """A map of one position for each window, at the windows' stride."""

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from onebyone.errors import NotExact
+from onebyone.graphs.kept import VARIABLE
 from onebyone.windows.plan import Geometry
 
 
@@ -75,6 +77,23 @@ def deviation(
             scale = max(scale, _largest(want[want.isfinite()].double().abs()))
         agreed += all(_top(got) == _top(want) for got, want in pairs[:1])
     return Deviation(len(places), absolute, scale, agreed / len(places))
+
+
+def require_exact(found: Deviation, dtype: torch.dtype) -> None:
+    """Refuse a result that is farther from real crops than rounding takes it.
+
+    Raises:
+        NotExact: it is.
+    """
+    # Half of the digits: rounding stays far below, anything wrong is far above.
+    tolerance = torch.finfo(dtype).eps ** 0.5
+    if not found.relative <= tolerance:
+        raise NotExact(
+            f"windows differ from real crops by {found.relative:.1e} of the output's scale "
+            f"(at most {tolerance:.1e} is rounding): the network computes something else than "
+            f"when it was captured; make a new sliding model, with {VARIABLE}=0 if the network "
+            f"reads what its code does not name"
+        )
 
 
 def _unravel(place: int, grid: Sequence[int]) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """Why a plan is what it is: what sharing saves and costs, pieces, windows at a time, backend."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from math import prod
@@ -12,9 +12,10 @@ from onebyone.graphs.aten import layer_name, value_of
 from onebyone.windows import memory
 from onebyone.windows.bands import band_windows
 from onebyone.windows.costs import Costs
-from onebyone.windows.cut import Axes, Sharing, share, work_of
+from onebyone.windows.cut import Sharing, share, work_of
+from onebyone.windows.grid import Grid
 from onebyone.windows.lowering import Lowered
-from onebyone.windows.memory import at_a_time, by_window, for_some
+from onebyone.windows.memory import at_a_time
 from onebyone.windows.plan import DEFAULT_MEMORY, Geometry, Plan, bytes_needed
 from onebyone.windows.telling import binary, by, counted, ending
 
@@ -103,30 +104,29 @@ def explain_plan(
         limit: bytes that were asked for.
         backend: what runs it, and why.
     """
-    axes = plan.sharing.axes
-    alone = by_window(lowered, axes)
-    band = band_windows(lowered, axes, alone)
+    grid = Grid.of(lowered, plan.sharing.axes)
+    band = band_windows(grid)
     return Explanation(
-        _runs(lowered, plan.sharing),
+        _runs(grid, plan.sharing),
         lowered.costs,
         _pieces(lowered, geometry, plan, limit),
-        _bands(lowered, axes, band),
-        _at_a_time(lowered, for_some(axes, 0, band), alone),
+        _bands(grid, band),
+        _at_a_time(grid.some(0, band)),
         f"Backend: {backend}",
     )
 
 
-def _runs(lowered: Lowered, sharing: Sharing) -> tuple[Run, ...]:
-    uncut = share(lowered, sharing.axes[lowered.captured.image], cut=False)
-    alone = by_window(lowered, sharing.axes)
+def _runs(grid: Grid, sharing: Sharing) -> tuple[Run, ...]:
+    lowered = grid.lowered
+    uncut = share(lowered, grid.image, cut=False)
     starts = 0
 
     def alike(node: fx.Node) -> tuple[object, ...]:
         nonlocal starts
         starts += bool(ending(lowered, sharing, node))
-        axes = sharing.axes.get(node, ())
-        if node in alone and not any(axis.shared for axis in axes):
+        if node in grid.alone and not grid.is_shared(node):
             return (starts,)
+        axes = grid.axes.get(node, ())
         return (starts, *((axis.n, axis.t, axis.u, axis.shared) for axis in axes))
 
     groups = [list(nodes) for _, nodes in groupby(lowered.multiply_adds, alike)]
@@ -201,29 +201,27 @@ def _cached(lowered: Lowered, times: int = 1) -> str:
     return binary(times * memory.CACHED * value_of(lowered.captured.image).element_size())
 
 
-def _bands(lowered: Lowered, axes: Mapping[fx.Node, Axes], band: int) -> str:
+def _bands(grid: Grid, band: int) -> str:
     """How many windows along the first axis are run at a time."""
-    windows = axes[lowered.captured.image][0].m
+    windows = grid.windows[0]
     if band == windows:
         return f"Bands: one, of all {windows} windows along the first axis"
     return (
         f"Bands: {-(-windows // band)}, of {band} of {windows} windows along the first axis, so "
-        f"that each computes {_cached(lowered)} of a value at most; rows in common are kept"
+        f"that each computes {_cached(grid.lowered)} of a value at most; rows in common are kept"
     )
 
 
-def _at_a_time(lowered: Lowered, axes: Mapping[fx.Node, Axes], alone: set[fx.Node]) -> str:
+def _at_a_time(grid: Grid) -> str:
     """How many windows each level of the emitted graph runs at a time."""
-    grid = [axis.m for axis in axes[lowered.captured.image]]
-    found = []
-    for k, windows in enumerate(grid):
-        pieces = -(-windows // at_a_time(lowered, axes, alone, k))
-        found.append(-(-windows // pieces))
-        axes = for_some(axes, k, found[-1])
-    most = _cached(lowered, 4)
-    if found == grid:
-        return f"Windows at a time: all {by(grid)}; no value of single windows is above {most}"
+    all_windows, lowered = grid.windows, grid.lowered
+    for k, windows in enumerate(all_windows):
+        pieces = -(-windows // at_a_time(grid, k))
+        grid = grid.some(k, -(-windows // pieces))
+    found, most = grid.windows, _cached(lowered, 4)
+    if found == all_windows:
+        return f"Windows at a time: all {by(found)}; no value of single windows is above {most}"
     return (
-        f"Windows at a time, of what belongs to single windows: {by(found)} of {by(grid)}: "
+        f"Windows at a time, of what belongs to single windows: {by(found)} of {by(all_windows)}: "
         f"{_cached(lowered)} in the largest value, or up to {most} where operators are many"
     )

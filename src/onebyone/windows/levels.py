@@ -20,10 +20,10 @@ from torch import fx
 from onebyone.graphs.aten import aten, value_of
 from onebyone.windows.axis import Part
 from onebyone.windows.bands import Stored
-from onebyone.windows.blocks import Builder, Parts, Windowed
-from onebyone.windows.cut import Axes
-from onebyone.windows.lowering import Lowered, is_size
-from onebyone.windows.memory import at_a_time, depth, for_some
+from onebyone.windows.blocks import Builder, Parts, Windowed, depth
+from onebyone.windows.grid import Grid
+from onebyone.windows.lowering import is_size
+from onebyone.windows.memory import at_a_time
 from onebyone.windows.reading import read_windows
 from onebyone.windows.spread import some_windows
 from onebyone.windows.steps import Step
@@ -57,31 +57,22 @@ class Level:
     """One level being written: the graph that runs for some windows along each earlier axis."""
 
     def __init__(
-        self,
-        lowered: Lowered,
-        axes: Mapping[fx.Node, Axes],
-        alone: set[fx.Node],
-        level: int = 0,
-        stored: Mapping[fx.Node, Stored] | None = None,
+        self, grid: Grid, level: int = 0, stored: Mapping[fx.Node, Stored] | None = None
     ) -> None:
         """Begin a level.
 
         Args:
-            lowered: the network.
-            axes: of the windows that it runs for.
-            alone: the nodes that are run for each window.
+            grid: the windows that it runs for.
             level: how many leading axes are edges in its blocks.
             stored: at the first level of a band, what it stores after another band.
         """
-        self.lowered, self.axes, self.alone, self.level = lowered, axes, alone, level
+        self.grid, self.level, self.lowered = grid, level, grid.lowered
         self.stored, self.inside = stored or {}, level > 0 or stored is not None
-        self.rank = len(lowered.layout.dims)
-        self.grid = tuple(axis.m for axis in axes[lowered.captured.image])
+        self.rank = len(grid.windows)
         self.graph = fx.Graph()
-        self.build = Builder(self.graph, lowered.captured.constants, self.copy)
+        self.build = Builder(self.graph, self.lowered.captured.constants, self.copy)
         self.values: dict[fx.Node, Windowed] = {}
         self.windows: dict[fx.Node, fx.Node] = {}
-        self.copies: dict[fx.Node, fx.Node] = {}
         self.received: dict[Block, fx.Node] = {}
         self.before: dict[Block, fx.Node] = {}
         self.children: dict[str, fx.GraphModule] = {}
@@ -92,7 +83,7 @@ class Level:
         for i, block in enumerate(kept):
             self.before[block] = self.graph.placeholder(f"before{i}")
         node, layout = self.lowered.captured.image, self.lowered.layout
-        for axis, dim in zip(self.axes[node], layout.dims, strict=True):
+        for axis, dim in zip(self.grid.image, layout.dims, strict=True):
             if axis.extent is None:  # pixels behind the last window are in no crop
                 image = self.build.cut(image, dim, 0, axis.length)
         self._value(node).blocks[(Part.SHARED,) * self.rank] = image
@@ -123,9 +114,7 @@ class Level:
 
     def copy(self, node: fx.Node) -> fx.Node:
         """What has become of a captured node that is the same for every window."""
-        if node not in self.copies:
-            self.copies[node] = self._copied(node)
-        return self.copies[node]
+        return self.build.once((node, "copy"), lambda: self._copied(node))
 
     def _copied(self, node: fx.Node) -> fx.Node:
         if is_size(node) and node.target is aten.sym_size.int:
@@ -147,13 +136,13 @@ class Level:
         if node not in self.values:
             blocks = _Blocks(partial(self._receive, node))
             layout, stored = self.lowered.layout_of(node), self._stored(node)
-            self.values[node] = Windowed(self.axes[node], layout, blocks, stored.skipped)
+            self.values[node] = Windowed(self.grid.axes[node], layout, blocks, stored.skipped)
         return self.values[node]
 
     def _run(self, node: fx.Node, step: Step) -> None:
         """Write the blocks of a step that belong to this level."""
-        alone = node in self.alone
-        if not self._is_shared(node) or (alone and self.level < self.rank):
+        alone = node in self.grid.alone
+        if not self.grid.is_shared(node) or (alone and self.level < self.rank):
             return
         value = self._value(node)
         inputs = [self._value(source) for source in step.sources]
@@ -173,16 +162,13 @@ class Level:
         stop = value.places(0, parts[0])
         return self.build.cut(value.blocks[parts], value.layout.dims[0], stop - count, stop)
 
-    def _is_shared(self, node: fx.Node) -> bool:
-        return any(axis.shared for axis in self.axes.get(node, ()))
-
     def _run_alone(self) -> None:
         """Run what is not shared on the batch of windows."""
         captured, dependent = self.lowered.captured, self.lowered.dependent
-        nodes = [n for n in captured.graph.nodes if n in dependent and not self._is_shared(n)]
+        nodes = [n for n in captured.graph.nodes if n in dependent and not self.grid.is_shared(n)]
         inside = set(nodes)
-        for node in self.axes:
-            if self._is_shared(node) and not inside.isdisjoint(node.users):
+        for node in self.grid.axes:
+            if self.grid.is_shared(node) and not inside.isdisjoint(node.users):
                 self._on_windows(node)
         for node in nodes:
             self.windows[node] = self.graph.node_copy(node, self._on_windows)
@@ -199,23 +185,22 @@ class Level:
         """Whether a leaf of the output needs a later level."""
         if not is_tensor(leaf) or self.level == self.rank:
             return False
-        parts = self._value(leaf).parts if self._is_shared(leaf) else ()
-        return leaf in self.alone or any(depth(found) > self.level for found in parts)
+        parts = self._value(leaf).parts if self.grid.is_shared(leaf) else ()
+        return leaf in self.grid.alone or any(depth(found) > self.level for found in parts)
 
     def _next_level(self, leaves: tuple[fx.Node, ...]) -> list[fx.Node]:
         """Run the next level for some windows along this level's axis at a time."""
         if not leaves:
             return []
-        k, windows = self.level, self.grid[self.level]
-        pieces = -(-windows // at_a_time(self.lowered, self.axes, self.alone, k))
+        k, windows = self.level, self.grid.windows[self.level]
+        pieces = -(-windows // at_a_time(self.grid, k))
         levels: dict[int, Level] = {}
         results = []
         # Pieces of two sizes at most, so that two graphs serve them all.
         for start, stop in pairwise(windows * piece // pieces for piece in range(pieces + 1)):
             size = stop - start
             if size not in levels:
-                axes = for_some(self.axes, k, size)
-                levels[size] = Level(self.lowered, axes, self.alone, k + 1)
+                levels[size] = Level(self.grid.some(k, size), k + 1)
                 self.children[f"some{size}"] = levels[size].module(leaves)
             args = [self._some(*block, start, size) for block in levels[size].received]
             results.append(self.graph.call_module(f"some{size}", tuple(args)))
@@ -247,7 +232,7 @@ class Level:
         if not is_tensor(leaf):
             return leaf
         rest = [int(size) for size in value_of(leaf).shape[1:]]
-        return self.build.on_grid(self._on_windows(leaf), self.grid, rest)
+        return self.build.on_grid(self._on_windows(leaf), self.grid.windows, rest)
 
 
 def is_tensor(leaf: Any) -> bool:

@@ -13,10 +13,11 @@ from onebyone.windows.axis import Axis
 from onebyone.windows.bands import band_windows
 from onebyone.windows.cut import Sharing, share
 from onebyone.windows.emission import emit
+from onebyone.windows.grid import Grid
 from onebyone.windows.joining import Stretch, joined
 from onebyone.windows.levels import module_of
 from onebyone.windows.lowering import Lowered
-from onebyone.windows.memory import by_window, for_some, peak_elements
+from onebyone.windows.memory import peak_elements
 
 # PyTorch divides maps over threads, but not a signal: so two pieces of a signal are run in one
 # batch, where less than this part of it is run twice.
@@ -123,7 +124,7 @@ def make_plan(
             shares[axes] = share(lowered, axes, cut=cut)
         work += sum(shares[axes].multiply_adds.values())
     crops = sum(lowered.multiply_adds.values()) * prod(grid)
-    modules = {axes: emit(lowered, sharing) for axes, sharing in shares.items()}
+    modules = {axes: emit(Grid.of(lowered, sharing.axes)) for axes, sharing in shares.items()}
     module = joined(lowered, stretches, modules, at_once)
     largest = max(shares, key=lambda axes: prod(axis.m for axis in axes))
     pieces = prod(len(parts) for parts in stretches)
@@ -197,8 +198,6 @@ def bytes_needed(lowered: Lowered, geometry: Geometry, grid: Sequence[int]) -> i
         Axis.of_image(h, s, m)
         for h, s, m in zip(geometry.window[1:], geometry.stride, grid, strict=True)
     )
-    found = share(lowered, axes).axes
-    alone = by_window(lowered, found)
-    band = for_some(found, 0, band_windows(lowered, found, alone))
+    found = Grid.of(lowered, share(lowered, axes).axes)
     size: int = value_of(lowered.captured.image).element_size()
-    return peak_elements(lowered, band, alone) * size
+    return peak_elements(found.some(0, band_windows(found))) * size

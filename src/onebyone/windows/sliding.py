@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
-from onebyone.errors import InputError, NotExact
+from onebyone.errors import InputError
 from onebyone.graphs.capture import example_windows
-from onebyone.graphs.kept import VARIABLE, captured
+from onebyone.graphs.kept import captured
 from onebyone.windows.arguments import per_channel, refuse_training, stride_of, window_of
 from onebyone.windows.backends import ASKED, Choice, CompiledPiece, state_of
 from onebyone.windows.costs import Costs
-from onebyone.windows.deviation import Deviation, deviation
+from onebyone.windows.deviation import Deviation, deviation, require_exact
 from onebyone.windows.explanation import explain_plan
 from onebyone.windows.lowering import Lowered, lower
 from onebyone.windows.plan import Geometry, Plan, make_plan
@@ -297,16 +297,7 @@ class SlidingModel(nn.Module):
             return
         with torch.no_grad():
             found = deviation(self.model, self.geometry, images, leaves, self.verify)
-        dtype = example_windows(self.model, self.window, 0).dtype
-        # Half of the digits: rounding stays far below, anything wrong is far above.
-        tolerance = torch.finfo(dtype).eps ** 0.5
-        if not found.relative <= tolerance:
-            raise NotExact(
-                f"windows differ from real crops by {found.relative:.1e} of the output's scale "
-                f"(at most {tolerance:.1e} is rounding): the network computes something else than "
-                f"when it was captured; make a new sliding model, with {VARIABLE}=0 if the network "
-                f"reads what its code does not name"
-            )
+        require_exact(found, example_windows(self.model, self.window, 0).dtype)
         self._verified[plan.size] = state
 
 
