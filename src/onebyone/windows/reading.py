@@ -180,7 +180,7 @@ class _Reader:
 
     def _outside(self, k: int, found: dict[Part, fx.Node], run: _Run) -> fx.Node:
         """A run of padding."""
-        x, dim = next(iter(found.values())), self.spread.dim(k)
+        x, dim = found.get(Part.SHARED) or next(iter(found.values())), self.spread.dim(k)
         x = self.build.call(aten.full_like.default, self.build.cut(x, dim, 0, 1), self.fill.value)
         sizes = [-1] * (self.spread.last + 1)
         sizes[dim : dim + 2] = run.count, self.value.axes[k].m
