@@ -11,7 +11,9 @@ import onebyone as ob
 from helpers.modules import Residual, settle
 from helpers.oracle import assert_contract
 from onebyone.errors import InputError
+from onebyone.graphs.aten import aten
 from onebyone.windows.backends import compilers
+from onebyone.windows.backends.exporting import exported
 
 COMPILED = ("inductor", "onnxruntime", "openvino")
 RUNTIMES = ("onnxruntime", "openvino")
@@ -217,3 +219,17 @@ def test_the_graph_is_compiled_once_until_weights_or_threads_change(monkeypatch)
         monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
         sliding(small)
         assert len(compiled) == 5
+
+
+def test_runtimes_are_given_volumes_undivided() -> None:
+    module = ob.slide(volume(), (1, 5, 5, 5), 1, verify=0).plan(8, 7, 9).module
+    x = torch.randn(1, 1, 8, 7, 9)
+    program = exported(module, x, "onnxruntime")
+
+    def batches(graph: fx.Graph) -> set[int]:
+        nodes = graph.find_nodes(op="call_function", target=aten.conv3d.default)
+        return {node.args[0].meta["val"].shape[0] for node in nodes}
+
+    halves = torch.export.export(module, (x,), strict=False)
+    assert batches(halves.graph) == {1, 2}
+    assert batches(program.graph) == {1}

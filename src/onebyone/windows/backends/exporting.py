@@ -8,6 +8,7 @@ from torch import Tensor, fx
 from torch.export import ExportedProgram
 
 from onebyone.errors import InputError
+from onebyone.windows.operators.convolving import undivided
 
 
 def exported(module: fx.GraphModule, x: Tensor, backend: str) -> ExportedProgram:
@@ -27,7 +28,7 @@ def exported(module: fx.GraphModule, x: Tensor, backend: str) -> ExportedProgram
             f'{str(x.dtype).removeprefix("torch.")} on {x.device.type}; use backend="torch"'
         )
     with torch.no_grad():
-        program = torch.export.export(_computed(module), (x,), strict=False)
+        program = torch.export.export(_computed(_undivided(module)), (x,), strict=False)
         functional: ExportedProgram = program.run_decompositions({})
     return functional
 
@@ -39,6 +40,19 @@ def _computed(module: fx.GraphModule) -> fx.GraphModule:
     assert isinstance(results, tuple)
     graph.output(tuple(leaf for leaf in results if isinstance(leaf, fx.Node)))
     return fx.GraphModule(module, graph)
+
+
+def _undivided(module: fx.GraphModule) -> fx.GraphModule:
+    """The same graph, and those that it calls, with volumes undivided."""
+    graph = fx.Graph()
+    graph.output(graph.graph_copy(module.graph, {}))
+    undivided(graph)
+    found = fx.GraphModule(module, graph)
+    for name in {node.target for node in graph.nodes if node.op == "call_module"}:
+        child = module.get_submodule(name)
+        if isinstance(child, fx.GraphModule):
+            found.set_submodule(name, _undivided(child))
+    return found
 
 
 def with_constants(

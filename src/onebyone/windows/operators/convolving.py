@@ -15,6 +15,8 @@ from onebyone.windows.blocks import Builder
 _TARGETS = {1: aten.conv1d.default, 2: aten.conv2d.default, 3: aten.conv3d.default}
 # What PyTorch's `use_mkldnn` takes to be small, and the largest kernel that it does so for.
 _SMALL, _KERNEL = 20480, 3
+HALVES = "halves"
+"""The mark of a node that joins two halves."""
 
 
 @dataclass(frozen=True)
@@ -103,4 +105,18 @@ class Convolution:
         halves = [cut(start, start + self._reads(i, half)) for start in starts]
         y = build.call(aten.chunk.default, convolve(build.cat(halves, 0)), 2)
         first, second = (build.call(operator.getitem, y, part) for part in (0, 1))
-        return build.cat([first, build.cut(second, dim, 2 * half - n, half)], dim)
+        joined = build.cat([first, build.cut(second, dim, 2 * half - n, half)], dim)
+        joined.meta[HALVES] = True
+        return joined
+
+
+def undivided(graph: fx.Graph) -> None:
+    """Run volumes that are divided in halves as they were: runtimes need no batch."""
+    for joined in [node for node in graph.nodes if HALVES in node.meta]:
+        (first, _), _ = joined.args
+        convolution = first.args[0].args[0]
+        source = convolution.args[0].args[0][0].args[0]
+        with graph.inserting_before(joined):
+            args = (source, *convolution.args[1:])
+            joined.replace_all_uses_with(graph.call_function(convolution.target, args))
+    graph.eliminate_dead_code(lambda node: node.op in ("placeholder", "output"))
