@@ -221,6 +221,9 @@ def test_the_graph_is_compiled_once_until_weights_or_threads_change(monkeypatch)
         assert len(compiled) == 5
 
 
+@pytest.mark.filterwarnings(  # of PyTorch's own copies
+    "ignore:`isinstance.treespec, LeafSpec.` is deprecated:FutureWarning"
+)
 def test_runtimes_are_given_volumes_undivided() -> None:
     module = ob.slide(volume(), (1, 5, 5, 5), 1, verify=0).plan(8, 7, 9).module
     x = torch.randn(1, 1, 8, 7, 9)
