@@ -106,21 +106,23 @@ class Builder:
         self,
         graph: fx.Graph,
         constants: nn.Module,
-        copies: Callable[[fx.Node], fx.Node] | None = None,
+        copied: Callable[[fx.Node], fx.Node] | None = None,
     ) -> None:
         """Write into a graph.
 
         Args:
             graph: the emitted graph.
             constants: the module that keeps tables, the graph's child of that name.
-            copies: finds what has become of a captured node that is the same for every window; by
-                default it is copied with all that it reads.
+            copied: writes what becomes of a captured node that is the same for every window; by
+                default a copy.
         """
-        self.graph, self.constants, self.copies = graph, constants, copies or self._copied
+        self.graph, self.constants = graph, constants
+        self._copied = copied or (lambda node: graph.node_copy(node, self.copies))
         self._written: dict[Any, fx.Node] = {}
 
-    def _copied(self, node: fx.Node) -> fx.Node:
-        return self.once((node, "copy"), lambda: self.graph.node_copy(node, self.copies))
+    def copies(self, node: fx.Node) -> fx.Node:
+        """What has become of a captured node that is the same for every window."""
+        return self.once((node, "copy"), lambda: self._copied(node))
 
     def constant(self, table: torch.Tensor) -> fx.Node:
         """A table of integers, kept once for equal ones."""

@@ -157,7 +157,7 @@ class _Emission:
         self.lowered, self.axes = lowered, _axes(lowered).axes
         self.graph = fx.Graph()
         self.image = self.graph.placeholder("image")
-        self.build = Builder(self.graph, lowered.captured.constants, self.copy)
+        self.build = Builder(self.graph, lowered.captured.constants, self._copied)
         self.maps = {lowered.captured.image: self.image}
         self.ends: set[fx.Node] = set()  # where maps become values for each window
         for node, step in lowered.steps.items():
@@ -252,16 +252,13 @@ class _Emission:
         ]
 
     def _on_windows(self, node: fx.Node) -> fx.Node:
-        return self.windows[node] if node in self.windows else self.copy(node)
-
-    def copy(self, node: fx.Node) -> fx.Node:
-        """What has become of a captured node that is the same for every window."""
-        return self.build.once((node, "copy"), lambda: self._copied(node))
+        return self.windows[node] if node in self.windows else self.build.copies(node)
 
     def _copied(self, node: fx.Node) -> fx.Node:
+        """A captured node that is the same for every window, on whole maps."""
         if is_size(node) and node.target is aten.sym_size.int:
             return self._size(next(iter(self.windows.values())), 0)
-        return self.graph.node_copy(node, self.copy)
+        return self.graph.node_copy(node, self.build.copies)
 
     def _at_windows(self, node: fx.Node) -> fx.Node:
         """A map of one position for each window, at the windows' stride."""

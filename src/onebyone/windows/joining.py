@@ -30,7 +30,7 @@ Modules = Mapping[tuple[Axis, ...], fx.GraphModule]
 
 
 def joined(
-    lowered: Lowered, stretches: Sequence[Sequence[Stretch]], modules: Modules, at_once: int = 1
+    lowered: Lowered, stretches: Sequence[Sequence[Stretch]], modules: Modules, at_once: int
 ) -> fx.GraphModule:
     """The graph that runs every piece.
 

@@ -70,7 +70,7 @@ class Level:
         self.stored, self.inside = stored or {}, level > 0 or stored is not None
         self.rank = len(grid.windows)
         self.graph = fx.Graph()
-        self.build = Builder(self.graph, self.lowered.captured.constants, self.copy)
+        self.build = Builder(self.graph, self.lowered.captured.constants, self._copied)
         self.values: dict[fx.Node, Windowed] = {}
         self.windows: dict[fx.Node, fx.Node] = {}
         self.received: dict[Block, fx.Node] = {}
@@ -112,17 +112,14 @@ class Level:
             self.graph, model=captured.model, constants=captured.constants, **self.children
         )
 
-    def copy(self, node: fx.Node) -> fx.Node:
-        """What has become of a captured node that is the same for every window."""
-        return self.build.once((node, "copy"), lambda: self._copied(node))
-
     def _copied(self, node: fx.Node) -> fx.Node:
+        """A captured node that is the same for every window, in this level."""
         if is_size(node) and node.target is aten.sym_size.int:
             first = next(iter(self.windows), self.lowered.captured.image)
             return self.build.call(aten.sym_size.int, self._on_windows(first), 0)
         if self.inside and node.op == "call_function" and _is_constant(node):  # computed once
             return self._receive(node, ())
-        return self.graph.node_copy(node, self.copy)
+        return self.graph.node_copy(node, self.build.copies)
 
     def _receive(self, node: fx.Node, parts: Parts) -> fx.Node:
         """A block of an earlier level; a value that is the same for every window has no parts."""
@@ -176,7 +173,7 @@ class Level:
     def _on_windows(self, node: fx.Node) -> fx.Node:
         """A captured node's value as the network computes it, on the batch of windows."""
         if node not in self.lowered.dependent:
-            return self.copy(node)
+            return self.build.copies(node)
         if node not in self.windows:
             self.windows[node] = read_windows(self.build, self._value(node))
         return self.windows[node]
@@ -214,7 +211,7 @@ class Level:
     def _some(self, node: fx.Node, parts: Parts, first: int, count: int) -> fx.Node:
         """What a block holds of windows [first, first + count) along this level's axis."""
         if not parts:
-            return self.copy(node)
+            return self.build.copies(node)
         k, value = self.level, self._value(node)
         x, axis, build = value.blocks[parts], value.axes[k], self.build
         if parts[k] is Part.SHARED:

@@ -28,22 +28,24 @@ def exported(module: fx.GraphModule, x: Tensor, backend: str) -> ExportedProgram
             f'{str(x.dtype).removeprefix("torch.")} on {x.device.type}; use backend="torch"'
         )
     with torch.no_grad():
-        program = torch.export.export(_computed(_undivided(module)), (x,), strict=False)
+        program = torch.export.export(_computed(module), (x,), strict=False)
         functional: ExportedProgram = program.run_decompositions({})
     return functional
 
 
 def _computed(module: fx.GraphModule) -> fx.GraphModule:
-    """The same graph without results that are constants."""
-    graph = fx.Graph()
-    results = graph.graph_copy(module.graph, {})
+    """A copy with volumes undivided, and without results that are constants."""
+    found = _undivided(module)
+    output = found.graph.output_node()
+    results = output.args[0]
     assert isinstance(results, tuple)
-    graph.output(tuple(leaf for leaf in results if isinstance(leaf, fx.Node)))
-    return fx.GraphModule(module, graph)
+    output.args = (tuple(leaf for leaf in results if isinstance(leaf, fx.Node)),)
+    found.recompile()
+    return found
 
 
 def _undivided(module: fx.GraphModule) -> fx.GraphModule:
-    """The same graph, and those that it calls, with volumes undivided."""
+    """A copy of the graph and of those that it calls, with volumes undivided."""
     graph = fx.Graph()
     graph.output(graph.graph_copy(module.graph, {}))
     undivided(graph)

@@ -8,7 +8,7 @@ from onebyone.graphs.aten import aten, per_axis, value_of
 from onebyone.windows.blocks import Builder, Layout
 from onebyone.windows.movers import Kernel, Strip, Transposed
 from onebyone.windows.operators.call import Call, by_dim, operator, unchanged
-from onebyone.windows.operators.convolving import Convolution
+from onebyone.windows.operators.convolving import CONVOLUTIONS, Convolution
 from onebyone.windows.steps import Extent, NotShared, Place, Reduction, Step, mixing
 
 
@@ -93,7 +93,7 @@ def linear(call: Call) -> Step:
         raise NotShared("has no channels")
     rank, outputs = call.rank, call.shape[0]
     order = [0, *layout.others, *layout.dims]
-    target = {1: aten.conv1d, 2: aten.conv2d, 3: aten.conv3d}[rank].default
+    target = CONVOLUTIONS[rank]
 
     def share(build: Builder, x: fx.Node, extents: Sequence[Extent]) -> fx.Node:
         weight = build.copies(bound["weight"])

@@ -12,7 +12,7 @@ from torch import fx
 from onebyone.graphs.aten import aten
 from onebyone.windows.blocks import Builder
 
-_TARGETS = {1: aten.conv1d.default, 2: aten.conv2d.default, 3: aten.conv3d.default}
+CONVOLUTIONS = {1: aten.conv1d.default, 2: aten.conv2d.default, 3: aten.conv3d.default}
 # What PyTorch's `use_mkldnn` takes to be small, and the largest kernel that it does so for.
 _SMALL, _KERNEL = 20480, 3
 HALVES = "halves"
@@ -49,7 +49,7 @@ class Convolution:
 
         def convolve(x: fx.Node) -> fx.Node:
             args = weight, bias, stride, [0] * rank, dilation, self.groups
-            return build.call(_TARGETS[rank], x, *args)
+            return build.call(CONVOLUTIONS[rank], x, *args)
 
         return self._on_halves(build, x, convolve) if self._is_slow_alone() else convolve(x)
 
