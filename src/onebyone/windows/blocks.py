@@ -16,13 +16,23 @@ from torch import fx, nn
 
 from onebyone.graphs.aten import aten
 from onebyone.windows.axis import Axis, Part
+from onebyone.windows.movers import Lattice, Strip
 
 Parts = tuple[Part, ...]
+Held = Part | Lattice | Strip
+Key = tuple[Held, ...]
+"""What a block holds along each axis: a part, or a stretch that was joined from parts. Places of a
+`Lattice` are counted from the first that is stored; -1 in a `Strip` is padding."""
 
 
-def depth(parts: Parts) -> int:
+def depth(key: Key) -> int:
     """How many leading axes are edge: a block belongs to windows along these."""
-    return next((k for k, part in enumerate(parts) if part is Part.SHARED), len(parts))
+    return next((k for k, held in enumerate(key) if is_lattice(held)), len(key))
+
+
+def is_lattice(held: Held) -> bool:
+    """Whether windows share what a block holds along an axis."""
+    return held is Part.SHARED or isinstance(held, Lattice)
 
 
 @dataclass(frozen=True)
@@ -62,13 +72,13 @@ class Windowed:
     Attributes:
         axes: where they lie.
         layout: of the captured tensor.
-        blocks: the tensors.
+        blocks: the tensors; those that hold stretches are joined when they are read.
         skipped: first places of the first axis' lattice that are not stored.
     """
 
     axes: tuple[Axis, ...]
     layout: Layout
-    blocks: dict[Parts, fx.Node]
+    blocks: dict[Key, fx.Node]
     skipped: int = 0
 
     @property
@@ -80,10 +90,14 @@ class Windowed:
         """Where the first window's first shared position is stored along axis k."""
         return self.axes[k].origin - (0 if k else self.skipped)
 
-    def places(self, k: int, part: Part) -> int:
-        """Length of the tensors that store a part of axis k."""
-        skipped = self.skipped if k == 0 and part is Part.SHARED else 0
-        return self.axes[k].places(part) - skipped
+    def places(self, k: int, held: Held) -> int:
+        """Length of the blocks that hold this along axis k."""
+        if isinstance(held, Lattice):
+            return held.length
+        if isinstance(held, Strip):
+            return len(held.positions) * self.axes[k].m
+        skipped = self.skipped if k == 0 and held is Part.SHARED else 0
+        return self.axes[k].places(held) - skipped
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from onebyone.windows.axis import Part
 from onebyone.windows.bands import Stored, band_windows, stored
 from onebyone.windows.blocks import Builder
 from onebyone.windows.grid import Grid
-from onebyone.windows.levels import Level, is_tensor, module_of
+from onebyone.windows.levels import Block, Level, is_tensor, module_of
 
 
 def emit(grid: Grid) -> fx.GraphModule:
@@ -31,7 +31,7 @@ def _in_bands(grid: Grid, most: int) -> fx.GraphModule:
     """The graph that runs bands of `most` windows one after the other; the first has the rest."""
     captured, results = grid.lowered.captured, grid.lowered.captured.results
     after = stored(grid.some(0, most))
-    kept = {
+    kept: dict[Block, int] = {
         (node, parts): found.kept
         for node, found in after.items()
         if found.kept

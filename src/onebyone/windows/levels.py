@@ -20,11 +20,11 @@ from torch import fx
 from onebyone.graphs.aten import aten, value_of
 from onebyone.windows.axis import Part
 from onebyone.windows.bands import Stored
-from onebyone.windows.blocks import Builder, Parts, Windowed, depth
+from onebyone.windows.blocks import Builder, Key, Windowed, depth
 from onebyone.windows.grid import Grid
 from onebyone.windows.lowering import is_size
 from onebyone.windows.memory import at_a_time
-from onebyone.windows.reading import read_windows
+from onebyone.windows.reading import joined, read_windows
 from onebyone.windows.spread import some_windows
 from onebyone.windows.steps import Step
 
@@ -38,19 +38,19 @@ def module_of(graph: fx.Graph, **children: Any) -> fx.GraphModule:
     return module
 
 
-Block = tuple[fx.Node, Parts]
+Block = tuple[fx.Node, Key]
 
 
-class _Blocks(dict[Parts, fx.Node]):
-    """The blocks that a level has written; those of earlier levels are received when read."""
+class _Blocks(dict[Key, fx.Node]):
+    """The blocks of a value that a level has; others are found when they are read."""
 
-    def __init__(self, receive: Callable[[Parts], fx.Node]) -> None:
+    def __init__(self, find: Callable[[Key], fx.Node]) -> None:
         super().__init__()
-        self.receive = receive
+        self.find = find
 
-    def __missing__(self, parts: Parts) -> fx.Node:
-        self[parts] = self.receive(parts)
-        return self[parts]
+    def __missing__(self, key: Key) -> fx.Node:
+        self[key] = self.find(key)
+        return self[key]
 
 
 class Level:
@@ -121,17 +121,23 @@ class Level:
             return self._receive(node, ())
         return self.graph.node_copy(node, self.build.copies)
 
-    def _receive(self, node: fx.Node, parts: Parts) -> fx.Node:
-        """A block of an earlier level; a value that is the same for every window has no parts."""
+    def _receive(self, node: fx.Node, key: Key) -> fx.Node:
+        """A block of an earlier level; a value that is the same for every window has no key."""
         last = next(reversed(self.received.values()), None)
         with self.graph.inserting_after(last):
             name = f"block{len(self.received)}"
-            self.received[node, parts] = self.graph.placeholder(name)
-        return self.received[node, parts]
+            self.received[node, key] = self.graph.placeholder(name)
+        return self.received[node, key]
+
+    def _find(self, node: fx.Node, key: Key) -> fx.Node:
+        """A block that this level has not written: one of an earlier level, or one to be joined."""
+        if depth(key) < self.level and node not in self.grid.alone:
+            return self._receive(node, key)
+        return joined(self.build, self._value(node), key)
 
     def _value(self, node: fx.Node) -> Windowed:
         if node not in self.values:
-            blocks = _Blocks(partial(self._receive, node))
+            blocks = _Blocks(partial(self._find, node))
             layout, stored = self.lowered.layout_of(node), self._stored(node)
             self.values[node] = Windowed(self.grid.axes[node], layout, blocks, stored.skipped)
         return self.values[node]
@@ -153,11 +159,11 @@ class Level:
     def _stored(self, node: fx.Node) -> Stored:
         return self.stored.get(node, Stored())
 
-    def _last(self, node: fx.Node, parts: Parts, count: int) -> fx.Node:
+    def _last(self, node: fx.Node, key: Key, count: int) -> fx.Node:
         """The last places of a block along the first axis."""
         value = self._value(node)
-        stop = value.places(0, parts[0])
-        return self.build.cut(value.blocks[parts], value.layout.dims[0], stop - count, stop)
+        stop = value.places(0, key[0])
+        return self.build.cut(value.blocks[key], value.layout.dims[0], stop - count, stop)
 
     def _run_alone(self) -> None:
         """Run what is not shared on the batch of windows."""
@@ -208,13 +214,13 @@ class Level:
             for i in range(len(leaves))
         ]
 
-    def _some(self, node: fx.Node, parts: Parts, first: int, count: int) -> fx.Node:
+    def _some(self, node: fx.Node, key: Key, first: int, count: int) -> fx.Node:
         """What a block holds of windows [first, first + count) along this level's axis."""
-        if not parts:
+        if not key:
             return self.build.copies(node)
         k, value = self.level, self._value(node)
-        x, axis, build = value.blocks[parts], value.axes[k], self.build
-        if parts[k] is Part.SHARED:
+        x, axis, build = value.blocks[key], value.axes[k], self.build
+        if key[k] is Part.SHARED:
             start = axis.origin + first * axis.t
             length = replace(axis.cropped(), m=count).length
             if length == axis.length:
@@ -222,7 +228,7 @@ class Level:
             return build.cut(x, value.layout.dims[k], start, start + length)
         if count == axis.m:
             return x
-        return some_windows(build, value, parts, k, first, count)
+        return some_windows(build, value, key, k, first, count)
 
     def _result(self, leaf: Any) -> Any:
         """A leaf of the output as [B, ..., *grid]."""

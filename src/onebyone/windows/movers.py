@@ -24,9 +24,15 @@ class Lattice:
 
 @dataclass(frozen=True)
 class Strip:
-    """These positions of every window, in this order; those outside [0, n) are padding."""
+    """These positions of every window, in this order; those outside [0, n) are padding.
+
+    Attributes:
+        positions: of one window.
+        fill: what stands for padding.
+    """
 
     positions: Sequence[int]
+    fill: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,8 @@
-"""Reading stretches of blocks: pieces of every part, joined along one axis after the other."""
+"""Reading stretches of blocks: what several blocks hold of one is joined, axis after axis.
+
+What is joined along some axes is a block, too: written once for all that read it, and received by
+later levels as others are.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,17 +13,15 @@ from torch import fx
 
 from onebyone.graphs.aten import aten
 from onebyone.windows.axis import Axis, Part
-from onebyone.windows.blocks import ZERO, Builder, Fill, Parts, Windowed
+from onebyone.windows.blocks import ZERO, Builder, Fill, Held, Key, Windowed
 from onebyone.windows.movers import Lattice, Strip
 from onebyone.windows.spread import Spread, pairs_of
-
-Request = Lattice | Strip
 
 
 def read(
     build: Builder,
     value: Windowed,
-    requests: Sequence[Request],
+    requests: Sequence[Lattice | Strip],
     fill: Fill = ZERO,
     batch: Sequence[int] = (),
 ) -> fx.Node:
@@ -32,8 +34,10 @@ def read(
         fill: what lies outside a window.
         batch: the axes whose windows go to the batch, in the order image, first axis, second.
     """
-    key = (id(value), tuple(requests), fill, tuple(batch))
-    return build.once(key, lambda: _Reader(build, value, requests, fill, batch).read())
+    key = tuple(_held(value, k, request, fill) for k, request in enumerate(requests))
+    if not batch:
+        return value.blocks[key]
+    return build.once((id(value), key, tuple(batch)), lambda: _batched(build, value, key, batch))
 
 
 def read_windows(build: Builder, value: Windowed) -> fx.Node:
@@ -43,6 +47,49 @@ def read_windows(build: Builder, value: Windowed) -> fx.Node:
     if value.layout.flat:
         return build.call(aten.reshape.default, x, [-1, prod(value.layout.shape)])
     return x
+
+
+def joined(build: Builder, value: Windowed, key: Key) -> fx.Node:
+    """A block that holds stretches along some axes, from blocks that hold parts along the last."""
+    joint = _Joint(build, value, key, max(k for k, h in enumerate(key) if not isinstance(h, Part)))
+    if (stretch := joint.stretch()) is not None:
+        return joint.cut(*stretch)
+    x = build.cat(joint.pieces(), joint.dim)
+    block = joint.spread.merge(x, [value.places(k, held) for k, held in enumerate(key)])
+    build.once((block, "spread"), lambda: x)
+    return block
+
+
+def _batched(build: Builder, value: Windowed, key: Key, batch: Sequence[int]) -> fx.Node:
+    """What is read with windows in the batch: they are moved where the last axis is joined."""
+    joint = _Joint(build, value, key, len(key) - 1)
+    windows = [joint.spread.dim(k) + 1 for k in batch]
+    order = [0, *windows, *(d for d in range(1, joint.spread.last + 1) if d not in windows)]
+    pieces = [build.permuted(x, order) for x in joint.pieces()]
+    sizes = [value.places(k, held) for k, held in enumerate(key)]
+    for k in batch:
+        sizes[k] //= value.axes[k].m
+    return joint.spread.merge(build.cat(pieces, order.index(joint.dim)), sizes)
+
+
+def _held(value: Windowed, k: int, request: Lattice | Strip, fill: Fill) -> Held:
+    """What a block holds along axis k that has what is requested; a whole part is that part."""
+    axis = value.axes[k]
+    if isinstance(request, Lattice):
+        stored = Lattice(request.start + value.start(k), request.length)
+        return Part.SHARED if stored == Lattice(0, value.places(k, Part.SHARED)) else stored
+    source = np.array(request.positions)
+    if fill.mode == "constant":
+        source = np.where((source < 0) | (source >= axis.n), -1, source)
+    else:
+        before, behind = fill.before[k], fill.behind[k]
+        padded = np.pad(np.arange(axis.n), (before, behind), mode=fill.mode)  # type: ignore[call-overload]  # the mode is one of NumPy's
+        source = padded[source + before]
+    positions = tuple(source.tolist())
+    for part in (Part.BEFORE, Part.AFTER):
+        if positions == tuple(range(*axis.positions(part))):
+            return part
+    return Strip(positions, fill.value if -1 in positions else 0.0)
 
 
 @dataclass(frozen=True)
@@ -55,122 +102,67 @@ class _Run:
     step: int
 
 
-class _Reader:
-    """Joins the blocks of a value along one axis after the other; arguments are those of `read`."""
+class _Joint:
+    """What blocks that differ along one axis hold of a stretch of it."""
 
-    def __init__(
-        self,
-        build: Builder,
-        value: Windowed,
-        requests: Sequence[Request],
-        fill: Fill,
-        batch: Sequence[int],
-    ) -> None:
-        self.build, self.value, self.requests = build, value, requests
-        self.fill, self.batch = fill, batch
+    def __init__(self, build: Builder, value: Windowed, key: Key, k: int) -> None:
+        self.build, self.value, self.key, self.k = build, value, key, k
+        self.axis, self.held = value.axes[k], key[k]
         self.spread = Spread(build, value.layout)
-        self.runs = [self._runs(k) for k in range(len(requests))]
+        self.dim = self.spread.dim(k)
+        strip = self.held if isinstance(self.held, Strip) else Strip(())
+        self.runs, self.fill = list(_runs(self.axis, strip.positions)), strip.fill
 
-    def read(self) -> fx.Node:
-        """One tensor with what is requested of every axis."""
-        stretches = [stretch for k in range(len(self.requests)) if (stretch := self._stretch(k))]
-        if len(stretches) == len(self.requests) and not self.batch:
-            return self._slice(stretches)
-        axes = self.value.axes
-        wanted = [self._wanted(k) for k in range(len(axes))]
-        tensors = {
-            parts: self._split(parts)
-            for parts in self.value.parts
-            if all(part in wanted[k] for k, part in enumerate(parts))
-        }
-        for k in range(len(axes)):
-            groups: dict[Parts, dict[Part, fx.Node]] = {}
-            for (part, *rest), block in tensors.items():
-                groups.setdefault(tuple(rest), {})[part] = block
-            tensors = {rest: self._join(k, found) for rest, found in groups.items()}
-        return self.spread.merge(tensors[()], [self._length(k) for k in range(len(axes))])
-
-    def _runs(self, k: int) -> list[_Run]:
-        """The requested positions as runs of one part each; none for a stretch of the lattice."""
-        request, axis = self.requests[k], self.value.axes[k]
-        if isinstance(request, Lattice):
-            return []
-        source = np.array(request.positions)
-        if self.fill.mode == "constant":
-            source = np.where((source < 0) | (source >= axis.n), -1, source)
-        else:
-            before, behind = self.fill.before[k], self.fill.behind[k]
-            padded = np.pad(np.arange(axis.n), (before, behind), mode=self.fill.mode)  # type: ignore[call-overload]  # the mode is one of NumPy's
-            source = padded[source + before]
-        return list(_runs(axis, source.tolist()))
-
-    def _stretch(self, k: int) -> tuple[Part, int, int] | None:
-        """The part that holds all that is requested without gaps, and from which place to which."""
-        request, axis = self.requests[k], self.value.axes[k]
-        if isinstance(request, Lattice):
-            start = request.start + self.value.start(k)
-            return Part.SHARED, start, start + request.length
-        run, *more = self.runs[k]
+    def stretch(self) -> tuple[Part, int, int] | None:
+        """The part that holds all of it without gaps, and from which place to which."""
+        if isinstance(self.held, Lattice):
+            return Part.SHARED, self.held.start, self.held.start + self.held.length
+        run, *more = self.runs
         if more or run.part is None or run.part is Part.SHARED or run.step != 1:
             return None
-        start = (run.first - axis.positions(run.part)[0]) * axis.m
-        return run.part, start, start + run.count * axis.m
+        start = (run.first - self.axis.positions(run.part)[0]) * self.axis.m
+        return run.part, start, start + run.count * self.axis.m
 
-    def _slice(self, stretches: Sequence[tuple[Part, int, int]]) -> fx.Node:
-        """What lies in one block without gaps."""
-        value = self.value
-        x = value.blocks[tuple(part for part, _, _ in stretches)]
-        for k, (part, start, stop) in enumerate(stretches):
-            dim, full = value.layout.dims[k], value.places(k, part)
-            x = self._cut(x, dim, start, stop - start, 1, full)
-        return x
+    def cut(self, part: Part, start: int, stop: int) -> fx.Node:
+        """These places of a block."""
+        return self.build.cut(self._block(part), self.value.layout.dims[self.k], start, stop)
 
-    def _wanted(self, k: int) -> set[Part]:
-        """The parts to read; where all is padding, one to take the shape from."""
-        axis = self.value.axes[k]
-        if isinstance(self.requests[k], Lattice):
-            return {Part.SHARED}
-        return {run.part for run in self.runs[k] if run.part} or {axis.parts[0]}
+    def pieces(self) -> list[fx.Node]:
+        """What each run takes from a block, positions and windows apart."""
+        if isinstance(self.held, Part):
+            return [self._split(self.held)]
+        if isinstance(self.held, Lattice):
+            start, length = self.held.start, self.held.length
+            return [self.build.cut(self._split(Part.SHARED), self.dim, start, start + length)]
+        return [self._piece(run, run.part) if run.part else self._outside(run) for run in self.runs]
 
-    def _split(self, parts: Parts) -> fx.Node:
-        block = self.value.blocks[parts]
-        pairs = pairs_of(self.value, parts)
+    def _block(self, part: Part) -> fx.Node:
+        return self.value.blocks[self._key(part)]
+
+    def _key(self, part: Part) -> Key:
+        return (*self.key[: self.k], part, *self.key[self.k + 1 :])
+
+    def _split(self, part: Part) -> fx.Node:
+        block, pairs = self._block(part), pairs_of(self.value, self._key(part))
         return self.build.once((block, "spread"), lambda: self.spread.split(block, pairs))
 
-    def _join(self, k: int, found: dict[Part, fx.Node]) -> fx.Node:
-        """What is requested along axis k; the last axis brings windows to the batch."""
-        request, dim = self.requests[k], self.spread.dim(k)
-        if isinstance(request, Lattice):
-            start, full = request.start + self.value.start(k), self.value.places(k, Part.SHARED)
-            pieces = [self._cut(found[Part.SHARED], dim, start, request.length, 1, full)]
-        else:
-            pieces = [
-                self._piece(k, found[run.part], run) if run.part else self._outside(k, found, run)
-                for run in self.runs[k]
-            ]
-        if self.batch and k == len(self.requests) - 1:
-            order = self._windows_first()
-            pieces = [self.build.call(aten.permute.default, x, order) for x in pieces]
-            dim = order.index(dim)
-        return self.build.cat(pieces, dim)
-
-    def _piece(self, k: int, x: fx.Node, run: _Run) -> fx.Node:
+    def _piece(self, run: _Run, part: Part) -> fx.Node:
         """The tensor that holds a run of positions of every window."""
-        axis, dim = self.value.axes[k], self.spread.dim(k)
-        assert run.part is not None
-        start, stop = axis.positions(run.part)
-        if run.part is not Part.SHARED:
-            return self._cut(x, dim, run.first - start, run.count, run.step, stop - start)
-        first, step = self.value.start(k) + (run.first - axis.a) * axis.u, run.step * axis.u
+        x, axis = self._split(part), self.axis
+        start, stop = axis.positions(part)
+        if part is not Part.SHARED:
+            return self._cut(x, self.dim, run.first - start, run.count, run.step, stop - start)
+        first, step = self.value.start(self.k) + (run.first - start) * axis.u, run.step * axis.u
+        full = self.value.places(self.k, part)
         if axis.m == 1:
-            return self._cut(x, dim, first, run.count, step, self.value.places(k, run.part))
-        return self._gather(k, x, first, run.count, step)
+            return self._cut(x, self.dim, first, run.count, step, full)
+        return self._gather(x, first, run.count, step, full)
 
-    def _gather(self, k: int, x: fx.Node, first: int, count: int, step: int) -> fx.Node:
+    def _gather(self, x: fx.Node, first: int, count: int, step: int, full: int) -> fx.Node:
         """Places first, first + step, ... of the lattice for every window."""
-        axis, dim, build = self.value.axes[k], self.spread.dim(k), self.build
+        axis, dim, build = self.axis, self.dim, self.build
         span, last = (count - 1) * abs(step) + 1, self.spread.last
-        lowest, full = min(first, first + (count - 1) * step), self.value.places(k, Part.SHARED)
+        lowest = min(first, first + (count - 1) * step)
         x = self._cut(x, dim, lowest, (axis.m - 1) * axis.t + span, 1, full)
         x = build.call(aten.squeeze.dim, x, dim + 1)
         x = build.call(aten.unfold.default, x, dim, span, axis.t)  # windows, ..., places
@@ -178,12 +170,13 @@ class _Reader:
         order = list(range(last))
         return build.call(aten.permute.default, x, [*order[:dim], last, *order[dim:]])
 
-    def _outside(self, k: int, found: dict[Part, fx.Node], run: _Run) -> fx.Node:
+    def _outside(self, run: _Run) -> fx.Node:
         """A run of padding."""
-        x, dim = found.get(Part.SHARED) or next(iter(found.values())), self.spread.dim(k)
-        x = self.build.call(aten.full_like.default, self.build.cut(x, dim, 0, 1), self.fill.value)
+        parts = [run.part for run in self.runs if run.part] or [self.axis.parts[0]]
+        x = self._split(Part.SHARED if Part.SHARED in parts else parts[0])
+        x = self.build.call(aten.full_like.default, self.build.cut(x, self.dim, 0, 1), self.fill)
         sizes = [-1] * (self.spread.last + 1)
-        sizes[dim : dim + 2] = run.count, self.value.axes[k].m
+        sizes[self.dim : self.dim + 2] = run.count, self.axis.m
         return self.build.call(aten.expand.default, x, sizes)
 
     def _cut(self, x: fx.Node, dim: int, start: int, count: int, step: int, full: int) -> fx.Node:
@@ -194,20 +187,8 @@ class _Reader:
         x = self.build.cut(x, dim, min(start, end), max(start, end) + 1, abs(step))
         return x if step > 0 else self.build.call(aten.flip.default, x, [dim])
 
-    def _windows_first(self) -> list[int]:
-        """The order of dimensions with the windows of batched axes behind the batch."""
-        windows = [self.spread.dim(k) + 1 for k in self.batch]
-        return [0, *windows, *(d for d in range(1, self.spread.last + 1) if d not in windows)]
 
-    def _length(self, k: int) -> int:
-        """Length of axis k of the result."""
-        request = self.requests[k]
-        if isinstance(request, Lattice):
-            return request.length
-        return len(request.positions) * (1 if k in self.batch else self.value.axes[k].m)
-
-
-def _runs(axis: Axis, positions: list[int]) -> Iterator[_Run]:
+def _runs(axis: Axis, positions: Sequence[int]) -> Iterator[_Run]:
     """Split positions into runs of equal steps within one part; padding (-1) has none."""
     parts = [_part(axis, p) for p in positions]
     start = 0

@@ -6,8 +6,7 @@ from math import prod
 from torch import fx
 
 from onebyone.graphs.aten import aten
-from onebyone.windows.axis import Part
-from onebyone.windows.blocks import Builder, Layout, Parts, Windowed
+from onebyone.windows.blocks import Builder, Key, Layout, Windowed, is_lattice
 
 Pair = tuple[int, int]
 
@@ -69,20 +68,20 @@ def to_map(build: Builder, x: fx.Node, layout: Layout, places: Sequence[Pair]) -
 
 
 def some_windows(
-    build: Builder, value: Windowed, parts: Parts, k: int, first: int, count: int
+    build: Builder, value: Windowed, key: Key, k: int, first: int, count: int
 ) -> fx.Node:
     """A block of windows [first, first + count) along axis k, to which it belongs."""
-    pairs = pairs_of(value, parts)
+    pairs = pairs_of(value, key)
     spread = Spread(build, value.layout)
-    x = spread.split(value.blocks[parts], pairs)
+    x = spread.split(value.blocks[key], pairs)
     x = build.cut(x, spread.dim(k) + 1, first, first + count)
     pairs[k] = (pairs[k][0], count)
     return spread.merge(x, [prod(pair) for pair in pairs])
 
 
-def pairs_of(value: Windowed, parts: Parts) -> list[Pair]:
+def pairs_of(value: Windowed, key: Key) -> list[Pair]:
     """Positions and windows of a block along each axis."""
     windows = [
-        1 if part is Part.SHARED else axis.m for axis, part in zip(value.axes, parts, strict=True)
+        1 if is_lattice(held) else axis.m for axis, held in zip(value.axes, key, strict=True)
     ]
-    return [(value.places(k, parts[k]) // m, m) for k, m in enumerate(windows)]
+    return [(value.places(k, key[k]) // m, m) for k, m in enumerate(windows)]
