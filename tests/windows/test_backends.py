@@ -224,15 +224,18 @@ def test_the_graph_is_compiled_once_until_weights_or_threads_change(monkeypatch)
 @pytest.mark.filterwarnings(  # of PyTorch's own copies
     "ignore:`isinstance.treespec, LeafSpec.` is deprecated:FutureWarning"
 )
-def test_runtimes_are_given_volumes_undivided() -> None:
+def test_runtimes_are_given_plain_convolutions() -> None:
     module = ob.slide(volume(), (1, 5, 5, 5), 1, verify=0).plan(8, 7, 9).module
     x = torch.randn(1, 1, 8, 7, 9)
-    program = exported(module, x, "onnxruntime")
 
-    def batches(graph: fx.Graph) -> set[int]:
+    def read(graph: fx.Graph) -> set[tuple[int, int]]:
+        """Batch and channels of what 3-D convolutions read."""
         nodes = graph.find_nodes(op="call_function", target=aten.conv3d.default)
-        return {node.args[0].meta["val"].shape[0] for node in nodes}
+        return {tuple(node.args[0].meta["val"].shape[:2]) for node in nodes}
 
-    halves = torch.export.export(module, (x,), strict=False)
-    assert batches(halves.graph) == {1, 2}
-    assert batches(program.graph) == {1}
+    formed = read(torch.export.export(module, (x,), strict=False).graph)
+    plain = read(exported(module, x, "onnxruntime", formed=(2,)).graph)
+    assert (2, 2) in formed  # halves whose channels are what two taps see
+    assert (1, 1) in plain
+    assert {batch for batch, _ in plain} == {1}
+    assert read(exported(module, x, "openvino", formed=(3,)).graph) == formed

@@ -1,6 +1,6 @@
 """A piece as an exported program, for runtimes other than PyTorch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import torch
@@ -8,16 +8,19 @@ from torch import Tensor, fx
 from torch.export import ExportedProgram
 
 from onebyone.errors import InputError
-from onebyone.windows.operators.convolving import undivided
+from onebyone.windows.operators.convolving import CONVOLUTIONS, PLAIN
 
 
-def exported(module: fx.GraphModule, x: Tensor, backend: str) -> ExportedProgram:
+def exported(
+    module: fx.GraphModule, x: Tensor, backend: str, formed: Container[int] = ()
+) -> ExportedProgram:
     """Export a graph for images of one shape.
 
     Args:
         module: the graph; its results are a tuple.
         x: an image in single precision, on the processor.
         backend: who asks.
+        formed: the number of axes of convolutions that stay in the form written for PyTorch.
 
     Raises:
         InputError: the image is of another type, or elsewhere.
@@ -28,14 +31,14 @@ def exported(module: fx.GraphModule, x: Tensor, backend: str) -> ExportedProgram
             f'{str(x.dtype).removeprefix("torch.")} on {x.device.type}; use backend="torch"'
         )
     with torch.no_grad():
-        program = torch.export.export(_computed(module), (x,), strict=False)
+        program = torch.export.export(_computed(module, formed), (x,), strict=False)
         functional: ExportedProgram = program.run_decompositions({})
     return functional
 
 
-def _computed(module: fx.GraphModule) -> fx.GraphModule:
-    """A copy with volumes undivided, and without results that are constants."""
-    found = _undivided(module)
+def _computed(module: fx.GraphModule, formed: Container[int]) -> fx.GraphModule:
+    """A copy with plain convolutions, and without results that are constants."""
+    found = _plain(module, [CONVOLUTIONS[rank] for rank in CONVOLUTIONS if rank not in formed])
     output = found.graph.output_node()
     results = output.args[0]
     assert isinstance(results, tuple)
@@ -44,16 +47,23 @@ def _computed(module: fx.GraphModule) -> fx.GraphModule:
     return found
 
 
-def _undivided(module: fx.GraphModule) -> fx.GraphModule:
-    """A copy of the graph and of those that it calls, with volumes undivided."""
-    graph = fx.Graph()
-    graph.output(graph.graph_copy(module.graph, {}))
-    undivided(graph)
+def _plain(module: fx.GraphModule, convolutions: Sequence[Any]) -> fx.GraphModule:
+    """A copy of the graph and of those that it calls, with these operators in no other form."""
+    graph, copies = fx.Graph(), dict[fx.Node, fx.Node]()
+    graph.output(graph.graph_copy(module.graph, copies))
+    for node in module.graph.nodes:
+        target, args = node.meta.get(PLAIN, (None, ()))
+        if target in convolutions:
+            with graph.inserting_before(copies[node]):
+                y = graph.call_function(target, fx.map_arg(args, copies.__getitem__))
+            copies[node].replace_all_uses_with(y)
+            copies[node] = y
+    graph.eliminate_dead_code(lambda node: node.op in ("placeholder", "output"))
     found = fx.GraphModule(module, graph)
     for name in {node.target for node in graph.nodes if node.op == "call_module"}:
         child = module.get_submodule(name)
         if isinstance(child, fx.GraphModule):
-            found.set_submodule(name, _undivided(child))
+            found.set_submodule(name, _plain(child, convolutions))
     return found
 
 

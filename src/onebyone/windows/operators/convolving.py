@@ -15,8 +15,8 @@ from onebyone.windows.blocks import Builder
 CONVOLUTIONS = {1: aten.conv1d.default, 2: aten.conv2d.default, 3: aten.conv3d.default}
 # What PyTorch's `use_mkldnn` takes to be small, and the largest kernel that it does so for.
 _SMALL, _KERNEL = 20480, 3
-HALVES = "halves"
-"""The mark of a node that joins two halves."""
+PLAIN = "plain"
+"""Where a node that ends another form keeps the convolution: operator and arguments."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +40,20 @@ class Convolution:
     groups: int
 
     def emit(self, build: Builder, x: fx.Node, weight: fx.Node, bias: fx.Node | None) -> fx.Node:
-        """Write it, in the form that is faster."""
-        if self.channels == 1 and 1 < len(self.kernel) < sum(self.kernel):
-            return self._taps_as_channels(build, x, weight, bias)
+        """Write it, in the form that is faster in PyTorch."""
         rank, dilation = len(self.kernel), list(self.dilation)
         # One output has no next: with a stride oneDNN's result can be wrong (torch 2.13).
         stride = [s if n > 1 else 1 for s, n in zip(self.stride, self.outputs, strict=True)]
-
-        def convolve(x: fx.Node) -> fx.Node:
-            args = weight, bias, stride, [0] * rank, dilation, self.groups
-            return build.call(CONVOLUTIONS[rank], x, *args)
-
-        return self._on_halves(build, x, convolve) if self._is_slow_alone() else convolve(x)
+        args = weight, bias, stride, [0] * rank, dilation, self.groups
+        convolve = partial(build.call, CONVOLUTIONS[rank])
+        if self.channels == 1 and 1 < rank < sum(self.kernel):
+            y = self._taps_as_channels(build, x, weight, bias)
+        elif self._is_slow_alone():
+            y = self._on_halves(build, x, lambda halves: convolve(halves, *args))
+        else:
+            return convolve(x, *args)
+        y.meta[PLAIN] = CONVOLUTIONS[rank], (x, *args)
+        return y
 
     def _taps_as_channels(
         self, build: Builder, x: fx.Node, weight: fx.Node, bias: fx.Node | None
@@ -105,18 +107,4 @@ class Convolution:
         halves = [cut(start, start + self._reads(i, half)) for start in starts]
         y = build.call(aten.chunk.default, convolve(build.cat(halves, 0)), 2)
         first, second = (build.call(operator.getitem, y, part) for part in (0, 1))
-        joined = build.cat([first, build.cut(second, dim, 2 * half - n, half)], dim)
-        joined.meta[HALVES] = True
-        return joined
-
-
-def undivided(graph: fx.Graph) -> None:
-    """Run volumes that are divided in halves as they were: runtimes need no batch."""
-    for joined in [node for node in graph.nodes if HALVES in node.meta]:
-        (first, _), _ = joined.args
-        convolution = first.args[0].args[0]
-        source = convolution.args[0].args[0][0].args[0]
-        with graph.inserting_before(joined):
-            args = (source, *convolution.args[1:])
-            joined.replace_all_uses_with(graph.call_function(convolution.target, args))
-    graph.eliminate_dead_code(lambda node: node.op in ("placeholder", "output"))
+        return build.cat([first, build.cut(second, dim, 2 * half - n, half)], dim)
