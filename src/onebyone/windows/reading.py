@@ -15,7 +15,7 @@ from onebyone.graphs.aten import aten
 from onebyone.windows.axis import Axis, Part
 from onebyone.windows.blocks import ZERO, Builder, Fill, Held, Key, Windowed
 from onebyone.windows.movers import Lattice, Strip
-from onebyone.windows.spread import Spread, pairs_of
+from onebyone.windows.spread import Spread, merged, split
 
 
 def read(
@@ -54,10 +54,7 @@ def joined(build: Builder, value: Windowed, key: Key) -> fx.Node:
     joint = _Joint(build, value, key, max(k for k, h in enumerate(key) if not isinstance(h, Part)))
     if (stretch := joint.stretch()) is not None:
         return joint.cut(*stretch)
-    x = build.cat(joint.pieces(), joint.dim)
-    block = joint.spread.merge(x, [value.places(k, held) for k, held in enumerate(key)])
-    build.once((block, "spread"), lambda: x)
-    return block
+    return merged(build, value, key, build.cat(joint.pieces(), joint.dim))
 
 
 def _batched(build: Builder, value: Windowed, key: Key, batch: Sequence[int]) -> fx.Node:
@@ -125,7 +122,8 @@ class _Joint:
 
     def cut(self, part: Part, start: int, stop: int) -> fx.Node:
         """These places of a block."""
-        return self.build.cut(self._block(part), self.value.layout.dims[self.k], start, stop)
+        block = self.value.blocks[self._key(part)]
+        return self.build.cut(block, self.value.layout.dims[self.k], start, stop)
 
     def pieces(self) -> list[fx.Node]:
         """What each run takes from a block, positions and windows apart."""
@@ -136,15 +134,11 @@ class _Joint:
             return [self.build.cut(self._split(Part.SHARED), self.dim, start, start + length)]
         return [self._piece(run, run.part) if run.part else self._outside(run) for run in self.runs]
 
-    def _block(self, part: Part) -> fx.Node:
-        return self.value.blocks[self._key(part)]
-
     def _key(self, part: Part) -> Key:
         return (*self.key[: self.k], part, *self.key[self.k + 1 :])
 
     def _split(self, part: Part) -> fx.Node:
-        block, pairs = self._block(part), pairs_of(self.value, self._key(part))
-        return self.build.once((block, "spread"), lambda: self.spread.split(block, pairs))
+        return split(self.build, self.value, self._key(part))
 
     def _piece(self, run: _Run, part: Part) -> fx.Node:
         """The tensor that holds a run of positions of every window."""

@@ -71,15 +71,29 @@ def some_windows(
     build: Builder, value: Windowed, key: Key, k: int, first: int, count: int
 ) -> fx.Node:
     """A block of windows [first, first + count) along axis k, to which it belongs."""
-    pairs = pairs_of(value, key)
+    pairs = _pairs(value, key)
     spread = Spread(build, value.layout)
-    x = spread.split(value.blocks[key], pairs)
-    x = build.cut(x, spread.dim(k) + 1, first, first + count)
+    x = build.cut(split(build, value, key), spread.dim(k) + 1, first, first + count)
     pairs[k] = (pairs[k][0], count)
     return spread.merge(x, [prod(pair) for pair in pairs])
 
 
-def pairs_of(value: Windowed, key: Key) -> list[Pair]:
+def split(build: Builder, value: Windowed, key: Key) -> fx.Node:
+    """A block with positions and windows apart, written once."""
+    block = value.blocks[key]
+    spread = Spread(build, value.layout)
+    return build.once((block, "spread"), lambda: spread.split(block, _pairs(value, key)))
+
+
+def merged(build: Builder, value: Windowed, key: Key, x: fx.Node) -> fx.Node:
+    """The block whose positions and windows lie apart in this tensor, which `split` gives."""
+    sizes = [value.places(k, held) for k, held in enumerate(key)]
+    block = Spread(build, value.layout).merge(x, sizes)
+    build.once((block, "spread"), lambda: x)
+    return block
+
+
+def _pairs(value: Windowed, key: Key) -> list[Pair]:
     """Positions and windows of a block along each axis."""
     windows = [
         1 if is_lattice(held) else axis.m for axis, held in zip(value.axes, key, strict=True)
