@@ -95,3 +95,27 @@ def test_a_batch_norm_that_others_read_too_is_not_folded() -> None:
 
     captured = _captured(Twice())
     assert any(node.target is aten.batch_norm.default for node in captured.graph.nodes)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_max_pooling_comes_before_relu_bit_by_bit(rank: int) -> None:
+    pool = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)[rank - 1]
+    model = nn.Sequential(nn.ReLU(), pool(3, 2, padding=1, ceil_mode=True))
+    captured = capture(model, (2, *[8] * rank))
+    functions = [node.target for node in captured.graph.nodes if node.op == "call_function"]
+    assert functions[-1] is aten.relu.default
+    assert len(functions) == 2
+    module = module_of(captured.graph, model=captured.model, constants=captured.constants)
+    x = torch.randn(3, 2, *[8] * rank)
+    assert torch.equal(module(x)[0], model(x))
+
+
+def test_max_pooling_stays_behind_where_others_read_the_relu_or_padding_may_be_alone() -> None:
+    class Twice(nn.Module):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            y = x.relu()
+            return y, nn.functional.max_pool2d(y, 2)
+
+    for model in (Twice(), nn.Sequential(nn.ReLU(), nn.MaxPool2d(2, padding=1, dilation=2))):
+        functions = [n.target for n in _captured(model).graph.nodes if n.op == "call_function"]
+        assert functions == [aten.relu.default, aten.max_pool2d.default]

@@ -24,7 +24,7 @@ def canonical(graph: fx.Graph) -> None:
     Dropout in eval mode, copies and aliases go; views become `reshape`; one item of a split
     becomes a `slice`, of a pooling with indices the pooling; adaptive pooling that divides evenly
     becomes plain pooling; BatchNorm with running statistics becomes `batch_norm` and folds into
-    the convolution before it, computed at call time.
+    the convolution before it, computed at call time; max pooling comes before ReLU.
 
     Raises:
         InputError: dropout or BatchNorm is in training mode.
@@ -41,6 +41,8 @@ def canonical(graph: fx.Graph) -> None:
     for node in list(graph.nodes):
         if node.target is aten.batch_norm.default:
             _fold_batch_norm(graph, node)
+        elif node.target in MAX_POOLS.values():
+            _pool_before_relu(graph, node)
     graph.eliminate_dead_code()
 
 
@@ -249,6 +251,19 @@ def _fold_batch_norm(graph: fx.Graph, norm: fx.Node) -> None:
     norm.replace_all_uses_with(merged)
     graph.erase_node(norm)
     graph.erase_node(conv)
+
+
+def _pool_before_relu(graph: fx.Graph, pool: fx.Node) -> None:
+    """The largest of numbers that ReLU has passed is what it makes of the largest: bit by bit."""
+    relu = _source(pool)
+    dilated = set(per_axis(arguments(pool)["dilation"], value_of(pool).ndim - 2, 1)) != {1}
+    # A dilated pooling may see padding alone.
+    if relu.target is not aten.relu.default or len(relu.users) > 1 or dilated:
+        return
+    after = _after(graph, pool, aten.relu.default, pool)
+    after.meta = {**relu.meta, "val": value_of(pool)}
+    pool.replace_all_uses_with(after, lambda user: user is not after)
+    pool.replace_input_with(relu, _source(relu))
 
 
 _CONVOLUTIONS = (aten.conv1d.default, aten.conv2d.default, aten.conv3d.default)

@@ -24,6 +24,7 @@ from onebyone.windows.blocks import Builder, Key, Windowed, depth
 from onebyone.windows.grid import Grid
 from onebyone.windows.lowering import is_size
 from onebyone.windows.memory import at_a_time
+from onebyone.windows.overwriting import overwrite
 from onebyone.windows.reading import joined, read_windows
 from onebyone.windows.spread import some_windows
 from onebyone.windows.steps import Step
@@ -107,6 +108,7 @@ class Level:
         self.graph.output((*results, *(self._last(*block, n) for block, n in kept.items())))
         # Sizes that only crops need are dead here.
         self.graph.eliminate_dead_code(lambda node: node.op in ("placeholder", "output"))
+        overwrite(self.graph)
         captured = self.lowered.captured
         return module_of(
             self.graph, model=captured.model, constants=captured.constants, **self.children
