@@ -88,12 +88,6 @@ def test_pieces(memory: int | None, pattern: str) -> None:
     assert [int(n) for n in found.groups()] == [sliding.plan(96, 96).pieces][: len(found.groups())]
 
 
-def test_pieces_of_a_signal() -> None:
-    network = nn.Sequential(nn.Conv1d(1, 3, 3), nn.AdaptiveAvgPool1d(1), nn.Flatten()).eval()
-    sliding = ob.slide(network, (1, 16), 4)
-    assert explained(sliding, 1024).pieces.startswith("Pieces: 2 of 127 windows, all in one batch")
-
-
 def test_shifts() -> None:
     sliding = ob.slide(padded(), (1, 16, 16), 1, padding="image")
     assert "4 shifts of the image" in explained(sliding, 32, 40).pieces

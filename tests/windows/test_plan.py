@@ -11,7 +11,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import onebyone as ob
-from helpers.oracle import assert_equal_crops
 from onebyone.windows import bands, memory
 
 
@@ -84,39 +83,6 @@ def test_more_memory_means_fewer_pieces() -> None:
         for memory in (1_000_000, 3_000_000, 2**30)
     ]
     assert pieces[0] > pieces[1] > pieces[2] == 1
-
-
-def _signal_network(outputs: type[nn.Module]) -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(
-        nn.Conv1d(2, 6, 5, padding=2), nn.ReLU(), nn.MaxPool1d(2), nn.Flatten(),
-        nn.Linear(6 * 16, 3), outputs(),
-    ).double().eval()  # fmt: skip
-
-
-class _Both(nn.Module):
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        return {"scores": x, "odds": x.exp()[:, None]}
-
-
-@pytest.mark.parametrize("windows", [240, 241])
-def test_a_long_signal_is_run_as_two_pieces_in_one_batch(windows: int) -> None:
-    model = _signal_network(_Both)
-    x = torch.randn(3, 2, 32 + 4 * (windows - 1), dtype=torch.float64)
-    sliding = ob.slide(model, (2, 32), 4, verify=0)
-    plan = sliding.plan(x.shape[2])
-    assert (plan.pieces, plan.at_once, plan.grid) == (2, 2, (windows,))
-    calls = [node for node in plan.module.graph.nodes if node.op == "call_module"]
-    assert len(calls) == 1
-    # What both read is computed twice: the window less the stride, and a window of an odd number.
-    short = ob.slide(model, (2, 32), 4, verify=0).plan(32 + 4 * (-(-windows // 2) - 1))
-    assert plan.multiply_adds == 2 * short.multiply_adds
-    assert_equal_crops(sliding(x), model, x, (2, 32), 4)
-
-
-def test_pieces_of_a_signal_that_share_much_are_not_split() -> None:
-    sliding = ob.slide(_signal_network(nn.Identity), (2, 32), 4, verify=0)
-    assert sliding.plan(32 + 4 * 100).pieces == 1
 
 
 def test_memory_for_less_than_one_window_is_refused() -> None:

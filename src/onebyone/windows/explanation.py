@@ -179,17 +179,12 @@ def _pieces(lowered: Lowered, geometry: Geometry, plan: Plan, asked: int | None)
             f"Pieces: {shifts} of the image, one for each residue of the stride "
             f"{by(geometry.stride)} modulo the network's own, {by(lowered.shared_stride)}"
         )
-    grid = [axis.m for axis in plan.sharing.axes[lowered.captured.image]]
-    if plan.at_once > 1:
-        return (
-            f"Pieces: {plan.pieces} of {by(grid)} windows, all in one batch: PyTorch divides a "
-            f"batch over threads, but not one signal"
-        )
     allowed = "by default" if asked is None else "as asked for"
     limit = binary(DEFAULT_MEMORY if asked is None else asked)
     whole = binary(bytes_needed(lowered, geometry, plan.grid))
     if plan.pieces == 1:
         return f"Pieces: one; it takes about {whole}, and {limit} are allowed {allowed}"
+    grid = [axis.m for axis in plan.sharing.axes[lowered.captured.image]]
     part = binary(bytes_needed(lowered, geometry, grid))
     return (
         f"Pieces: {plan.pieces} of {by(grid)} windows, about {part} each; the whole image would "

@@ -30,7 +30,7 @@ Modules = Mapping[tuple[Axis, ...], fx.GraphModule]
 
 
 def joined(
-    lowered: Lowered, stretches: Sequence[Sequence[Stretch]], modules: Modules, at_once: int
+    lowered: Lowered, stretches: Sequence[Sequence[Stretch]], modules: Modules
 ) -> fx.GraphModule:
     """The graph that runs every piece.
 
@@ -38,11 +38,10 @@ def joined(
         lowered: the network.
         stretches: along each axis; a piece is a product of them.
         modules: the graph of pieces, by their axes.
-        at_once: how many pieces are run in one batch; more than one have the same axes.
     """
     if all(len(found) == 1 for found in stretches):
         return next(iter(modules.values()))
-    joining = _Joining(lowered, stretches, modules, at_once)
+    joining = _Joining(lowered, stretches, modules)
     joining.graph.output(tuple(joining.rows(())))
     children = {joining.names[axes]: module for axes, module in modules.items()}
     return module_of(joining.graph, constants=lowered.captured.constants, **children)
@@ -52,13 +51,9 @@ class _Joining:
     """Writes the graph; arguments are those of `joined`."""
 
     def __init__(
-        self,
-        lowered: Lowered,
-        stretches: Sequence[Sequence[Stretch]],
-        modules: Modules,
-        at_once: int,
+        self, lowered: Lowered, stretches: Sequence[Sequence[Stretch]], modules: Modules
     ) -> None:
-        self.stretches, self.at_once = stretches, at_once
+        self.stretches = stretches
         self.results = lowered.captured.results
         self.graph = fx.Graph()
         self.build = Builder(self.graph, lowered.captured.constants)
@@ -68,37 +63,21 @@ class _Joining:
     def rows(self, parts: Piece) -> list[Any]:
         """The results of all pieces that are these along the first axes."""
         k = len(parts)
-        pieces = [(*parts, part) for part in self.stretches[k]]
-        if k + 1 < len(self.stretches):
-            found = [self.rows(piece) for piece in pieces]
-        else:
-            batches = range(0, len(pieces), self.at_once)
-            found = [y for i in batches for y in self._run(pieces[i : i + self.at_once])]
+        if k == len(self.stretches):
+            return self._run(parts)
+        found = [self.rows((*parts, part)) for part in self.stretches[k]]
         if len(found) == 1:
             return found[0]
         leaves = zip(self.results, zip(*found, strict=True), strict=True)
         return [self._join(same, k) if is_tensor(leaf) else same[0] for leaf, same in leaves]
 
-    def _run(self, pieces: Sequence[Piece]) -> list[list[Any]]:
-        """The results of each of these pieces, which are run in one batch."""
-        name = self.names[tuple(part.axis for part in pieces[0])]
-        batch = self.build.cat([self._pixels(piece) for piece in pieces], 0)
-        out = self.graph.call_module(name, (batch,))
-        found = []
-        for i, leaf in enumerate(self.results):
-            y = self.build.call(operator.getitem, out, i)
-            if is_tensor(leaf) and len(pieces) > 1:
-                y = self.build.call(aten.chunk.default, y, len(pieces))
-                found.append([self.build.call(operator.getitem, y, j) for j in range(len(pieces))])
-            else:
-                found.append([y] * len(pieces))
-        return [list(leaves) for leaves in zip(*found, strict=True)]
-
-    def _pixels(self, piece: Piece) -> fx.Node:
+    def _run(self, piece: Piece) -> list[Any]:
+        """The results of one piece."""
         x = self.image
         for k, part in enumerate(piece):
             x = self.build.cut(x, 2 + k, part.start, part.stop)
-        return x
+        out = self.graph.call_module(self.names[tuple(part.axis for part in piece)], (x,))
+        return [self.build.call(operator.getitem, out, i) for i in range(len(self.results))]
 
     def _join(self, leaves: Sequence[Any], k: int) -> fx.Node:
         """Results of the stretches of axis k, in the order of the windows and each once."""

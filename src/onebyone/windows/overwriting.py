@@ -3,6 +3,7 @@
 from torch import fx
 
 from onebyone.graphs.aten import aten
+from onebyone.graphs.canonical import MAX_POOLS
 from onebyone.windows.operators.convolving import CONVOLUTIONS
 
 _IN_PLACE = {
@@ -21,7 +22,10 @@ _WRITERS = {
     aten.batch_norm.default,
     aten.add.Tensor,
     aten.cat.default,
+    aten.maximum.default,
+    *MAX_POOLS.values(),
 }
+_VIEWS = {aten.squeeze.dim, aten.permute.default}
 
 
 def overwrite(graph: fx.Graph) -> None:
@@ -29,5 +33,9 @@ def overwrite(graph: fx.Graph) -> None:
     for node in graph.nodes:
         if node.target in _IN_PLACE:
             (source,) = node.all_input_nodes
-            if source.target in _WRITERS and len(source.users) == 1:
+            alone = len(source.users) == 1
+            while source.target in _VIEWS:
+                source = source.all_input_nodes[0]
+                alone = alone and len(source.users) == 1
+            if alone and source.target in _WRITERS:
                 node.target = _IN_PLACE[node.target]

@@ -19,9 +19,6 @@ from onebyone.windows.levels import module_of
 from onebyone.windows.lowering import Lowered
 from onebyone.windows.memory import peak_elements
 
-# PyTorch divides maps over threads, but not a signal: so two pieces of a signal are run in one
-# batch, where less than this part of it is run twice.
-_AT_ONCE, _TWICE = 2, 1 / 20
 # Larger bands recompute less where they meet; this much fits the machines that people have.
 DEFAULT_MEMORY = 2 * 2**30
 
@@ -56,8 +53,7 @@ class Plan:
         grid: number of windows along each axis.
         module: a plain graph that takes [B, C, *size] and gives each output as [B, ..., *grid].
         sharing: what is shared in the largest piece.
-        pieces: number of pieces of the image: bands, or shifts.
-        at_once: how many of them are run in one batch.
+        pieces: number of pieces (bands, or shifts of the image) that are run one by one.
         multiply_adds: operations of all pieces for one image; a multiplication and an addition
             are two.
         crops: the same for running every crop.
@@ -68,7 +64,6 @@ class Plan:
     module: fx.GraphModule
     sharing: Sharing
     pieces: int
-    at_once: int
     multiply_adds: int
     crops: int
 
@@ -107,14 +102,10 @@ def make_plan(
         InputError: one row of windows does not fit into the memory asked for.
     """
     grid = geometry.grid(size)
-    at_once = 1
     if geometry.padding == "image":
         stretches = _shifts(lowered, geometry, size, grid)
     else:
-        shape = _windows_at_a_time(lowered, geometry, grid, memory)
-        if shape == grid and _is_long_signal(geometry, grid):
-            at_once, shape = _AT_ONCE, (-(-grid[0] // _AT_ONCE),)
-        stretches = _bands(geometry, grid, shape)
+        stretches = _bands(geometry, grid, _windows_at_a_time(lowered, geometry, grid, memory))
     cut = geometry.padding == "crop"
     shares: dict[tuple[Axis, ...], Sharing] = {}
     work = 0
@@ -125,10 +116,10 @@ def make_plan(
         work += sum(shares[axes].multiply_adds.values())
     crops = sum(lowered.multiply_adds.values()) * prod(grid)
     modules = {axes: emit(Grid.of(lowered, sharing.axes)) for axes, sharing in shares.items()}
-    module = joined(lowered, stretches, modules, at_once)
+    module = joined(lowered, stretches, modules)
     largest = max(shares, key=lambda axes: prod(axis.m for axis in axes))
     pieces = prod(len(parts) for parts in stretches)
-    return Plan(size, grid, module, shares[largest], pieces, at_once, work, crops)
+    return Plan(size, grid, module, shares[largest], pieces, work, crops)
 
 
 def _shifts(
@@ -168,12 +159,6 @@ def _windows_at_a_time(
             f"memory={memory} bytes is too little: one window needs about {needed} bytes"
         )
     return tuple(shape)
-
-
-def _is_long_signal(geometry: Geometry, grid: tuple[int, ...]) -> bool:
-    """Whether windows lie along one axis, and pieces of them overlap little."""
-    ((h, *others), (stride, *_)) = geometry.window[1:], geometry.stride
-    return not others and h - stride < _TWICE * ((grid[0] - 1) * stride + h)
 
 
 def _bands(

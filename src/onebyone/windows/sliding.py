@@ -235,8 +235,7 @@ class SlidingModel(nn.Module):
         x = x if self.mean is None else x - self.mean
         x = x if self.std is None else x / self.std
         # Channels last: poolings of one map take a tenth of the time, and convolutions less too.
-        formats = {4: torch.channels_last, 5: torch.channels_last_3d}
-        return x.contiguous(memory_format=formats.get(x.ndim, torch.contiguous_format))
+        return x.movedim(1, -1).contiguous().movedim(-1, 1)
 
     def train(self, mode: bool = True) -> "SlidingModel":
         """Stay in eval mode; training mode is refused, gradients are there all the same.

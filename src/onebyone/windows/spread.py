@@ -14,25 +14,22 @@ Pair = tuple[int, int]
 class Spread:
     """A block with two dimensions for each axis: [batch, (positions, windows) of each, channels].
 
-    A lattice has one window. Channels are last in memory, as convolutions and poolings of two and
-    three axes are fastest; they are first where there is one axis.
+    A lattice has one window. Channels are last in memory, as convolutions and poolings are fastest.
     """
 
     def __init__(self, build: Builder, layout: Layout) -> None:
         self.build, self.rank = build, len(layout.dims)
-        axes, others = layout.dims, layout.others
-        self.order = [0, *axes, *others] if self.rank > 1 else [0, *others, *axes]
-        self.channels = [layout.shape[d - 1] for d in others]
-        self.first = 1 if self.rank > 1 else 1 + len(others)
-        self.last = 2 * self.rank + len(others)
+        self.order = [0, *layout.dims, *layout.others]
+        self.channels = [layout.shape[d - 1] for d in layout.others]
+        self.last = 2 * self.rank + len(layout.others)
 
     def dim(self, k: int) -> int:
         """The dimension of the positions of axis k; its windows are the next."""
-        return self.first + 2 * k
+        return 1 + 2 * k
 
     def shape(self, sizes: Sequence[int]) -> list[int]:
         """A shape with these sizes for the axes."""
-        return [-1, *sizes, *self.channels] if self.rank > 1 else [-1, *self.channels, *sizes]
+        return [-1, *sizes, *self.channels]
 
     def split(self, block: fx.Node, pairs: Sequence[Pair]) -> fx.Node:
         """A block as it is stored in this form."""
@@ -61,8 +58,8 @@ def to_map(build: Builder, x: fx.Node, layout: Layout, places: Sequence[Pair]) -
     order, rank = [0], spread.rank
     for dim in range(1, spread.last - rank + 1):
         order.append(dim + rank)
-        if dim - spread.first in range(rank):
-            order.append(1 + dim - spread.first)  # its windows
+        if dim <= rank:
+            order.append(dim)  # its windows
     x = build.permuted(x, order)
     return spread.merge(x, [prod(pair) for pair in places])
 

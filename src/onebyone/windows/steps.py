@@ -143,12 +143,14 @@ class Extent:
         count: how many positions.
         dilation: places from one position to the next.
         stride: places from one window to the next.
+        windows: how many there are.
     """
 
     first: int
     count: int
     dilation: int
     stride: int
+    windows: int
 
 
 Share = Callable[[Builder, fx.Node, tuple[Extent, ...]], fx.Node]
@@ -209,10 +211,10 @@ class Reduction(Step):
             first, stop = axis.positions(part)
             if part is Part.SHARED:
                 requests.append(Lattice(0, axis.length))
-                extents.append(Extent(first, stop - first, axis.u, max(axis.t, 1)))
+                extents.append(Extent(first, stop - first, axis.u, max(axis.t, 1), axis.m))
             else:
                 requests.append(Strip(range(first, stop)))
-                extents.append(Extent(first, stop - first, axis.m, 1))
+                extents.append(Extent(first, stop - first, axis.m, 1, axis.m))
         return self.share(build, read(build, value, requests), tuple(extents))
 
 

@@ -1,6 +1,7 @@
 """Convolutions, and the fully connected layer that is one (S3)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import fx
 
@@ -93,9 +94,8 @@ def linear(call: Call) -> Step:
         raise NotShared("has no channels")
     rank, outputs = call.rank, call.shape[0]
     order = [0, *layout.others, *layout.dims]
-    target = CONVOLUTIONS[rank]
 
-    def share(build: Builder, x: fx.Node, extents: Sequence[Extent]) -> fx.Node:
+    def operands(build: Builder, x: fx.Node, extents: Sequence[Extent]) -> tuple[Any, ...]:
         weight = build.copies(bound["weight"])
         weight = build.call(aten.reshape.default, weight, [outputs, *layout.shape])
         for dim, extent in zip(layout.dims, extents, strict=True):
@@ -109,14 +109,19 @@ def linear(call: Call) -> Step:
             )
         # The block with the first position of every axis brings the bias.
         begins = bound["bias"] is not None and all(extent.first == 0 for extent in extents)
-        bias = build.copies(bound["bias"]) if begins else None
-        strides, dilations = [e.stride for e in extents], [e.dilation for e in extents]
-        return build.call(target, x, weight, bias, strides, [0] * rank, dilations)
+        return x, weight, build.copies(bound["bias"]) if begins else None
+
+    def share(build: Builder, x: fx.Node, extents: Sequence[Extent]) -> fx.Node:
+        found = Convolution(
+            layout.channels, [e.count for e in extents], [e.windows for e in extents],
+            [e.stride for e in extents], [e.dilation for e in extents], 1,
+        )  # fmt: skip
+        return found.emit(build, *operands(build, x, extents))
 
     def on_map(build: Builder, tensors: list[fx.Node], place: Place) -> fx.Node:
         strides = [reading.stride for reading in place.readings]
-        whole = zip(layout.positions, strides, strict=True)
-        return share(build, tensors[0], [Extent(0, n, 1, stride) for n, stride in whole])
+        whole = [Extent(0, n, 1, 1, 1) for n in layout.positions]
+        return build.call(CONVOLUTIONS[rank], *operands(build, tensors[0], whole), strides)
 
     # Cutting up the weights copies them; reading the windows copies as many numbers for each.
     return call.step(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
+from typing import Any
 
 import torch
 from torch import fx
@@ -15,6 +16,7 @@ from onebyone.windows.blocks import Builder
 CONVOLUTIONS = {1: aten.conv1d.default, 2: aten.conv2d.default, 3: aten.conv3d.default}
 # What PyTorch's `use_mkldnn` takes to be small, and the largest kernel that it does so for.
 _SMALL, _KERNEL = 20480, 3
+_STRIDE = 2
 PLAIN = "plain"
 """Where a node that ends another form keeps the convolution: operator and arguments."""
 
@@ -46,10 +48,12 @@ class Convolution:
         stride = [s if n > 1 else 1 for s, n in zip(self.stride, self.outputs, strict=True)]
         args = weight, bias, stride, [0] * rank, dilation, self.groups
         convolve = partial(build.call, CONVOLUTIONS[rank])
-        if self.channels == 1 and 1 < rank < sum(self.kernel):
+        if self.channels == 1 and rank < sum(self.kernel):
             y = self._taps_as_channels(build, x, weight, bias)
         elif self._is_slow_alone():
             y = self._on_halves(build, x, lambda halves: convolve(halves, *args))
+        elif rank == 1:
+            y = self._in_a_row(build, x, *args)
         else:
             return convolve(x, *args)
         y.meta[PLAIN] = CONVOLUTIONS[rank], (x, *args)
@@ -81,13 +85,24 @@ class Convolution:
         )  # fmt: skip
         return same.emit(build, x, weight, bias)
 
-    def _is_slow_alone(self) -> bool:
-        """Whether PyTorch runs one image of three axes on one thread, without oneDNN.
+    def _in_a_row(self, build: Builder, x: fx.Node, *args: Any) -> fx.Node:
+        """The same of a signal as an image of one row, whose channels stay last."""
+        weight, bias, stride, padding, dilation, groups = args
+        x, weight = (build.call(aten.unsqueeze.default, value, 2) for value in (x, weight))
+        once = [1, *stride], [0, *padding], [1, *dilation], groups
+        y = build.call(CONVOLUTIONS[2], x, weight, bias, *once)
+        return build.call(aten.squeeze.dim, y, 2)
 
-        It takes channels and the first two sizes for the size of the image.
+    def _is_slow_alone(self) -> bool:
+        """Whether PyTorch runs one signal or volume on one thread.
+
+        A signal with its channels first, as which those with long strides are faster. A small
+        volume without oneDNN: channels and the first two sizes are taken for its size.
         """
-        if len(self.kernel) < 3 or self.groups > 1 or max(self.outputs) == 1:
+        if max(self.outputs) == 1 or len(self.kernel) == 2 or self.groups > 1:
             return False
+        if len(self.kernel) == 1:
+            return self.stride[0] > _STRIDE
         sizes = [self._reads(i, n) for i, n in enumerate(self.outputs[:2])]
         return min(self.kernel[1:]) <= _KERNEL and self.channels * prod(sizes) <= _SMALL
 

@@ -47,10 +47,11 @@ def max_pooling(call: Call) -> Step:
     target, rank = call.node.target, call.rank
 
     def apply(build: Builder, tensors: list[fx.Node], place: Place) -> fx.Node:
-        if any(r.dilation > 1 for r in place.readings):
+        # Of a signal whose channels are last PyTorch makes one whose channels are first.
+        if rank == 1 or any(r.dilation > 1 for r in place.readings):
             return _by_taps(build, tensors[0], layout, movers, place, aten.maximum.default)
         strides = by_dim(layout, tuple(r.stride for r in place.readings))
-        return build.call(target, tensors[0], size, strides, [0] * rank)
+        return build.call(target, tensors[0], size, strides)
 
     return call.step(apply, movers, fill=Fill(float("-inf")), on_map=call.again())
 
