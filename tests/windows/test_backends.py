@@ -221,9 +221,12 @@ def test_the_graph_is_compiled_once_until_weights_or_threads_change(monkeypatch)
         assert len(compiled) == 5
 
 
-@pytest.mark.filterwarnings(  # of PyTorch's own copies
+of_copies = pytest.mark.filterwarnings(  # of PyTorch's own copies
     "ignore:`isinstance.treespec, LeafSpec.` is deprecated:FutureWarning"
 )
+
+
+@of_copies
 def test_runtimes_are_given_plain_convolutions() -> None:
     module = ob.slide(volume(), (1, 5, 5, 5), 1, verify=0).plan(8, 7, 9).module
     x = torch.randn(1, 1, 8, 7, 9)
@@ -234,8 +237,22 @@ def test_runtimes_are_given_plain_convolutions() -> None:
         return {tuple(node.args[0].meta["val"].shape[:2]) for node in nodes}
 
     formed = read(torch.export.export(module, (x,), strict=False).graph)
-    plain = read(exported(module, x, "onnxruntime", formed=(2,)).graph)
+    plain = read(exported(module, x, "onnxruntime", formed=(aten.conv2d.default,)).graph)
     assert (2, 2) in formed  # halves whose channels are what two taps see
     assert (1, 1) in plain
     assert {batch for batch, _ in plain} == {1}
-    assert read(exported(module, x, "openvino", formed=(3,)).graph) == formed
+    assert read(exported(module, x, "openvino", formed=(aten.conv3d.default,)).graph) == formed
+
+
+@of_copies
+def test_a_backend_keeps_the_forms_that_it_names() -> None:
+    model = nn.Sequential(nn.Conv1d(2, 3, 3, padding=1), nn.ReLU(), nn.MaxPool1d(2), nn.Flatten())
+    module = ob.slide(model.eval(), (2, 8), 2, verify=0).plan(20).module
+    x = torch.randn(1, 2, 20)
+    targets = [
+        {node.target for node in exported(module, x, "openvino", formed=formed).graph.nodes}
+        for formed in ((), (aten.max_pool1d.default,))
+    ]
+    assert aten.max_pool1d.default in targets[0]
+    assert aten.max_pool1d.default not in targets[1]
+    assert aten.conv2d.default not in targets[0] | targets[1]

@@ -8,11 +8,11 @@ from torch import Tensor, fx
 from torch.export import ExportedProgram
 
 from onebyone.errors import InputError
-from onebyone.windows.operators.convolving import CONVOLUTIONS, PLAIN
+from onebyone.windows.operators.convolving import PLAIN
 
 
 def exported(
-    module: fx.GraphModule, x: Tensor, backend: str, formed: Container[int] = ()
+    module: fx.GraphModule, x: Tensor, backend: str, formed: Container[Any] = ()
 ) -> ExportedProgram:
     """Export a graph for images of one shape.
 
@@ -20,7 +20,7 @@ def exported(
         module: the graph; its results are a tuple.
         x: an image in single precision, on the processor.
         backend: who asks.
-        formed: the number of axes of convolutions that stay in the form written for PyTorch.
+        formed: operators that stay in the form written for PyTorch.
 
     Raises:
         InputError: the image is of another type, or elsewhere.
@@ -36,9 +36,9 @@ def exported(
     return functional
 
 
-def _computed(module: fx.GraphModule, formed: Container[int]) -> fx.GraphModule:
-    """A copy with plain convolutions, and without results that are constants."""
-    found = _plain(module, [CONVOLUTIONS[rank] for rank in CONVOLUTIONS if rank not in formed])
+def _computed(module: fx.GraphModule, formed: Container[Any]) -> fx.GraphModule:
+    """A copy with plain operators, and without results that are constants."""
+    found = _plain(module, formed)
     output = found.graph.output_node()
     results = output.args[0]
     assert isinstance(results, tuple)
@@ -47,13 +47,13 @@ def _computed(module: fx.GraphModule, formed: Container[int]) -> fx.GraphModule:
     return found
 
 
-def _plain(module: fx.GraphModule, convolutions: Sequence[Any]) -> fx.GraphModule:
-    """A copy of the graph and of those that it calls, with these operators in no other form."""
+def _plain(module: fx.GraphModule, formed: Container[Any]) -> fx.GraphModule:
+    """A copy of the graph and of those that it calls, in which only these operators stay formed."""
     graph, copies = fx.Graph(), dict[fx.Node, fx.Node]()
     graph.output(graph.graph_copy(module.graph, copies))
     for node in module.graph.nodes:
         target, args = node.meta.get(PLAIN, (None, ()))
-        if target in convolutions:
+        if target is not None and target not in formed:
             with graph.inserting_before(copies[node]):
                 y = graph.call_function(target, fx.map_arg(args, copies.__getitem__))
             copies[node].replace_all_uses_with(y)
@@ -63,7 +63,7 @@ def _plain(module: fx.GraphModule, convolutions: Sequence[Any]) -> fx.GraphModul
     for name in {node.target for node in graph.nodes if node.op == "call_module"}:
         child = module.get_submodule(name)
         if isinstance(child, fx.GraphModule):
-            found.set_submodule(name, _plain(child, convolutions))
+            found.set_submodule(name, _plain(child, formed))
     return found
 
 

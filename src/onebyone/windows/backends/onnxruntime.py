@@ -26,7 +26,7 @@ def compiled(module: fx.GraphModule, x: Tensor) -> Callable[[Tensor], Sequence[A
             'backend="onnxruntime" needs onnx, onnxscript and onnxruntime: '
             "pip install 'onebyone[onnx]'"
         ) from error
-    program = _with_biases(exported(module, x, "onnxruntime", formed=(2,)))
+    program = _with_biases(exported(module, x, "onnxruntime", formed=(aten.conv2d.default,)))
     # The exporter's own optimiser takes as long as the export, and ONNX Runtime has one.
     onnx_program = torch.onnx.export(program, dynamo=True, verbose=False, optimize=False)
     assert onnx_program is not None  # it is None only where a file is written

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, fx
 
 from onebyone.errors import InputError
+from onebyone.graphs.aten import aten
 from onebyone.windows.backends.exporting import exported, with_constants
 
 
@@ -22,7 +23,7 @@ def compiled(module: fx.GraphModule, x: Tensor) -> Callable[[Tensor], Sequence[A
         raise InputError(
             "backend=\"openvino\" needs openvino: pip install 'onebyone[openvino]'"
         ) from error
-    program = exported(module, x, "openvino")
+    program = exported(module, x, "openvino", formed=(aten.max_pool1d.default,))
     settings = {
         "INFERENCE_PRECISION_HINT": "f32",  # it would take bfloat16 where the processor has it
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),

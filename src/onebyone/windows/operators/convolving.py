@@ -18,7 +18,7 @@ CONVOLUTIONS = {1: aten.conv1d.default, 2: aten.conv2d.default, 3: aten.conv3d.d
 _SMALL, _KERNEL = 20480, 3
 _STRIDE = 2
 PLAIN = "plain"
-"""Where a node that ends another form keeps the convolution: operator and arguments."""
+"""Where a node that ends another form keeps the plain one: operator and arguments."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from onebyone.windows.axis import Part
 from onebyone.windows.blocks import Builder, Fill, Layout
 from onebyone.windows.movers import Kernel
 from onebyone.windows.operators.call import Call, by_dim, operator, unchanged
+from onebyone.windows.operators.convolving import PLAIN
 from onebyone.windows.steps import (
     Extent,
     NotShared,
@@ -47,11 +48,15 @@ def max_pooling(call: Call) -> Step:
     target, rank = call.node.target, call.rank
 
     def apply(build: Builder, tensors: list[fx.Node], place: Place) -> fx.Node:
-        # Of a signal whose channels are last PyTorch makes one whose channels are first.
-        if rank == 1 or any(r.dilation > 1 for r in place.readings):
-            return _by_taps(build, tensors[0], layout, movers, place, aten.maximum.default)
+        (x,) = tensors
+        dilated = any(r.dilation > 1 for r in place.readings)
         strides = by_dim(layout, tuple(r.stride for r in place.readings))
-        return build.call(target, tensors[0], size, strides)
+        if rank > 1 and not dilated:
+            return build.call(target, x, size, strides)
+        y = _by_taps(build, x, layout, movers, place, aten.maximum.default)
+        if not dilated:  # PyTorch's pooling of a signal puts channels first
+            y.meta[PLAIN] = target, (x, size, strides)
+        return y
 
     return call.step(apply, movers, fill=Fill(float("-inf")), on_map=call.again())
 
