@@ -152,7 +152,9 @@ class Builder:
         return self.graph.call_function(target, args, kwargs)
 
     def cut(self, x: fx.Node, dim: int, start: int, stop: int, step: int = 1) -> fx.Node:
-        """A slice of one dimension."""
+        """Places start, start + step, ... below stop of one dimension that has them."""
+        if step == 1:
+            return self.call(aten.narrow.default, x, dim, start, stop - start)
         return self.call(aten.slice.Tensor, x, dim, start, stop, step)
 
     def cat(self, tensors: list[fx.Node], dim: int) -> fx.Node:

@@ -194,6 +194,9 @@ class _Emission:
     def _size(self, x: fx.Node, dim: int) -> fx.Node:
         return self.build.call(aten.sym_size.int, x, dim)
 
+    def _cut(self, x: fx.Node, *args: int) -> fx.Node:
+        return self.build.call(aten.slice.Tensor, x, *args)
+
     def _slice(self, step: Step, x: fx.Node) -> fx.Node:
         """A slice of channels as it is; one of positions counted from both ends."""
         moved = [(d, m) for d, m in zip(step.layout.dims, step.movers, strict=True)
@@ -201,7 +204,7 @@ class _Emission:
         if not moved:
             return step.apply(self.build, [x], _Whole((), (), ()))
         for dim, mover in moved:
-            x = self.build.cut(x, dim, -mover.before, mover.behind or LAST, mover.stride)
+            x = self._cut(x, dim, -mover.before, mover.behind or LAST, mover.stride)
         return x
 
     def _pool(self, step: Reduction, x: fx.Node) -> fx.Node:
@@ -266,7 +269,7 @@ class _Emission:
         x = self.maps[node]
         for axis, dim in zip(self.axes[node], self.lowered.layout_of(node).dims, strict=True):
             if axis.extent is not None and axis.t > 1:
-                x = self.build.cut(x, dim, 0, LAST, axis.t)
+                x = self._cut(x, dim, 0, LAST, axis.t)
         return x
 
     def result(self, leaf: Any) -> Any:

@@ -21,6 +21,7 @@ from onebyone.graphs.aten import aten, value_of
 from onebyone.windows.axis import Part
 from onebyone.windows.bands import Stored
 from onebyone.windows.blocks import Builder, Key, Windowed, depth
+from onebyone.windows.calling import call_functions
 from onebyone.windows.grid import Grid
 from onebyone.windows.lowering import is_size
 from onebyone.windows.memory import at_a_time
@@ -84,10 +85,11 @@ class Level:
         for i, block in enumerate(kept):
             self.before[block] = self.graph.placeholder(f"before{i}")
         node, layout = self.lowered.captured.image, self.lowered.layout
-        for axis, dim in zip(self.grid.image, layout.dims, strict=True):
-            if axis.extent is None:  # pixels behind the last window are in no crop
-                image = self.build.cut(image, dim, 0, axis.length)
-        self._value(node).blocks[(Part.SHARED,) * self.rank] = image
+        value = self._value(node)
+        for k, dim in enumerate(layout.dims):
+            if value.axes[k].extent is None:  # pixels behind the last window are in no crop
+                image = self.build.cut(image, dim, 0, value.places(k, Part.SHARED))
+        value.blocks[(Part.SHARED,) * self.rank] = image
 
     def module(
         self, leaves: Sequence[Any], kept: Mapping[Block, int] = MappingProxyType({})
@@ -109,6 +111,7 @@ class Level:
         # Sizes that only crops need are dead here.
         self.graph.eliminate_dead_code(lambda node: node.op in ("placeholder", "output"))
         overwrite(self.graph)
+        call_functions(self.graph)
         captured = self.lowered.captured
         return module_of(
             self.graph, model=captured.model, constants=captured.constants, **self.children
