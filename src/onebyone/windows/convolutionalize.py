@@ -194,9 +194,6 @@ class _Emission:
     def _size(self, x: fx.Node, dim: int) -> fx.Node:
         return self.build.call(aten.sym_size.int, x, dim)
 
-    def _cut(self, x: fx.Node, *args: int) -> fx.Node:
-        return self.build.call(aten.slice.Tensor, x, *args)
-
     def _slice(self, step: Step, x: fx.Node) -> fx.Node:
         """A slice of channels as it is; one of positions counted from both ends."""
         moved = [(d, m) for d, m in zip(step.layout.dims, step.movers, strict=True)
@@ -204,7 +201,8 @@ class _Emission:
         if not moved:
             return step.apply(self.build, [x], _Whole((), (), ()))
         for dim, mover in moved:
-            x = self._cut(x, dim, -mover.before, mover.behind or LAST, mover.stride)
+            start, stop = -mover.before, mover.behind or LAST
+            x = self.build.call(aten.slice.Tensor, x, dim, start, stop, mover.stride)
         return x
 
     def _pool(self, step: Reduction, x: fx.Node) -> fx.Node:
@@ -269,7 +267,7 @@ class _Emission:
         x = self.maps[node]
         for axis, dim in zip(self.axes[node], self.lowered.layout_of(node).dims, strict=True):
             if axis.extent is not None and axis.t > 1:
-                x = self._cut(x, dim, 0, LAST, axis.t)
+                x = self.build.call(aten.slice.Tensor, x, dim, 0, LAST, axis.t)
         return x
 
     def result(self, leaf: Any) -> Any:

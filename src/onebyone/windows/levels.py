@@ -136,7 +136,7 @@ class Level:
 
     def _find(self, node: fx.Node, key: Key) -> fx.Node:
         """A block that this level has not written: one of an earlier level, or one to be joined."""
-        if depth(key) < self.level and node not in self.grid.alone:
+        if self._level_of(node, key) < self.level:
             return self._receive(node, key)
         return joined(self.build, self._value(node), key)
 
@@ -149,17 +149,20 @@ class Level:
 
     def _run(self, node: fx.Node, step: Step) -> None:
         """Write the blocks of a step that belong to this level."""
-        alone = node in self.grid.alone
-        if not self.grid.is_shared(node) or (alone and self.level < self.rank):
+        if not self.grid.is_shared(node):
             return
         value = self._value(node)
         inputs = [self._value(source) for source in step.sources]
         for parts in value.parts:
-            if alone or depth(parts) == self.level:
+            if self._level_of(node, parts) == self.level:
                 new = step.block(self.build, inputs, value.axes, parts, self._stored(node).new)
                 # What the band before has computed comes first.
                 both = [self.before[node, parts], new] if (node, parts) in self.before else [new]
                 value.blocks[parts] = self.build.cat(both, value.layout.dims[0])
+
+    def _level_of(self, node: fx.Node, key: Key) -> int:
+        """The level that writes a block: the last where the node is run for each window."""
+        return self.rank if node in self.grid.alone else depth(key)
 
     def _stored(self, node: fx.Node) -> Stored:
         return self.stored.get(node, Stored())
@@ -193,8 +196,9 @@ class Level:
         """Whether a leaf of the output needs a later level."""
         if not is_tensor(leaf) or self.level == self.rank:
             return False
-        parts = self._value(leaf).parts if self.grid.is_shared(leaf) else ()
-        return leaf in self.grid.alone or any(depth(found) > self.level for found in parts)
+        if not self.grid.is_shared(leaf):
+            return leaf in self.grid.alone
+        return any(self._level_of(leaf, parts) > self.level for parts in self._value(leaf).parts)
 
     def _next_level(self, leaves: tuple[fx.Node, ...]) -> list[fx.Node]:
         """Run the next level for some windows along this level's axis at a time."""

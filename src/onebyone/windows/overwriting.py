@@ -33,9 +33,7 @@ def overwrite(graph: fx.Graph) -> None:
     for node in graph.nodes:
         if node.target in _IN_PLACE:
             (source,) = node.all_input_nodes
-            alone = len(source.users) == 1
-            while source.target in _VIEWS:
-                source = source.all_input_nodes[0]
-                alone = alone and len(source.users) == 1
-            if alone and source.target in _WRITERS:
+            while source.target in _VIEWS and len(source.users) == 1:
+                (source,) = source.all_input_nodes
+            if source.target in _WRITERS and len(source.users) == 1:
                 node.target = _IN_PLACE[node.target]

@@ -1,7 +1,6 @@
 """Convolutions, and the fully connected layer that is one (S3)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from torch import fx
 
@@ -95,12 +94,14 @@ def linear(call: Call) -> Step:
     rank, outputs = call.rank, call.shape[0]
     order = [0, *layout.others, *layout.dims]
 
-    def operands(build: Builder, x: fx.Node, extents: Sequence[Extent]) -> tuple[Any, ...]:
+    def operands(
+        build: Builder, x: fx.Node, positions: Sequence[range]
+    ) -> tuple[fx.Node, fx.Node, fx.Node | None]:
         weight = build.copies(bound["weight"])
         weight = build.call(aten.reshape.default, weight, [outputs, *layout.shape])
-        for dim, extent in zip(layout.dims, extents, strict=True):
-            if extent.count < layout.shape[dim - 1]:
-                weight = build.cut(weight, dim, extent.first, extent.first + extent.count)
+        for dim, run in zip(layout.dims, positions, strict=True):
+            if len(run) < layout.shape[dim - 1]:
+                weight = build.cut(weight, dim, run.start, run.stop)
         x, weight = (build.permuted(value, order) for value in (x, weight))
         if len(layout.others) > 1:
             x, weight = (
@@ -108,7 +109,7 @@ def linear(call: Call) -> Step:
                 for value in (x, weight)
             )
         # The block with the first position of every axis brings the bias.
-        begins = bound["bias"] is not None and all(extent.first == 0 for extent in extents)
+        begins = bound["bias"] is not None and all(run.start == 0 for run in positions)
         return x, weight, build.copies(bound["bias"]) if begins else None
 
     def share(build: Builder, x: fx.Node, extents: Sequence[Extent]) -> fx.Node:
@@ -116,11 +117,12 @@ def linear(call: Call) -> Step:
             layout.channels, [e.count for e in extents], [e.windows for e in extents],
             [e.stride for e in extents], [e.dilation for e in extents], 1,
         )  # fmt: skip
-        return found.emit(build, *operands(build, x, extents))
+        positions = [range(e.first, e.first + e.count) for e in extents]
+        return found.emit(build, *operands(build, x, positions))
 
     def on_map(build: Builder, tensors: list[fx.Node], place: Place) -> fx.Node:
         strides = [reading.stride for reading in place.readings]
-        whole = [Extent(0, n, 1, 1, 1) for n in layout.positions]
+        whole = [range(n) for n in layout.positions]
         return build.call(CONVOLUTIONS[rank], *operands(build, tensors[0], whole), strides)
 
     # Cutting up the weights copies them; reading the windows copies as many numbers for each.

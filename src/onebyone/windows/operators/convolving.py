@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
-from typing import Any
 
 import torch
 from torch import fx
@@ -16,6 +15,7 @@ from onebyone.windows.blocks import Builder
 CONVOLUTIONS = {1: aten.conv1d.default, 2: aten.conv2d.default, 3: aten.conv3d.default}
 # What PyTorch's `use_mkldnn` takes to be small, and the largest kernel that it does so for.
 _SMALL, _KERNEL = 20480, 3
+# The longest stride at which a signal is faster as a row, channels last, than channels first.
 _STRIDE = 2
 PLAIN = "plain"
 """Where a node that ends another form keeps the plain one: operator and arguments."""
@@ -53,7 +53,7 @@ class Convolution:
         elif self._is_slow_alone():
             y = self._on_halves(build, x, lambda halves: convolve(halves, *args))
         elif rank == 1:
-            y = self._in_a_row(build, x, *args)
+            y = self._in_a_row(build, x, weight, bias)
         else:
             return convolve(x, *args)
         y.meta[PLAIN] = CONVOLUTIONS[rank], (x, *args)
@@ -85,13 +85,16 @@ class Convolution:
         )  # fmt: skip
         return same.emit(build, x, weight, bias)
 
-    def _in_a_row(self, build: Builder, x: fx.Node, *args: Any) -> fx.Node:
+    def _in_a_row(
+        self, build: Builder, x: fx.Node, weight: fx.Node, bias: fx.Node | None
+    ) -> fx.Node:
         """The same of a signal as an image of one row, whose channels stay last."""
-        weight, bias, stride, padding, dilation, groups = args
         x, weight = (build.call(aten.unsqueeze.default, value, 2) for value in (x, weight))
-        once = [1, *stride], [0, *padding], [1, *dilation], groups
-        y = build.call(CONVOLUTIONS[2], x, weight, bias, *once)
-        return build.call(aten.squeeze.dim, y, 2)
+        row = replace(
+            self, kernel=[1, *self.kernel], outputs=[1, *self.outputs], stride=[1, *self.stride],
+            dilation=[1, *self.dilation],
+        )  # fmt: skip
+        return build.call(aten.squeeze.dim, row.emit(build, x, weight, bias), 2)
 
     def _is_slow_alone(self) -> bool:
         """Whether PyTorch runs one signal or volume on one thread.
