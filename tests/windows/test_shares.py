@@ -50,3 +50,25 @@ def test_gathering_windows_counts_in_the_cut(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(cut, "_gathered", lambda *_: 0)
     sliding = ob.slide(small_padded(), (3, 64, 64), 8, verify=0, costs=ob.Costs(12, 20))
     assert sliding.plan(256, 256).sharing.unpaid
+
+
+class _Both(nn.Module):
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"scores": x, "odds": x.exp()[:, None]}
+
+
+@pytest.mark.parametrize("stride", [4, 16])
+@pytest.mark.parametrize("windows", [240, 241])
+def test_a_long_signal_is_one_piece_and_equals_crops(windows: int, stride: int) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv1d(2, 6, 5, padding=2), nn.ReLU(), nn.MaxPool1d(2), nn.Flatten(),
+        nn.Linear(6 * 16, 3), _Both(),
+    ).double().eval()  # fmt: skip
+    x = torch.randn(3, 2, 32 + stride * (windows - 1), dtype=torch.float64)
+    sliding = ob.slide(model, (2, 32), stride, verify=0)
+    plan = sliding.plan(x.shape[2])
+    assert (plan.pieces, plan.grid) == (1, (windows,))
+    # Long strides run as two halves in one batch of PyTorch's signals, others as a row.
+    assert (aten.conv1d.default in _operators(plan.module)) == (stride == 16)
+    assert_equal_crops(sliding(x), model, x, (2, 32), stride)
