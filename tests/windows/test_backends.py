@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, fx, nn
+from torch.export import ExportedProgram
 
 import onebyone as ob
 from helpers.modules import Residual, settle
@@ -242,6 +244,21 @@ def test_runtimes_are_given_plain_convolutions() -> None:
     assert (1, 1) in plain
     assert {batch for batch, _ in plain} == {1}
     assert read(exported(module, x, "openvino", formed=(aten.conv3d.default,)).graph) == formed
+
+
+@of_copies
+def test_runtimes_are_given_edges_as_one_read() -> None:
+    """A view of windows costs PyTorch nothing; runtimes would copy it, and again in its order."""
+    module = ob.slide(padded(), (2, 12, 12), 2, verify=0).plan(20, 20).module
+    x = torch.randn(1, 2, 20, 20)
+
+    def used(program: ExportedProgram) -> set[Any]:
+        return {node.target for node in program.graph.nodes}
+
+    assert aten.unfold.default in used(torch.export.export(module, (x,), strict=False))
+    plain = used(exported(module, x, "openvino"))
+    assert aten.unfold.default not in plain
+    assert aten.index_select.default in plain
 
 
 @of_copies

@@ -24,16 +24,15 @@ def _emitted(found: Convolution, *, bias: bool) -> fx.GraphModule:
 
 
 def _inputs(found: Convolution, batch: int, dtype: torch.dtype) -> list[torch.Tensor]:
-    """An image that gives the outputs, weights of four outputs, biases."""
+    """An image that gives the outputs, weights, biases."""
     sizes = [
         (n - 1) * s + (k - 1) * d + 1
         for n, s, k, d in zip(
             found.outputs, found.stride, found.kernel, found.dilation, strict=True
         )
     ]
-    outputs = 4 * found.groups
-    weights = outputs, found.channels // found.groups, *found.kernel
-    shapes: list[Any] = [(batch, found.channels, *sizes), weights, (outputs,)]
+    weights = found.filters, found.channels // found.groups, *found.kernel
+    shapes: list[Any] = [(batch, found.channels, *sizes), weights, (found.filters,)]
     return [torch.randn(shape, dtype=dtype) for shape in shapes]
 
 
@@ -45,7 +44,7 @@ def arguments(draw: st.DrawFn) -> tuple[Any, ...]:
         draw(st.lists(st.integers(1, most), min_size=rank, max_size=rank)) for most in (4, 6, 3, 3)
     )
     channels, groups = draw(st.sampled_from([(1, 1), (2, 1), (2, 2)]))
-    return channels, kernel, outputs, stride, dilation, groups
+    return channels, 4 * groups, kernel, outputs, stride, dilation, groups
 
 
 @given(drawn=arguments(), bias=st.booleans(), batch=st.integers(1, 2))
@@ -61,6 +60,26 @@ def test_the_form_gives_the_same_numbers(drawn: tuple[Any, ...], bias: bool, bat
     torch.testing.assert_close(got, want)
 
 
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize(
+    ("size", "stride", "windows"), [(16, 8, 1), (16, 8, 5), (25, 8, 6), (37, 9, 2)]
+)
+def test_long_kernels_of_few_filters_read_each_number_once(
+    size: int, stride: int, windows: int, channels_last: bool, bias: bool
+) -> None:
+    found = Convolution(64, 3, (size,), (windows,), (stride,), (1,), 1)
+    x, weight, b = _inputs(found, 2, torch.float64)
+    if channels_last:
+        x = x.mT.contiguous().mT
+    # What a window does not see has no effect on it, not even what is not a number.
+    x[:, :, :1] = torch.nan
+    got = _emitted(found, bias=bias)(x, weight, b)
+    want = functional.conv1d(x, weight, b if bias else None, stride)
+    torch.testing.assert_close(got, want, equal_nan=True)
+    assert not want[..., 1:].isnan().any()
+
+
 @pytest.mark.parametrize(
     ("kernel", "dilation", "outputs"),
     [((3, 3, 3), (1, 13, 13), (26, 26, 26)), ((3, 3, 3), (1, 1, 1), (27, 27, 27))],
@@ -68,7 +87,7 @@ def test_the_form_gives_the_same_numbers(drawn: tuple[Any, ...], bias: bool, bat
 def test_small_images_of_three_axes_run_in_onednn(
     kernel: tuple[int, ...], dilation: tuple[int, ...], outputs: tuple[int, ...]
 ) -> None:
-    found = Convolution(8, kernel, outputs, (1, 1, 1), dilation, 1)
+    found = Convolution(8, 4, kernel, outputs, (1, 1, 1), dilation, 1)
     x, weight, b = _inputs(found, 1, torch.float32)
     ran: list[torch.Tensor] = []
 
@@ -92,7 +111,7 @@ def test_small_images_of_three_axes_run_in_onednn(
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("rank", [1, 2, 3])
 def test_channels_stay_last(rank: int, channels: int) -> None:
-    found = Convolution(channels, (3,) * rank, (9,) * rank, (1,) * rank, (1,) * rank, 1)
+    found = Convolution(channels, 4, (3,) * rank, (9,) * rank, (1,) * rank, (1,) * rank, 1)
     x, weight, bias = _inputs(found, 1, torch.float32)
     y = _emitted(found, bias=True)(x.movedim(1, -1).contiguous().movedim(-1, 1), weight, bias)
     assert y.movedim(1, -1).is_contiguous()

@@ -57,18 +57,25 @@ class _Both(nn.Module):
         return {"scores": x, "odds": x.exp()[:, None]}
 
 
+FORMS = {"row": (6, 3), "pieces": (64, 3), "halves": (64, 17)}
+"""Channels and classes of a signal's network, by how its last layer runs at stride 16."""
+
+
 @pytest.mark.parametrize("stride", [4, 16])
 @pytest.mark.parametrize("windows", [240, 241])
-def test_a_long_signal_is_one_piece_and_equals_crops(windows: int, stride: int) -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_a_long_signal_is_one_piece_and_equals_crops(form: str, windows: int, stride: int) -> None:
     torch.manual_seed(0)
+    channels, classes = FORMS[form]
     model = nn.Sequential(
-        nn.Conv1d(2, 6, 5, padding=2), nn.ReLU(), nn.MaxPool1d(2), nn.Flatten(),
-        nn.Linear(6 * 16, 3), _Both(),
+        nn.Conv1d(2, channels, 5, padding=2), nn.ReLU(), nn.MaxPool1d(2), nn.Flatten(),
+        nn.Linear(channels * 80, classes), _Both(),
     ).double().eval()  # fmt: skip
-    x = torch.randn(3, 2, 32 + stride * (windows - 1), dtype=torch.float64)
-    sliding = ob.slide(model, (2, 32), stride, verify=0)
+    x = torch.randn(3, 2, 160 + stride * (windows - 1), dtype=torch.float64)
+    sliding = ob.slide(model, (2, 160), stride, verify=0)
     plan = sliding.plan(x.shape[2])
     assert (plan.pieces, plan.grid) == (1, (windows,))
-    # Long strides run as two halves in one batch of PyTorch's signals, others as a row.
-    assert (aten.conv1d.default in _operators(plan.module)) == (stride == 16)
-    assert_equal_crops(sliding(x), model, x, (2, 32), stride)
+    used = _operators(plan.module)
+    assert (aten.sum.dim_IntList in used) == (form == "pieces" and stride == 16)
+    assert (aten.conv1d.default in used) == (form == "halves" and stride == 16)
+    assert_equal_crops(sliding(x), model, x, (2, 160), stride)

@@ -24,6 +24,9 @@ Key = tuple[Held, ...]
 """What a block holds along each axis: a part, or a stretch that was joined from parts. Places of a
 `Lattice` are counted from the first that is stored; -1 in a `Strip` is padding."""
 
+PLAIN = "plain"
+"""Where a node that ends a form written for PyTorch keeps the plain one: what to call with what."""
+
 
 def depth(key: Key) -> int:
     """How many leading axes are edge: a block belongs to windows along these."""

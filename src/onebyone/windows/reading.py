@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
-from torch import fx
+import torch
+from torch import Tensor, fx
 
 from onebyone.graphs.aten import aten
 from onebyone.windows.axis import Axis, Part
-from onebyone.windows.blocks import ZERO, Builder, Fill, Held, Key, Windowed
+from onebyone.windows.blocks import PLAIN, ZERO, Builder, Fill, Held, Key, Windowed
 from onebyone.windows.movers import Lattice, Strip
 from onebyone.windows.spread import Spread, merged, split
 
@@ -157,12 +158,15 @@ class _Joint:
         axis, dim, build = self.axis, self.dim, self.build
         span, last = (count - 1) * abs(step) + 1, self.spread.last
         lowest = min(first, first + (count - 1) * step)
-        x = self._cut(x, dim, lowest, (axis.m - 1) * axis.t + span, 1, full)
-        x = build.call(aten.squeeze.dim, x, dim + 1)
+        whole = build.call(aten.squeeze.dim, x, dim + 1)
+        x = self._cut(whole, dim, lowest, (axis.m - 1) * axis.t + span, 1, full)
         x = build.call(aten.unfold.default, x, dim, span, axis.t)  # windows, ..., places
         x = self._cut(x, last, 0 if step > 0 else span - 1, count, step, span)
         order = list(range(last))
-        return build.call(aten.permute.default, x, [*order[:dim], last, *order[dim:]])
+        y = build.call(aten.permute.default, x, [*order[:dim], last, *order[dim:]])
+        places = [[first + p * step + i * axis.t for i in range(axis.m)] for p in range(count)]
+        y.meta[PLAIN] = _taken, (whole, dim, places)
+        return y
 
     def _outside(self, run: _Run) -> fx.Node:
         """A run of padding."""
@@ -180,6 +184,13 @@ class _Joint:
         end = start + (count - 1) * step
         x = self.build.cut(x, dim, min(start, end), max(start, end) + 1, abs(step))
         return x if step > 0 else self.build.call(aten.flip.default, x, [dim])
+
+
+def _taken(x: Tensor, dim: int, places: Sequence[Sequence[int]]) -> Tensor:
+    """These places of a dimension, as two."""
+    table = torch.tensor(places, device=x.device)
+    shape = [*x.shape[:dim], *table.shape, *x.shape[dim + 1 :]]
+    return x.index_select(dim, table.flatten()).reshape(shape)
 
 
 def _runs(axis: Axis, positions: Sequence[int]) -> Iterator[_Run]:

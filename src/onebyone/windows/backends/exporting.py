@@ -8,7 +8,7 @@ from torch import Tensor, fx
 from torch.export import ExportedProgram
 
 from onebyone.errors import InputError
-from onebyone.windows.operators.convolving import PLAIN
+from onebyone.windows.blocks import PLAIN
 
 
 def exported(

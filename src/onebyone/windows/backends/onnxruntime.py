@@ -32,6 +32,8 @@ def compiled(module: fx.GraphModule, x: Tensor) -> Callable[[Tensor], Sequence[A
     assert onnx_program is not None  # it is None only where a file is written
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
+    # Threads that wait in a loop take the cores from PyTorch's, and from other sessions.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # errors; it warns of nodes that it folds
     session = onnxruntime.InferenceSession(
         onnx_program.model_proto.SerializeToString(), options, providers=["CPUExecutionProvider"]

@@ -30,6 +30,7 @@ def compiled(module: fx.GraphModule, x: Tensor) -> Callable[[Tensor], Sequence[A
         "PERFORMANCE_HINT": "LATENCY",
     }
     model = openvino.convert_model(program)
+    model.reshape(list(x.shape))  # the reader leaves it open, and operators of any shape are slower
     network = openvino.Core().compile_model(model, "CPU", settings)
 
     def run(image: Any) -> Sequence[Any]:

@@ -18,7 +18,7 @@ def convolution(call: Call) -> Step:
     layout, bound, rank = call.spatial(), call.bound, call.rank
     if bound["weight"] in call.layouts:
         raise NotShared("its weights depend on the window")
-    kernel = value_of(bound["weight"]).shape[2:]
+    filters, _, *kernel = value_of(bound["weight"]).shape
     stride, padding, dilation = (
         per_axis(bound[name], rank, default)
         for name, default in (("stride", 1), ("padding", 0), ("dilation", 1))
@@ -32,7 +32,7 @@ def convolution(call: Call) -> Step:
         strides = by_dim(layout, tuple(r.stride for r in place.readings))
         dilations = by_dim(layout, tuple(r.dilation for r in place.readings))
         sizes = by_dim(layout, place.sizes)
-        found = Convolution(layout.channels, kernel, sizes, strides, dilations, groups)
+        found = Convolution(layout.channels, filters, kernel, sizes, strides, dilations, groups)
         return found.emit(build, tensors[0], build.copies(weight), bias and build.copies(bias))
 
     return call.step(apply, movers, on_map=call.again())
@@ -114,7 +114,7 @@ def linear(call: Call) -> Step:
 
     def share(build: Builder, x: fx.Node, extents: Sequence[Extent]) -> fx.Node:
         found = Convolution(
-            layout.channels, [e.count for e in extents], [e.windows for e in extents],
+            layout.channels, outputs, [e.count for e in extents], [e.windows for e in extents],
             [e.stride for e in extents], [e.dilation for e in extents], 1,
         )  # fmt: skip
         positions = [range(e.first, e.first + e.count) for e in extents]

@@ -10,15 +10,14 @@ import torch
 from torch import fx
 
 from onebyone.graphs.aten import aten
-from onebyone.windows.blocks import Builder
+from onebyone.windows.blocks import PLAIN, Builder
 
 CONVOLUTIONS = {1: aten.conv1d.default, 2: aten.conv2d.default, 3: aten.conv3d.default}
 # What PyTorch's `use_mkldnn` takes to be small, and the largest kernel that it does so for.
 _SMALL, _KERNEL = 20480, 3
-# The longest stride at which a signal is faster as a row, channels last, than channels first.
-_STRIDE = 2
-PLAIN = "plain"
-"""Where a node that ends another form keeps the plain one: operator and arguments."""
+# Rows of signals are slow where outputs read numbers this far apart, if the filters are no more
+# than a register holds, or the kernel is more than so many strides long.
+_FAR, _REGISTER, _STRIDES = 512, 16, 8
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,7 @@ class Convolution:
 
     Attributes:
         channels: of what it reads.
+        filters: channels of the output.
         kernel: its sizes.
         outputs: places of the output.
         stride: places from one output to the next.
@@ -35,6 +35,7 @@ class Convolution:
     """
 
     channels: int
+    filters: int
     kernel: Sequence[int]
     outputs: Sequence[int]
     stride: Sequence[int]
@@ -50,6 +51,8 @@ class Convolution:
         convolve = partial(build.call, CONVOLUTIONS[rank])
         if self.channels == 1 and rank < sum(self.kernel):
             y = self._taps_as_channels(build, x, weight, bias)
+        elif self.filters <= _REGISTER and self._reads_far_apart(2):
+            return self._in_pieces(build, x, weight, bias)
         elif self._is_slow_alone():
             y = self._on_halves(build, x, lambda halves: convolve(halves, *args))
         elif rank == 1:
@@ -96,16 +99,51 @@ class Convolution:
         )  # fmt: skip
         return build.call(aten.squeeze.dim, row.emit(build, x, weight, bias), 2)
 
+    def _reads_far_apart(self, strides: int) -> bool:
+        """Whether a signal is read in long steps by a kernel of so many strides or more."""
+        if len(self.kernel) > 1 or max(self.outputs) == 1 or max(*self.dilation, self.groups) > 1:
+            return False
+        (size,), (stride,) = self.kernel, self.stride
+        return stride > 1 and self.channels * stride >= _FAR and size >= strides * stride
+
+    def _in_pieces(
+        self, build: Builder, x: fx.Node, weight: fx.Node, bias: fx.Node | None
+    ) -> fx.Node:
+        """The same by a kernel of one stride: its pieces are filters, added where they meet.
+
+        Piece j of output i is what its filters make of stride i + j, so no number is read twice.
+        The last piece may be shorter, and brings the bias.
+        """
+        (size,), (stride,), (outputs,) = self.kernel, self.stride, self.outputs
+        count = (size - 1) // stride
+        strides, end = outputs + count - 1, count * stride
+        last = replace(self, kernel=[size - end])
+        y = last.emit(
+            build, build.cut(x, 2, end, self._reads(0, outputs)),
+            build.cut(weight, 2, end, size), bias,
+        )  # fmt: skip
+        shape = [self.filters, self.channels, count, stride]
+        weight = build.call(aten.reshape.default, build.cut(weight, 2, 0, end), shape)
+        weight = build.call(aten.flatten.using_ints, build.permuted(weight, [0, 2, 1, 3]), 0, 1)
+        pieces = replace(self, filters=self.filters * count, kernel=[stride], outputs=[strides])
+        z = pieces.emit(build, build.cut(x, 2, 0, strides * stride), weight, None)
+        # In rows that are one longer, each begins one place later.
+        z = build.call(aten.reshape.default, z, [-1, self.filters, count * strides])
+        z = build.call(aten.constant_pad_nd.default, z, [0, count])
+        z = build.call(aten.reshape.default, z, [-1, self.filters, count, strides + 1])
+        z = build.call(aten.sum.dim_IntList, build.cut(z, 3, 0, outputs), [2])
+        return build.call(aten.add.Tensor, y, z)
+
     def _is_slow_alone(self) -> bool:
         """Whether PyTorch runs one signal or volume on one thread.
 
-        A signal with its channels first, as which those with long strides are faster. A small
+        A signal with its channels first, as which long kernels with strides are faster. A small
         volume without oneDNN: channels and the first two sizes are taken for its size.
         """
         if max(self.outputs) == 1 or len(self.kernel) == 2 or self.groups > 1:
             return False
         if len(self.kernel) == 1:
-            return self.stride[0] > _STRIDE
+            return self._reads_far_apart(_STRIDES)
         sizes = [self._reads(i, n) for i, n in enumerate(self.outputs[:2])]
         return min(self.kernel[1:]) <= _KERNEL and self.channels * prod(sizes) <= _SMALL
 

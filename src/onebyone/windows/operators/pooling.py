@@ -11,10 +11,9 @@ from torch import fx
 from onebyone.graphs.aten import aten, per_axis
 from onebyone.graphs.canonical import AMAX, AVERAGE_POOLS, MAX_POOLS, MEAN
 from onebyone.windows.axis import Part
-from onebyone.windows.blocks import Builder, Fill, Layout
+from onebyone.windows.blocks import PLAIN, Builder, Fill, Layout
 from onebyone.windows.movers import Kernel
 from onebyone.windows.operators.call import Call, by_dim, operator, unchanged
-from onebyone.windows.operators.convolving import PLAIN
 from onebyone.windows.steps import (
     Extent,
     NotShared,
