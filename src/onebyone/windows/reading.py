@@ -164,8 +164,8 @@ class _Joint:
         x = self._cut(x, last, 0 if step > 0 else span - 1, count, step, span)
         order = list(range(last))
         y = build.call(aten.permute.default, x, [*order[:dim], last, *order[dim:]])
-        places = [[first + p * step + i * axis.t for i in range(axis.m)] for p in range(count)]
-        y.meta[PLAIN] = _taken, (whole, dim, places)
+        places = range(first, first + count * step, step)
+        y.meta[PLAIN] = _taken, (whole, dim, places, range(0, axis.m * axis.t, axis.t))
         return y
 
     def _outside(self, run: _Run) -> fx.Node:
@@ -186,11 +186,11 @@ class _Joint:
         return x if step > 0 else self.build.call(aten.flip.default, x, [dim])
 
 
-def _taken(x: Tensor, dim: int, places: Sequence[Sequence[int]]) -> Tensor:
-    """These places of a dimension, as two."""
-    table = torch.tensor(places, device=x.device)
-    shape = [*x.shape[:dim], *table.shape, *x.shape[dim + 1 :]]
-    return x.index_select(dim, table.flatten()).reshape(shape)
+def _taken(x: Tensor, dim: int, places: range, windows: range) -> Tensor:
+    """These places of a dimension for windows that begin so much later, as two dimensions."""
+    table = torch.tensor([place + window for place in places for window in windows])
+    shape = [*x.shape[:dim], len(places), len(windows), *x.shape[dim + 1 :]]
+    return x.index_select(dim, table).reshape(shape)
 
 
 def _runs(axis: Axis, positions: Sequence[int]) -> Iterator[_Run]:
