@@ -16,7 +16,7 @@ CONVOLUTIONS = {1: aten.conv1d.default, 2: aten.conv2d.default, 3: aten.conv3d.d
 # What PyTorch's `use_mkldnn` takes to be small, and the largest kernel that it does so for.
 _SMALL, _KERNEL = 20480, 3
 # Rows of signals are slow where outputs read numbers this far apart, if the filters are no more
-# than a register holds, or the kernel is more than so many strides long.
+# than a register holds, or the kernel is at least so many strides long.
 _FAR, _REGISTER, _STRIDES = 512, 16, 8
 
 
@@ -53,7 +53,7 @@ class Convolution:
             y = self._taps_as_channels(build, x, weight, bias)
         elif self.filters <= _REGISTER and self._reads_far_apart(2):
             return self._in_pieces(build, x, weight, bias)
-        elif self._is_slow_alone():
+        elif self._reads_far_apart(_STRIDES) or self._is_slow_alone():
             y = self._on_halves(build, x, lambda halves: convolve(halves, *args))
         elif rank == 1:
             y = self._in_a_row(build, x, weight, bias)
@@ -135,15 +135,12 @@ class Convolution:
         return build.call(aten.add.Tensor, y, z)
 
     def _is_slow_alone(self) -> bool:
-        """Whether PyTorch runs one signal or volume on one thread.
+        """Whether PyTorch runs one small volume on one thread, without oneDNN.
 
-        A signal with its channels first, as which long kernels with strides are faster. A small
-        volume without oneDNN: channels and the first two sizes are taken for its size.
+        Channels and the first two sizes are taken for its size.
         """
-        if max(self.outputs) == 1 or len(self.kernel) == 2 or self.groups > 1:
+        if len(self.kernel) < 3 or max(self.outputs) == 1 or self.groups > 1:
             return False
-        if len(self.kernel) == 1:
-            return self._reads_far_apart(_STRIDES)
         sizes = [self._reads(i, n) for i, n in enumerate(self.outputs[:2])]
         return min(self.kernel[1:]) <= _KERNEL and self.channels * prod(sizes) <= _SMALL
 
