@@ -1,11 +1,14 @@
 """The canonical graph computes what the network does, with one form of each operator."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+from helpers.modules import Apply
 from onebyone.errors import InputError
-from onebyone.graphs.aten import aten
+from onebyone.graphs.aten import aten, value_of
 from onebyone.graphs.capture import Captured, capture
 from onebyone.windows.emission import module_of
 
@@ -79,8 +82,21 @@ def test_folded_weights_follow_the_live_network() -> None:
     "module", [nn.BatchNorm2d(2, track_running_stats=False), nn.BatchNorm2d(2).train()]
 )
 def test_statistics_of_the_batch_are_refused(module: nn.Module) -> None:
-    with pytest.raises(InputError, match=r"statistics of the batch|changes its buffers"):
+    with pytest.raises(InputError, match=r"statistics of the batch|changes its own tensors"):
         capture(module, (2, 8, 8))
+
+
+@pytest.mark.parametrize("function", [torch.sigmoid, torch.tanh])
+def test_integers_become_numbers_first(function: Callable[[Tensor], Tensor]) -> None:
+    """Then the operator keeps its input's type, and may overwrite it."""
+    model = Apply("of integers", lambda x: function((3 * x).to(torch.int64) + 2))
+    captured = _captured(model)
+    for node in captured.graph.nodes:
+        if node.target in (aten.sigmoid.default, aten.tanh.default):
+            assert value_of(node.args[0]).dtype == value_of(node).dtype == torch.float32
+    x = torch.randn(2, 2, 8, 8)
+    module = module_of(captured.graph, model=captured.model, constants=captured.constants)
+    torch.testing.assert_close(module(x)[0], model(x))
 
 
 def test_a_batch_norm_that_others_read_too_is_not_folded() -> None:

@@ -43,7 +43,7 @@ class Counter(nn.Module):
 
 
 def test_a_network_that_keeps_a_state_is_refused() -> None:
-    with pytest.raises(InputError, match="changes its buffers calls"):
+    with pytest.raises(InputError, match="changes its own tensors calls"):
         capture(Counter().eval(), WINDOW)
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from helpers.graphs import structure
+from helpers.modules import Apply
 from helpers.torchvision_offline import FAMILIES, Family
 from onebyone.graphs import capture as capture_module
 from onebyone.graphs.capture import Captured, capture
@@ -65,6 +66,10 @@ def promoted(h: Tensor) -> Tensor:
     return h.mul_(torch.ones((), dtype=torch.float64)).flatten(1)
 
 
+def compared(h: Tensor) -> Tensor:
+    return h.gt_(0.5).mul_(3.0)
+
+
 def of_an_item(h: Tensor) -> Tensor:
     a, b = h.chunk(2, dim=1)
     a.relu_()
@@ -77,7 +82,7 @@ def without_gradients(h: Tensor) -> Tensor:
 
 
 SURE = (in_place, read_before, chain, dropped)
-UNSURE = (through_a_view, of_a_view, a_view_made_before, promoted, of_an_item)
+UNSURE = (through_a_view, of_a_view, a_view_made_before, promoted, compared, of_an_item)
 
 
 @pytest.fixture
@@ -110,10 +115,42 @@ def runnable(captured: Captured) -> fx.GraphModule:
     return module_of(captured.graph, model=captured.model, constants=captured.constants)
 
 
-def test_a_network_that_changes_its_input(asked: list[bool]) -> None:
-    model = nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(3, 2, 3)).eval()
-    capture(model, WINDOW)
-    assert asked == [False]
+def in_place_at_once(x: Tensor) -> Tensor:
+    return x.relu_()
+
+
+def normalised(x: Tensor) -> Tensor:
+    x.sub_(0.5).div_(0.25)
+    return F.max_pool2d(x, 2) + x.mean((2, 3), keepdim=True)
+
+
+def some_pixels(x: Tensor) -> Tensor:
+    x[:, 0] = 1.0
+    return x * 2
+
+
+def changed_last(x: Tensor) -> Tensor:
+    y = x.mean((2, 3))
+    x.zero_()
+    return y
+
+
+@pytest.mark.parametrize(
+    ("change", "sure"),
+    [(in_place_at_once, True), (normalised, True), (some_pixels, False), (changed_last, True)],
+)
+def test_a_network_that_changes_its_input(
+    change: Callable[[Tensor], Tensor], sure: bool, asked: list[bool]
+) -> None:
+    model = Apply("change", change).eval()
+    captured = capture(model, WINDOW)
+    assert asked == [sure]
+    x = torch.randn(3, *WINDOW)
+    before = x.clone()
+    found = runnable(captured)(x)
+    assert torch.equal(x, before)
+    (found,) = found
+    torch.testing.assert_close(found, model(x))
 
 
 FOR_EVERY_RUN = ("alexnet", "resnet", "shufflenet")

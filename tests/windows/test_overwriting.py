@@ -1,11 +1,15 @@
 """Activations overwrite what only they read, and nothing else."""
 
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, fx, nn
 
 import onebyone as ob
+from helpers.modules import Apply
+from helpers.oracle import assert_contract
 from onebyone.graphs.aten import aten
 
 
@@ -38,3 +42,14 @@ def test_what_others_read_is_not_overwritten() -> None:
     before = x.clone()
     ob.slide(model, (2, 8, 8), 2, verify=4)(x)
     assert torch.equal(x, before)
+
+
+@pytest.mark.parametrize("activation", [torch.sigmoid, torch.tanh, torch.relu_])
+def test_activations_of_integers(activation: Callable[[Tensor], Tensor]) -> None:
+    """An integer result cannot hold what sigmoid makes of integers."""
+
+    def levels(x: Tensor) -> Tensor:
+        return activation((4 * x).to(torch.int32) - 2).to(x.dtype).mean((2, 3))
+
+    model, x = Apply("levels", levels).eval(), torch.rand(1, 2, 20, 20)
+    assert_contract(ob.slide(model, (2, 8, 8), 2)(x), model, x, (2, 8, 8), 2)

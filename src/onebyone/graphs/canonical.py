@@ -88,6 +88,16 @@ def _copy(_graph: fx.Graph, node: fx.Node) -> fx.Node | None:
     return _source(node) if same else None
 
 
+@_rewrites(aten.tanh.default, aten.sigmoid.default)
+def _of_integers(graph: fx.Graph, node: fx.Node) -> None:
+    """Integers become numbers first, so that the operator keeps its input's type."""
+    source, dtype = _source(node), value_of(node).dtype
+    if value_of(source).dtype != dtype:
+        numbers = _before(graph, node, aten._to_copy.default, source)
+        numbers.kwargs, numbers.meta = {"dtype": dtype}, dict(node.meta)
+        node.replace_input_with(source, numbers)
+
+
 @_rewrites(aten.view.default, aten._unsafe_view.default)
 def _view(graph: fx.Graph, node: fx.Node) -> fx.Node:
     return _before(graph, node, aten.reshape.default, *node.args)

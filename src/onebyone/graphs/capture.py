@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.export import Dim, ExportedProgram
-from torch.export.graph_signature import InputKind
+from torch.export import Dim, ExportedProgram, ShapesCollection
+from torch.export.graph_signature import InputKind, OutputKind
 from torch.utils import _pytree as pytree
 
 from onebyone.errors import InputError
@@ -69,7 +69,7 @@ def capture(model: nn.Module | ExportedProgram, window: tuple[int, ...]) -> Capt
     else:
         live = model.module() if batch is None else InPieces(model, batch)
     example = example_windows(live, window, 2)
-    outputs = _run(live, example, window)
+    outputs = _run(live, example.clone(), window)  # networks may change their input
     _check_outputs(window, outputs)
     if batch is not None:
         return _uncaptured(live, example, outputs, f"it was exported for a batch of {batch}")
@@ -116,7 +116,8 @@ def _export(model: nn.Module | ExportedProgram, example: torch.Tensor) -> Export
     if isinstance(model, ExportedProgram):
         return model
     with torch.no_grad(), _quiet():
-        shapes = ({0: Dim("batch")},)
+        shapes = ShapesCollection()  # by tensor: `forward` may take it as one of *args
+        shapes[example] = {0: Dim("batch")}
         return torch.export.export(model, (example,), dynamic_shapes=shapes, strict=False)
 
 
@@ -140,23 +141,28 @@ def _from_program(program: ExportedProgram, live: nn.Module, outputs: Any) -> Ca
     if not functional(graph, image):
         with torch.no_grad(), _quiet():
             program = program.run_decompositions({})
-        _refuse_state(program)
         constants = nn.Module()
         graph, image = _copied(program, constants)
+    _refuse_state(program)
     canonical(graph)
-    results = tuple(graph.output_node().args[0])  # type: ignore[arg-type]  # a tuple by export's contract
+    results = _results(graph)
     structure = program.call_spec.out_spec
     if structure is None:
         structure = pytree.tree_structure(outputs)
     return Captured(graph, image, live, constants, results, structure)
 
 
+def _results(graph: fx.Graph) -> tuple[Any, ...]:
+    return tuple(graph.output_node().args[0])  # type: ignore[arg-type]  # a tuple by export's contract
+
+
 def _refuse_state(program: ExportedProgram) -> None:
-    changed = program.graph_signature.buffers_to_mutate
+    kinds = (OutputKind.BUFFER_MUTATION, OutputKind.PARAMETER_MUTATION)
+    changed = [s.target for s in program.graph_signature.output_specs if s.kind in kinds]
     if changed:
-        names = ", ".join(sorted(changed.values()))
+        names = ", ".join(sorted(map(str, changed)))
         raise InputError(
-            f"model changes its buffers {names} when it runs; windows would depend on order"
+            f"model changes its own tensors {names} when it runs; windows would depend on order"
         )
 
 
@@ -175,8 +181,10 @@ def _copied(program: ExportedProgram, constants: nn.Module) -> tuple[fx.Graph, f
             copies[node].meta = node.meta
         else:
             copies[node] = graph.node_copy(node, copies.__getitem__)
-    ends = fx.node.map_arg(program.graph.output_node().args[0], copies.__getitem__)
-    graph.output(ends)
+    given = zip(program.graph_signature.output_specs, _results(program.graph), strict=True)
+    # A changed input is an output, too; each window is read from the image, which stays as it was.
+    ends = [leaf for spec, leaf in given if spec.kind is OutputKind.USER_OUTPUT]
+    graph.output(fx.node.map_arg(tuple(ends), copies.__getitem__))
     images = [node for node in graph.nodes if node.op == "placeholder"]
     if len(images) != 1:
         raise InputError(f"model takes {len(images)} inputs; slide needs exactly one, the windows")
@@ -204,8 +212,8 @@ def _uncaptured(live: nn.Module, example: torch.Tensor, outputs: Any, reason: st
     graph = fx.Graph()
     image = graph.placeholder("windows")
     image.meta["val"] = example
-    # Networks may view their input, so a crop must lie in memory as it does outside.
-    crops = graph.call_function(torch.Tensor.contiguous, (image,))
+    # Networks may view their input, so a crop must lie in memory as it does outside, and change it.
+    crops = graph.call_function(torch.clone, (image,), {"memory_format": torch.contiguous_format})
     crops.meta["val"] = example
     call = graph.call_module("model", (crops,))
     leaves, structure = pytree.tree_flatten(outputs)

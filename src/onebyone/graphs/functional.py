@@ -30,6 +30,10 @@ _DROPOUTS = {
     aten.feature_dropout.default, aten.feature_dropout_.default,
 }  # fmt: skip
 _RESHAPES = {aten.flatten.using_ints, aten.reshape.default}
+_COMPARISONS = {
+    "eq_", "ne_", "lt_", "le_", "gt_", "ge_",
+    "logical_and_", "logical_not_", "logical_or_", "logical_xor_",
+}  # fmt: skip
 _REFUSED = {
     torch.Tag.inplace_view,
     torch.Tag.nondeterministic_seeded,
@@ -106,7 +110,8 @@ class _Rewriting:
         base, now = self.bases.get(changed, changed), self.order[node]
         others = {base, *(n for n, found in self.bases.items() if found is base)} - {changed}
         seen = any(self.order[user] > now for other in others for user in other.users)
-        if target is None or base.op != "call_function" or seen:
+        made_here = base is self.image or base.op == "call_function"  # weights are not to change
+        if target is None or not made_here or seen:
             return False
         with self.graph.inserting_before(node):
             made = self.graph.call_function(target, node.args, node.kwargs)
@@ -152,4 +157,6 @@ def _out_of_place(node: fx.Node) -> Any:
     tensors = [value_of(n) for n in node.all_input_nodes]
     if len({t.dtype for t in tensors if isinstance(t, torch.Tensor)}) != 1:
         return None  # the result keeps the first one's type, where the functional form promotes
+    if packet in _COMPARISONS:
+        return None  # the functional form gives booleans
     return getattr(getattr(aten, packet[:-1], None), overload, None)

@@ -107,7 +107,8 @@ def _unravel(place: int, grid: Sequence[int]) -> tuple[int, ...]:
 def _crop(images: Tensor, geometry: Geometry, index: Sequence[int]) -> Tensor:
     for k, (i, s, h) in enumerate(zip(index, geometry.stride, geometry.window[1:], strict=True)):
         images = images.narrow(2 + k, i * s, h)
-    return images.contiguous()
+    # A copy: networks may change their input.
+    return images.clone(memory_format=torch.contiguous_format)
 
 
 def _largest(values: Tensor) -> float:
