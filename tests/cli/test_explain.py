@@ -60,7 +60,7 @@ def test_a_trained_mlpconv_of_a_program_and_json(tmp_path, capsys):
     [
         (["--input", "2,2,2"], "LAYER is missing"),
         (["conv(2,1,1)"], "--input is missing"),
-        (["--out", "a.gif"], "ends in .html or .svg or .png"),
+        (["--out", "a.gif"], "ends in .html, .svg, .png"),
         (["--out", "no/a.svg"], "folder no does not exist"),
         (["--model", "nin-digits"], "--model and --layer go together"),
         (["conv(2,1,1)", "--model", "nin-digits", "--layer", "pool"], "in the place of LAYER"),

@@ -139,7 +139,7 @@ def test_a_pointwise_matrix_and_a_local_weight(tmp_path, capsys):
         (["identify", "linear('names.safetensors')", *GRID], "holds other"),
         (["identify", "linear(8,4)", *GRID, "--tol", "-1"], "tol=-1"),
         (["compare", "linear(8,4)", *GRID, "--batch", "0"], "batch=0"),
-        (["compare", "linear(8,4)", *GRID, "-o", "bars.html"], "ends in .svg or .png"),
+        (["compare", "linear(8,4)", *GRID, "-o", "bars.html"], "ends in .svg, .png"),
         (["compare", "linear(8,4)", *GRID, "-o", "no/bars.svg"], "folder no does not exist"),
     ],
 )

@@ -105,7 +105,7 @@ def test_a_program_that_carries_code_is_refused(program, folder, capsys):
         (["in.safetensors", "out.safetensors", *TO, "--dry-run"], "--dry-run and no OUT"),
         (["none.safetensors", "out.safetensors", *TO], "no such file"),
         (["in.pth", "out.pth", *TO], "give one of .onnx, .pt2, .safetensors"),
-        (["in.safetensors", "in.safetensors", *TO], "is the file that is read"),
+        (["in.safetensors", "in.safetensors", *TO], "is a file that is read"),
         (["in.safetensors", "out.onnx", *TO], "give a .safetensors file"),
         (["in.safetensors", "no/out.safetensors", *TO], "does not exist"),
         (["in.safetensors", "out.safetensors", "--to", "conv"], "to='conv' is unknown"),

@@ -406,8 +406,8 @@ def test_models_that_cannot_be_used(here, capsys, program, model, said):
 @pytest.mark.parametrize(
     ("out", "said"),
     [
-        ("map.tiff", "the suffix must be one of .npz, .npy, .png, .html"),
-        ("map", "the suffix must be one of"),
+        ("map.tiff", "give a name that ends in .npz, .npy, .png, .html"),
+        ("map", "give a name that ends in"),
         ("absent/map.npz", "its folder absent does not exist"),
         ("folder.npz", "is a folder"),
     ],

@@ -151,8 +151,8 @@ def test_files_that_cannot_be_used(source, tmp_path):
         (source, "x.onnx", "give a .safetensors file"),
         (source, "folder.safetensors", "is a folder"),
         (source, "none/x.safetensors", "does not exist"),
-        (source, "in.safetensors", "is the file that is read"),
-        (source, "link.safetensors", "is the file that is read"),
+        (source, "in.safetensors", "is a file that is read"),
+        (source, "link.safetensors", "is a file that is read"),
     ]:
         with pytest.raises(ob.InputError, match=message):
             ob.rewrite(given, "convolution", out=tmp_path / out)

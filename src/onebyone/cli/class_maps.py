@@ -5,10 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from onebyone import nin
-from onebyone.errors import InputError
 from onebyone.images import read_image
 from onebyone.nin.localisation import draw_maps
-from onebyone.writing import check_target
 
 
 def draw_class_maps(name: str, path: Path, out: Path) -> None:
@@ -17,9 +15,6 @@ def draw_class_maps(name: str, path: Path, out: Path) -> None:
     Raises:
         InputError: A file cannot be read or written, or the image does not fit the network.
     """
-    if out.suffix.lower() != ".png":
-        raise InputError(f"--out {out}: --maps draws a .png; give such a name")
-    check_target(out)
     model = nin.load(name)
     image = nin.labelled(read_image(path)[None], np.zeros(1, np.int64), source=str(path))
     nin.check_fits(model, image)

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from onebyone.cli.options import Input, Json, Layer, Output, Trust, Weights, layer_on_grid
+from onebyone.cli.outputs import check_outputs
 
 
 def compare(
@@ -26,18 +27,14 @@ def compare(
 ) -> None:
     """Count and time every form that a layer can take, and say which to take here."""
     from onebyone.figures import bars
-    from onebyone.figures.still import STILLS, suffix_of
+    from onebyone.figures.still import STILLS
     from onebyone.layers import compare as layers_compare
-    from onebyone.writing import check_target, replacing
 
-    if out is not None:
-        suffix_of(out, STILLS)
-        check_target(out)
+    check_outputs(locals(), out=STILLS)
     module, grid, places = layer_on_grid(layer, weights, input, output, trust)
     found = layers_compare(module, grid, places, batch)
     if out is not None:
-        with replacing(out) as beside:
-            bars(found).save(beside)
+        bars(found).save(out)
     if as_json:
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False))
     else:

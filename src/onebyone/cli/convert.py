@@ -16,6 +16,7 @@ from onebyone.cli.options import (
     Weights,
     layer_on_grid,
 )
+from onebyone.cli.outputs import check_outputs
 
 
 def convert(
@@ -30,10 +31,11 @@ def convert(
     trust: Trust = False,
 ) -> None:
     """Turn a layer into an equal one of another kind; exit status 1 where there is none."""
-    from onebyone.cli.tensors import write_tensors
+    from onebyone.cli.tensors import TENSORS, write_tensors
     from onebyone.layers import NotConvertible
     from onebyone.layers import convert as layers_convert
 
+    check_outputs(locals(), out=TENSORS)
     module, grid, places = layer_on_grid(layer, weights, input, output, trust)
     try:
         converted = layers_convert(module, to, grid, places)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from onebyone.cli.options import LAYER_HELP, Input, Json, Output, Trust, Weights, layer_on_grid
+from onebyone.cli.outputs import check_outputs
 from onebyone.errors import InputError
 
 
@@ -54,17 +55,15 @@ def explain(
     """Draw a layer as convolution, fully connected layers per location, and one such layer."""
     from onebyone.demos.answer import INPUT, example
     from onebyone.figures import explain as draw
-    from onebyone.figures.still import STILLS, suffix_of
-    from onebyone.writing import check_target, replacing
+    from onebyone.figures.still import STILLS
 
+    check_outputs(locals(), out=(".html", *STILLS) if maps is None else (".png",))
     if maps is not None:
         from onebyone.cli.class_maps import draw_class_maps
 
         draw_class_maps(text or "nin-digits", maps, out)
         typer.echo(out)
         return
-    suffix_of(out, (".html", *STILLS))
-    check_target(out)
     if (model is None) != (layer is None) or (model is not None and text is not None):
         raise InputError("--model and --layer go together, and in the place of LAYER")
     text = text if model is None else f"{model}:{layer}"
@@ -75,8 +74,7 @@ def explain(
         raise InputError("LAYER is missing: --input, --output and --weights belong to a layer")
     else:
         figure = draw(example(), INPUT)
-    with replacing(out) as beside:
-        figure.save(beside)
+    figure.save(out)
     if as_json:
         rows, columns = figure.matrix.shape
         fields = {"out": str(out), "layer": str(figure.layer), "outputs": rows, "inputs": columns}

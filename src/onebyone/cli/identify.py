@@ -16,6 +16,7 @@ from onebyone.cli.options import (
     Weights,
     layer_on_grid,
 )
+from onebyone.cli.outputs import check_outputs
 
 FIELDS = (
     "kind", "distance", "kernel", "stride", "padding", "dilation", "groups", "weights",
@@ -35,9 +36,10 @@ def identify(
     trust: Trust = False,
 ) -> None:
     """Find the smallest kind that a layer is; exit status 1 where that is only `dense`."""
-    from onebyone.cli.tensors import write_tensors
+    from onebyone.cli.tensors import TENSORS, write_tensors
     from onebyone.layers import identify as layers_identify
 
+    check_outputs(locals(), out=TENSORS)
     module, grid, places = layer_on_grid(layer, weights, input, output, trust)
     found = layers_identify(module, grid, places, tol)
     if out is not None:

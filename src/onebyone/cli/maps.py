@@ -9,20 +9,9 @@ from jaxtyping import Bool, Num
 
 from onebyone.errors import InputError
 from onebyone.images import save_html, save_png
-from onebyone.writing import check_target, replacing
+from onebyone.writing import replacing
 
 SUFFIXES = (".npz", ".npy", ".png", ".html")
-
-
-def check_out(out: Path) -> None:
-    """Find out before any work whether the map can be written.
-
-    Raises:
-        InputError: The suffix is unknown, or `out` cannot be written.
-    """
-    if out.suffix.lower() not in SUFFIXES:
-        raise InputError(f"--out {out}: the suffix must be one of {', '.join(SUFFIXES)}")
-    check_target(out)
 
 
 def write_map(
@@ -53,7 +42,7 @@ def write_map(
         InputError: The model has several outputs, or no classes, and `out` is not `.npz`.
     """
     suffix, outputs = out.suffix.lower(), dict(_outputs("scores", scores))
-    check_outputs(out, scores)
+    check_scores(out, scores)
     if suffix == ".npz":
         arrays = outputs | {
             "window": np.array(window),
@@ -76,7 +65,7 @@ def write_map(
         save_html(out, pixels, array, window, stride, classes=classes, title=out.stem)
 
 
-def check_outputs(out: Path, scores: Any) -> None:
+def check_scores(out: Path, scores: Any) -> None:
     """Find out whether the file at `out` can hold scores of this structure.
 
     Args:

@@ -17,6 +17,7 @@ from onebyone.cli.options import (
     Weights,
     layer_on_grid,
 )
+from onebyone.cli.outputs import check_outputs
 from onebyone.cli.values import one_or_all, parse_integers
 
 
@@ -35,9 +36,10 @@ def nearest(
     trust: Trust = False,
 ) -> None:
     """Find the layer of a kind that is nearest in Frobenius norm, and how far it is."""
-    from onebyone.cli.tensors import write_tensors
+    from onebyone.cli.tensors import TENSORS, write_tensors
     from onebyone.layers import nearest as layers_nearest
 
+    check_outputs(locals(), out=TENSORS)
     module, grid, places = layer_on_grid(layer, weights, input, output, trust)
     sizes = one_or_all(parse_integers("--kernel", kernel))
     found = layers_nearest(module, to, grid, places, sizes)

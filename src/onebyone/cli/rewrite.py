@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from onebyone.cli.outputs import check_outputs
 from onebyone.errors import InputError
-from onebyone.writing import check_target, replacing
+from onebyone.writing import replacing
 
 KINDS_HELP = ".onnx, .pt2 (an exported program) or .safetensors (weights)"
 
@@ -56,14 +57,14 @@ def rewrite(
         _check_only(source, out, check, as_json)
         return
     from onebyone.rewriting import rewrite as rewriting_rewrite
+    from onebyone.rewriting.dispatch import files_of
     from onebyone.rewriting.selection import Selection
 
     if to is None:
         raise InputError("--to is missing: say convolution or linear")
     if (out is None) is not dry_run:
         raise InputError("give OUT, the file to write, or --dry-run and no OUT")
-    if report is not None:
-        check_target(report)
+    check_outputs(locals(), lambda: files_of(source), report=(".json",))
     found = rewriting_rewrite(
         source, to, out=out, where=where, skip=skip, layout=layout, check=check
     ).report

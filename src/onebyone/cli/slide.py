@@ -16,7 +16,8 @@ from jaxtyping import Num
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from onebyone.cli.maps import check_out, check_outputs, count_touched, not_finite, write_map
+from onebyone.cli.maps import SUFFIXES, check_scores, count_touched, not_finite, write_map
+from onebyone.cli.outputs import check_outputs
 from onebyone.cli.values import one_or_all, parse_bytes, parse_integers, parse_numbers
 from onebyone.errors import InputError
 from onebyone.images import read_image
@@ -91,7 +92,7 @@ def slide(
     trust: Annotated[bool, typer.Option("--trust", help="Load a .pt2 that may run code.")] = False,
 ) -> None:
     """Apply a classifier to every window of an image and write the scores as a map."""
-    check_out(out)
+    check_outputs(locals(), out=SUFFIXES)
     factor = one_or_all(parse_numbers("--scale", scale))
     sizes = parse_integers("--window", window)
     steps = one_or_all(parse_integers("--stride", stride))
@@ -118,7 +119,7 @@ def slide(
         x = torch.from_numpy(pixels.astype(np.float32))
         with torch.inference_mode():
             first = sliding.prepare(x[None, :, : sizes[1], : sizes[2]])
-            check_outputs(out, tree_map(_as_map, sliding.model(first)))
+            check_scores(out, tree_map(_as_map, sliding.model(first)))
             next_stage()
             started = time.perf_counter()
             scores = sliding(x)

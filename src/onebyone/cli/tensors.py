@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from onebyone.errors import InputError
-from onebyone.writing import check_target, replacing
+from onebyone.writing import replacing
+
+TENSORS = (".safetensors",)
+"""How the names of files end that `write_tensors` writes."""
 
 
 def read_tensors(path: Path, argument: str) -> Mapping[str, Tensor]:
@@ -45,13 +48,6 @@ def read_tensors(path: Path, argument: str) -> Mapping[str, Tensor]:
 
 
 def write_tensors(layer: nn.Module, path: Path) -> None:
-    """Write a layer's weights to a `.safetensors` file, whole or not at all.
-
-    Raises:
-        InputError: the name has another suffix, or its folder cannot be written to.
-    """
-    if path.suffix.lower() != ".safetensors":
-        raise InputError(f"--out {path}: give a name that ends in .safetensors")
-    check_target(path)
+    """Write a layer's weights to a `.safetensors` file, whole or not at all."""
     with replacing(path) as beside:
-        save_file({name: t.contiguous() for name, t in layer.state_dict().items()}, beside)
+        beside.write_bytes(save({name: t.contiguous() for name, t in layer.state_dict().items()}))

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from onebyone.cli.outputs import check_outputs
 from onebyone.errors import InputError
 
 SOURCE_HELP = """
@@ -51,8 +52,9 @@ def train(
     """
     from onebyone import nin
     from onebyone.nin.curve import save_curve
+    from onebyone.nin.datasets import files_within
 
-    _check_targets(out, curve)
+    check_outputs(locals(), lambda: files_within(source), out=(".safetensors",), curve=(".png",))
     checkpoint = out.with_suffix(".checkpoint")
     schedule: dict[str, Any] = {
         "epochs": epochs,
@@ -90,16 +92,6 @@ def train(
     checkpoint.unlink(missing_ok=True)
     right = nin.accuracy(model, held_out)
     typer.echo(f"{right:.2%} of {len(held_out.labels):,} held-out images right; wrote {out}")
-
-
-def _check_targets(out: Path, curve: Path | None) -> None:
-    from onebyone.writing import check_target
-
-    for option, path, suffix in (("--out", out, ".safetensors"), ("--curve", curve, ".png")):
-        if path is not None:
-            if path.suffix.lower() != suffix:
-                raise InputError(f"{option} {path}: give a name that ends in {suffix}")
-            check_target(path)
 
 
 def _names(augment: str) -> list[str]:

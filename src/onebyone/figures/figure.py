@@ -17,6 +17,7 @@ from onebyone.figures.mlpconv import as_mlpconv
 from onebyone.figures.panel import Panel, base_colors, draw_panel, panel_height, panel_width
 from onebyone.figures.still import STILLS, Still, suffix_of
 from onebyone.layers import LayerMatrix, convert, equal, matrix
+from onebyone.writing import replacing
 
 MARGIN, BETWEEN, FOOTER = 28.0, 54.0, 84.0
 LARGEST = 64
@@ -86,7 +87,9 @@ class Figure:
         """
         path = Path(path)
         if suffix_of(path, (".html", *STILLS)) == ".html":
-            path.write_text(self.html, encoding="utf-8")
+            content = self.html.encode()
+            with replacing(path) as temporary:
+                temporary.write_bytes(content)
         else:
             self.still.save(path)
 

@@ -9,6 +9,7 @@ from onebyone.errors import InputError
 from onebyone.figures.canvas import Canvas
 from onebyone.figures.png import to_png
 from onebyone.figures.svg import to_svg
+from onebyone.writing import replacing
 
 STILLS = (".svg", ".png")
 
@@ -36,21 +37,21 @@ class Still:
             InputError: the name ends otherwise.
         """
         path = Path(path)
-        if suffix_of(path, STILLS) == ".svg":
-            path.write_text(self.svg + "\n", encoding="utf-8")
-        else:
-            path.write_bytes(self.png)
+        content = f"{self.svg}\n".encode() if suffix_of(path, STILLS) == ".svg" else self.png
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
 
     def _repr_svg_(self) -> str:
         return self.svg
 
 
 def suffix_of(path: Path, known: Sequence[str]) -> str:
-    """Return how a name ends.
+    """Return how a name ends, in small letters.
 
     Raises:
         InputError: in no known way.
     """
-    if path.suffix not in known:
+    suffix = path.suffix.lower()
+    if suffix not in known:
         raise InputError(f"path={str(path)!r}: give a name that ends in {' or '.join(known)}")
-    return path.suffix
+    return suffix

@@ -168,6 +168,12 @@ def read_dataset(source: str | Path, seed: int = 0) -> Split:
     return Split(train, test)
 
 
+def files_within(source: str | Path) -> list[Path]:
+    """Return the files that `read_dataset` reads of a folder, and some beside them."""
+    patterns = ("*idx?-ubyte*", "*/*", "train/*/*", "test/*/*")
+    return [path for pattern in patterns for path in Path(source).glob(pattern)]
+
+
 def _read_npz(path: Path) -> tuple[Labelled, Labelled | None]:
     try:
         with path.open("rb") as file, np.lib.npyio.NpzFile(file) as archive:

@@ -7,7 +7,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load as load_tensors
-from safetensors.torch import save_file
+from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from onebyone.errors import InputError
@@ -59,7 +59,7 @@ def save(model: NetworkInNetwork, path: str | Path) -> None:
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     described = {"architecture": model.architecture, "classes": model.class_names}
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={KEY: json.dumps(described)})
+        temporary.write_bytes(save_tensors(tensors, {KEY: json.dumps(described)}))
 
 
 def is_saved(path: str | Path) -> bool:

@@ -1,5 +1,6 @@
 """The one call for modules, exported programs and files."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +110,15 @@ def compare_files(before: Path, after: Path, level: str = "full") -> tuple[Check
     return check(before, after, level)
 
 
+def files_of(path: Path) -> Iterator[Path]:
+    """A file and, where it is ONNX and can be read, the files of data that it names."""
+    yield path
+    if path.suffix.lower() == ".onnx":
+        from onebyone.rewriting.onnx.files import data_files
+
+        yield from data_files(path)
+
+
 def _rewrite_file(
     path: Path, to: str, out: Path | None, selection: Selection, layout: str
 ) -> Rewritten:
@@ -117,8 +127,8 @@ def _rewrite_file(
     if path.suffix.lower() == ".pt2":
         program, report = rewrite_program(_load(path), to, selection, layout)
         if out is not None:
-            with replacing(out) as beside:
-                torch.export.save(program, beside)
+            with replacing(out) as beside, beside.open("wb") as file:
+                torch.export.save(program, file)
         return Rewritten(out, report)
     from onebyone.rewriting.onnx import rewrite_onnx
 
@@ -139,9 +149,7 @@ def _check_paths(path: Path, out: Path | None) -> None:
         return
     if out.suffix.lower() != path.suffix.lower():
         raise InputError(f"out={out} must be of the kind of {path}: give a {path.suffix} file")
-    check_target(out)
-    if out.exists() and out.samefile(path):
-        raise InputError(f"out={out} is the file that is read; give another name")
+    check_target(out, files_of(path))
 
 
 def _require_file(path: Path) -> None:

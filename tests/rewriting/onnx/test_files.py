@@ -188,3 +188,43 @@ def test_bad_arguments(arguments: dict[str, str], said: str, tmp_path: Path) -> 
     given = {"to": "convolution"} | arguments
     with pytest.raises(InputError, match=said):
         rewrite_onnx(embedded(tmp_path), given.pop("to"), None, **given)
+
+
+def test_data_of_other_models_stay(tmp_path: Path) -> None:
+    source, out = external(tmp_path), tmp_path / "out.onnx"
+    taken = {f"out.onnx.data{k}": f"data {k}".encode() for k in ("", "2")}
+    for name, content in taken.items():
+        (tmp_path / name).write_bytes(content)
+    rewrite_onnx(source, "convolution", out)
+    same_outputs(source, out)
+    assert {name: (tmp_path / name).read_bytes() for name in taken} == taken
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "model.onnx", "weights.bin", "out.onnx", "out.onnx.data3", *taken
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ["out.onnx.data", "out.onnx.data2"])
+def test_data_that_the_source_shares_with_the_old_file_stay(place: str, tmp_path: Path) -> None:
+    model = CASES["residual block with Concat"].model(18)
+    source, out = tmp_path / "model.onnx", tmp_path / "out.onnx"
+    onnx.save(model, source, save_as_external_data=True, location=place, size_threshold=64)
+    out.write_bytes(source.read_bytes())
+    weights = (tmp_path / place).read_bytes()
+    for _ in range(2):
+        rewrite_onnx(source, "convolution", out)
+        assert (tmp_path / place).read_bytes() == weights
+        same_outputs(source, out)
+
+
+def test_a_link_is_followed_where_the_weights_are_inside(tmp_path: Path) -> None:
+    link, out = tmp_path / "link.onnx", tmp_path / "elsewhere" / "out.onnx"
+    out.parent.mkdir()
+    link.symlink_to(out)
+    source = embedded(tmp_path)
+    rewrite_onnx(source, "convolution", link)
+    assert link.is_symlink()
+    same_outputs(source, out)
+    with pytest.raises(InputError, match=r"link\.onnx: is a link, and data beside it"):
+        rewrite_onnx(external(tmp_path / "in"), "convolution", link)
+    same_outputs(source, out)
+    assert [p.name for p in out.parent.iterdir()] == ["out.onnx"]

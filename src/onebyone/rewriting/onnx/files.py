@@ -1,7 +1,9 @@
 """ONNX files: read without their weights, written whole, weights in a stream."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
+from itertools import chain, count
 from pathlib import Path
 
 import onnx
@@ -14,6 +16,7 @@ from google.protobuf.message import (  # type: ignore[import-untyped]  # no stub
 from onebyone.errors import InputError
 from onebyone.rewriting.onnx.relabelling import Relabelled, stream
 from onebyone.rewriting.onnx.sizes import shape_of
+from onebyone.writing import replacing
 
 _ALIGNED = 64
 
@@ -42,27 +45,38 @@ def read(path: Path) -> ir.Model:
     return model
 
 
-def write_whole(model: ir.Model, path: Path) -> None:
+def write_whole(model: ir.Model, path: Path, reads: Collection[Path] = ()) -> None:
     """Write a model beside `path` and move it there; external data is external again.
 
     Whatever interrupts it, `path` and the data that it names are what they were, or the new ones.
+
+    Args:
+        model: what is written.
+        path: its file; data of its tensors lie beside it, in one whose name begins as its own.
+        reads: files that stay, though the model that was at `path` may have read them, too.
 
     Raises:
         InputError: It cannot be written there.
     """
     external = [tensor for tensor in _tensors(model) if _is_external(tensor)]
-    old = _data_files(path)
-    sources = (_source(tensor) for tensor in external)
-    needed = old | {Path(s.path).resolve() for s in sources if isinstance(s, ir.ExternalTensor)}
-    first, other = (path.parent.resolve() / f"{path.name}.data{k}" for k in ("", "2"))
-    data = other if first in needed else first
+    old = data_files(path)
+    if external and path.is_symlink():
+        raise InputError(
+            f"{path}: is a link, and data beside it would not be found from {path.resolve()}: "
+            "give that name"
+        )
+    first = path.parent.resolve() / f"{path.name}.data"
+    names = (first.with_name(f"{first.name}{k}") for k in count(2))
+    data = next(file for file in chain([first], names) if not os.path.lexists(file))
+    own = re.compile(rf"{re.escape(first.name)}\d*")
+    stale = {file for file in old - set(reads) if own.fullmatch(file.name)}
     try:
         if external:
             _place(model, _stream(external, data))
         _write_model(model, path)
-        for file in old & {first, other} - {data}:
+        for file in stale:
             file.unlink()
-        if external and data != first and not first.exists():
+        if external and data != first and not os.path.lexists(first):
             # The old data is gone: the new takes over its name, under both for a moment.
             os.link(data, first)
             here = [tensor for tensor in _tensors(model) if isinstance(tensor, ir.ExternalTensor)]
@@ -72,27 +86,23 @@ def write_whole(model: ir.Model, path: Path) -> None:
     except (OSError, ValueError, EncodeError) as error:
         raise InputError(f"{path}: cannot be written ({error})") from error
     finally:
-        if data not in _data_files(path):
+        if data not in data_files(path):
             data.unlink(missing_ok=True)
 
 
 def _write_model(model: ir.Model, path: Path) -> None:
-    temporary = path.with_name(f".{path.stem}-{os.getpid()}.part{path.suffix}")
-    try:
-        proto = ir.serde.serialize_model(model)
-        stored = {tensor.name for tensor in proto.graph.initializer}
-        told = [info for info in proto.graph.value_info if info.name not in stored]
-        del proto.graph.value_info[:]
-        proto.graph.value_info.extend(told)
+    proto = ir.serde.serialize_model(model)
+    stored = {tensor.name for tensor in proto.graph.initializer}
+    told = [info for info in proto.graph.value_info if info.name not in stored]
+    del proto.graph.value_info[:]
+    proto.graph.value_info.extend(told)
+    with replacing(path) as temporary:
         temporary.write_bytes(proto.SerializeToString(deterministic=True))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def bytes_of(path: Path) -> int:
     """Bytes of a file and of the external data that it names."""
-    return path.stat().st_size + sum(file.stat().st_size for file in _data_files(path))
+    return path.stat().st_size + sum(file.stat().st_size for file in data_files(path))
 
 
 def _tensors(model: ir.Model) -> Iterator[ir.TensorProtocol]:
@@ -163,7 +173,7 @@ def _external(tensor: ir.TensorProtocol, data: Path, offset: int) -> ir.External
     )
 
 
-def _data_files(path: Path) -> set[Path]:
+def data_files(path: Path) -> set[Path]:
     """The files of external data that an ONNX file names, as far as they are there."""
     if not path.is_file():
         return set()

@@ -61,7 +61,8 @@ def rewrite_onnx(
     before = files.bytes_of(source)
     moves = rewrite.carry_out()
     if out is not None:
-        files.write_whole(model, out)
+        in_place = out.exists() and out.samefile(source)
+        files.write_whole(model, out, () if in_place else files.data_files(source))
     after = before if out is None else files.bytes_of(out)
     report = Report(to, layout, rewrite.rows(), before, after, moves)
     return Rewritten(source if out is None else out, report)
