@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -411,6 +412,38 @@ def test_preprocessing(dtype: torch.dtype) -> None:
     sliding = ob.slide(model, WINDOW, STRIDE, mean=mean, std=std, scale=scale)
     with torch.no_grad():
         assert_contract(sliding(x), Preprocessed(model, mean, std, scale), x, WINDOW, STRIDE)
+
+
+class LargestFloats(TorchDispatchMode):
+    """Notes how many numbers the largest float32 tensor holds that an operator makes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        outputs = func(*args, **kwargs or {})
+        for leaf in tree_leaves(outputs):
+            if isinstance(leaf, Tensor) and leaf.dtype == torch.float32:
+                self.numbers = max(self.numbers, leaf.numel())
+        return outputs
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.float64])
+def test_pixels_are_prepared_piece_by_piece_and_to_the_same_bits(dtype: torch.dtype) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 8, stride=8), nn.Flatten()).eval()
+    mean, std, scale = [0.4, 0.5, 0.6], [0.2, 0.3, 0.4], 1 / 255
+    x = torch.randint(0, 256, (3, 512, 96)).to(dtype)
+    offsets, divisors = (torch.tensor(values).view(-1, 1, 1) for values in (mean, std))
+    prepared = (x.float() * scale - offsets) / divisors
+    settings: dict[str, Any] = {"memory": 1 << 17, "verify": 0}
+    whole = ob.slide(model, (3, 8, 8), 8, **settings)
+    sliding = ob.slide(model, (3, 8, 8), 8, mean=mean, std=std, scale=scale, **settings)
+    assert sliding.plan(512, 96).pieces > 4
+    with torch.no_grad(), LargestFloats() as largest:
+        scores = sliding(x)
+    assert torch.equal(scores, whole(prepared))
+    assert largest.numbers < x.numel() / 4
 
 
 # What cannot be captured, and what is refused.

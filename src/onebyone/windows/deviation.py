@@ -1,12 +1,12 @@
 """How far a result is from real crops."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from onebyone.errors import NotExact
@@ -44,14 +44,18 @@ class Deviation:
 
 
 def deviation(
-    model: nn.Module, geometry: Geometry, images: Tensor, leaves: Sequence[Any], windows: int
+    network: Callable[[Tensor], Any],
+    geometry: Geometry,
+    images: Tensor,
+    leaves: Sequence[Any],
+    windows: int,
 ) -> Deviation:
     """Compare a result with the network on real crops of the first image, at random windows.
 
     Args:
-        model: the network.
+        network: gives the outputs for crops of the images.
         geometry: of the windows.
-        images: [B, C, *size], as the network takes them.
+        images: [B, C, *size].
         leaves: the outputs, [B, ..., *grid] each.
         windows: how many.
     """
@@ -62,7 +66,7 @@ def deviation(
     agreed = 0
     for place in places:
         index = _unravel(place, grid)
-        outputs = pytree.tree_leaves(model(_crop(images[:1], geometry, index)))
+        outputs = pytree.tree_leaves(network(_crop(images[:1], geometry, index)))
         pairs = [
             (got[(0, ..., *index)], want[0])
             for got, want in zip(leaves, outputs, strict=True)

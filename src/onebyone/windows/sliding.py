@@ -1,6 +1,6 @@
 """A trained network at every window of images of any size."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -126,7 +126,7 @@ class SlidingModel(nn.Module):
         self.register_buffer("std", std, persistent=False)
         self._plans: dict[tuple[int, ...], Plan] = {}
         self._choices: dict[tuple[int, ...], Choice] = {}
-        self._compiled: dict[tuple[int, ...], nn.Module] = {}
+        self._runs: dict[tuple[int, ...], nn.Module] = {}
         self._verified: dict[tuple[int, ...], Any] = {}
         self.training = False
 
@@ -200,13 +200,12 @@ class SlidingModel(nn.Module):
             InputError: the image does not fit, or the backend cannot run the network.
             NotExact: a result differs from the crop by more than arithmetic explains.
         """
-        batched = self._batched(x)
-        images = self.prepare(batched)
+        images = self._batched(x)
         plan = self.plan(*images.shape[2:])
         leaves = self._module(plan, images)(images)
         if self.verify and self.geometry.padding == "crop" and not torch.compiler.is_compiling():
             self._compare(plan, images, leaves)
-        if batched is not x:
+        if images is not x:
             leaves = [y[0] if isinstance(y, Tensor) else y for y in leaves]
         return pytree.tree_unflatten(leaves, self._lowered.captured.structure)
 
@@ -222,10 +221,10 @@ class SlidingModel(nn.Module):
         """
         if windows < 1:
             raise InputError(f"windows={windows} must be 1 or more")
-        images = self.prepare(self._batched(x))
+        images = self._batched(x)
         with torch.no_grad():
             leaves = self._module(self.plan(*images.shape[2:]), images)(images)
-            return deviation(self.model, self.geometry, images, leaves, windows)
+            return deviation(self._on_crops, self.geometry, images, leaves, windows)
 
     def prepare(self, x: Num[Tensor, "batch channels *size"]) -> Tensor:
         """Images as the network takes them: scaled, less the mean, over the standard deviation."""
@@ -271,19 +270,31 @@ class SlidingModel(nn.Module):
         return x
 
     def _module(self, plan: Plan, images: Tensor) -> nn.Module:
-        """The plan's graph, or its pieces as the backend runs them."""
-        if self.backend == "torch":
-            return plan.module
+        """The plan, its pieces run by the backend, each on its own part of the image."""
+        if self.backend != "torch":
+            self._refuse_constants(images)
+        if plan.size not in self._runs:
+            choice = self.choice(*plan.size)
+            self._runs[plan.size] = plan.through(
+                lambda piece: Prepared(
+                    self.prepare,
+                    piece if self.backend == "torch" else CompiledPiece(piece, choice),
+                )
+            )
+        return self._runs[plan.size]
+
+    def _refuse_constants(self, images: Tensor) -> None:
+        """Raise InputError where weights cannot be constants, as other backends have them."""
         if torch.compiler.is_compiling() or self._differentiated(images):
             what = "be compiled or exported" if torch.compiler.is_compiling() else "give gradients"
             raise InputError(
                 f'backend="{self.backend}" cannot {what}: its weights are constants; use '
                 f'torch.no_grad() or backend="torch"'
             )
-        if plan.size not in self._compiled:
-            choice = self.choice(*plan.size)
-            self._compiled[plan.size] = plan.through(lambda piece: CompiledPiece(piece, choice))
-        return self._compiled[plan.size]
+
+    def _on_crops(self, crops: Tensor) -> Any:
+        """What the network gives for crops of the image, which must lie in memory as outside."""
+        return self.model(self.prepare(crops).contiguous())
 
     def _differentiated(self, images: Tensor) -> bool:
         tensors = (*self.model.parameters(), *self.model.buffers(), images)
@@ -295,9 +306,25 @@ class SlidingModel(nn.Module):
         if self._differentiated(images) or self._verified.get(plan.size) == state:
             return
         with torch.no_grad():
-            found = deviation(self.model, self.geometry, images, leaves, self.verify)
+            found = deviation(self._on_crops, self.geometry, images, leaves, self.verify)
         require_exact(found, example_windows(self.model, self.window, 0).dtype)
         self._verified[plan.size] = state
+
+
+class Prepared(nn.Module):
+    """What runs a piece of the image, given its pixels as they are.
+
+    So no more than one piece is ever held as the network's numbers.
+    """
+
+    def __init__(self, prepare: Callable[[Tensor], Tensor], run: nn.Module) -> None:
+        super().__init__()
+        self.prepare, self.run = prepare, run
+
+    def forward(self, x: Tensor) -> Sequence[Any]:
+        """Run the piece on pixels [B, C, *size]."""
+        leaves: Sequence[Any] = self.run(self.prepare(x))
+        return leaves
 
 
 def _by(sizes: Sequence[int]) -> str:
