@@ -1,11 +1,17 @@
 """Reading images: every kind of pixel, and every kind of bad file."""
 
+import contextlib
+import io
+import pickle
+import zipfile
+
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from onebyone.errors import InputError
-from onebyone.images import read_image
+from onebyone.images import read_image, reading
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (5, 7), dtype=np.uint8)
@@ -119,3 +125,96 @@ def test_files_that_are_absent_folders_or_no_images(tmp_path):
     ]:
         with pytest.raises(InputError, match=reason):
             read_image(tmp_path / path)
+
+
+# Large images: mapped, or held once.
+
+
+@pytest.mark.parametrize(
+    ("save", "array", "is_mapped"),
+    [
+        ("x.npy", COLOUR, True),
+        ("x.npy", COLOUR.astype(">u2"), False),  # PyTorch has the machine's order of bytes only
+        ("x.npy", COLOUR.astype(np.longdouble), False),
+        ("x.npy", np.asfortranarray(COLOUR), True),
+        ("x.npz", COLOUR, True),
+        ("x.npz", np.asfortranarray(COLOUR), True),
+        ("x.npz", COLOUR.astype(np.float32), False),  # NumPy aligns nothing in an archive
+        ("packed.npz", COLOUR, False),
+    ],
+)
+def test_arrays_are_mapped_where_the_file_holds_them_as_they_are(tmp_path, save, array, is_mapped):
+    {"x.npy": np.save, "x.npz": np.savez, "packed.npz": np.savez_compressed}[save](
+        tmp_path / save, array
+    )
+    before = (tmp_path / save).read_bytes()
+    image = read_image(tmp_path / save)
+    np.testing.assert_array_equal(image, array.astype(image.dtype))
+    assert isinstance(image, np.memmap) == is_mapped
+    assert torch.from_numpy(image).shape == array.shape
+    image[:] = 7
+    assert (tmp_path / save).read_bytes() == before
+
+
+def test_a_mapped_array_is_held_against_the_archives_checksum(tmp_path):
+    path = tmp_path / "x.npz"
+    np.savez(path, image=COLOUR)
+    content = bytearray(path.read_bytes())
+    content[content.index(COLOUR.tobytes()) + 50] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="CRC"):
+        read_image(path)
+
+
+def test_a_header_that_claims_more_than_the_member_has_is_refused(tmp_path):
+    header = io.BytesIO()
+    form = {"descr": "|u1", "fortran_order": False, "shape": (3, 5, 700)}
+    np.lib.format.write_array_header_1_0(header, form)
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("image.npy", header.getvalue() + bytes(105))
+        archive.writestr("other.npy", bytes(100_000))
+    with pytest.raises(InputError, match="truncated"):
+        read_image(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "I;16", "1"])
+def test_pictures_are_copied_strip_by_strip(tmp_path, monkeypatch, mode):
+    monkeypatch.setattr(reading, "STRIP", 15)  # two rows of seven pixels, and one
+    picture = Image.fromarray(DEEP) if mode == "I;16" else Image.fromarray(COLOUR).convert(mode)
+    picture.save(tmp_path / "x.png")
+    whole = np.asarray(picture.convert("L") if mode == "1" else picture)
+    expected = whole[None] if whole.ndim == 2 else whole.transpose(2, 0, 1)
+    np.testing.assert_array_equal(read_image(tmp_path / "x.png"), expected)
+
+
+def test_only_the_first_frame_is_read_and_said_so(tmp_path):
+    frames = [Image.fromarray(GREY), Image.fromarray(255 - GREY)]
+    for name in ("x.gif", "x.tif"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+        with pytest.warns(UserWarning, match="only the first of its frames is read"):
+            assert read_image(tmp_path / name).shape[1:] == (5, 7)
+
+
+def test_pickles_are_refused_whatever_their_suffix(tmp_path):
+    for content in (pickle.dumps(GREY), b"PK", b"", b"\x93NUMPY"):
+        (tmp_path / "x.npy").write_bytes(content)
+        with pytest.raises(InputError, match="not a readable NumPy file"):
+            read_image(tmp_path / "x.npy")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".gif", ".npy", ".npz"])
+def test_damaged_files_are_read_or_refused(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+    if suffix.startswith(".np"):
+        (np.save if suffix == ".npy" else np.savez)(path, COLOUR)
+    else:
+        Image.fromarray(COLOUR).save(path)
+    whole, rng = path.read_bytes(), np.random.default_rng(1)
+    for _ in range(200):
+        damaged = np.frombuffer(whole, np.uint8)[: rng.integers(1, 2 * len(whole))].copy()
+        places = rng.integers(0, min(len(damaged), rng.choice([100, 10**6])), rng.integers(1, 9))
+        damaged[places] = rng.integers(0, 256, len(places))
+        path.write_bytes(damaged.tobytes())
+        with contextlib.suppress(InputError):
+            assert read_image(path).ndim == 3
