@@ -1,6 +1,7 @@
 """A trained network at every window of images of any size."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from onebyone.windows.deviation import Deviation, deviation, require_exact
 from onebyone.windows.explanation import explain_plan
 from onebyone.windows.lowering import Lowered, lower
 from onebyone.windows.plan import Geometry, Plan, make_plan
+from onebyone.windows.progress import followed
 from onebyone.windows.report import Report, report
 
 
@@ -226,6 +228,17 @@ class SlidingModel(nn.Module):
             leaves = self._module(self.plan(*images.shape[2:]), images)(images)
             return deviation(self._on_crops, self.geometry, images, leaves, windows)
 
+    @contextmanager
+    def followed(self, tell: Callable[[float], None], *size: int) -> Iterator[None]:
+        """Within the block, call `tell` with the share that has run, from 0 to 1, as parts end.
+
+        Args:
+            tell: takes the share; a small image may be one part, of which nothing is told.
+            size: of the image that is run within the block, once.
+        """
+        with followed(self._runner(self.plan(*size)), tell):
+            yield
+
     def prepare(self, x: Num[Tensor, "batch channels *size"]) -> Tensor:
         """Images as the network takes them: scaled, less the mean, over the standard deviation."""
         like = example_windows(self.model, self.window, 0)
@@ -270,9 +283,22 @@ class SlidingModel(nn.Module):
         return x
 
     def _module(self, plan: Plan, images: Tensor) -> nn.Module:
-        """The plan, its pieces run by the backend, each on its own part of the image."""
-        if self.backend != "torch":
-            self._refuse_constants(images)
+        """What runs the plan for these images.
+
+        Raises:
+            InputError: the backend cannot run it so.
+        """
+        compiling = torch.compiler.is_compiling()
+        if self.backend != "torch" and (compiling or self._differentiated(images)):
+            what = "be compiled or exported" if compiling else "give gradients"
+            raise InputError(
+                f'backend="{self.backend}" cannot {what}: its weights are constants; use '
+                f'torch.no_grad() or backend="torch"'
+            )
+        return self._runner(plan)
+
+    def _runner(self, plan: Plan) -> nn.Module:
+        """The plan, each piece run by the backend on its own part of the image."""
         if plan.size not in self._runs:
             choice = self.choice(*plan.size)
             self._runs[plan.size] = plan.through(
@@ -282,15 +308,6 @@ class SlidingModel(nn.Module):
                 )
             )
         return self._runs[plan.size]
-
-    def _refuse_constants(self, images: Tensor) -> None:
-        """Raise InputError where weights cannot be constants, as other backends have them."""
-        if torch.compiler.is_compiling() or self._differentiated(images):
-            what = "be compiled or exported" if torch.compiler.is_compiling() else "give gradients"
-            raise InputError(
-                f'backend="{self.backend}" cannot {what}: its weights are constants; use '
-                f'torch.no_grad() or backend="torch"'
-            )
 
     def _on_crops(self, crops: Tensor) -> Any:
         """What the network gives for crops of the image, which must lie in memory as outside."""

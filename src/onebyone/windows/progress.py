@@ -1,0 +1,52 @@
+"""How much of a plan has run, told without slowing it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from torch import fx, nn
+
+OWN = ("model", "constants")  # children of a graph that are the network's, not parts of the plan
+
+
+@contextmanager
+def followed(module: nn.Module, tell: Callable[[float], None]) -> Iterator[None]:
+    """Call `tell` with the share of a module's operators that has run, from 0 to 1.
+
+    It is called where a part begins or ends: a piece of the image, a band, some windows of a level.
+    What is one graph without parts tells nothing.
+
+    Args:
+        module: what runs a plan, once within the block.
+        tell: takes the share.
+    """
+    marks: list[int] = []
+    parts: dict[nn.Module, None] = {}
+    total = _walk(module, 0, marks, parts)
+    coming = iter(marks)
+
+    def note(*_: Any) -> None:
+        tell(next(coming, total) / total)
+
+    with ExitStack() as stack:
+        for part in parts:
+            stack.callback(part.register_forward_pre_hook(note).remove)
+            stack.callback(part.register_forward_hook(note).remove)
+        yield
+
+
+def _walk(module: nn.Module, done: int, marks: list[int], parts: dict[nn.Module, None]) -> int:
+    """Count operators in the order in which they run; mark where a part begins and ends."""
+    if not isinstance(module, fx.GraphModule):  # around a graph, or compiled from one
+        within = [child for child in module.children() if isinstance(child, fx.GraphModule)]
+        return _walk(within[0], done, marks, parts) if within else done + 1
+    for node in module.graph.nodes:
+        if node.op == "call_function":
+            done += 1
+        elif node.op == "call_module" and node.target not in OWN:
+            part = module.get_submodule(str(node.target))
+            parts[part] = None
+            marks.append(done)
+            done = _walk(part, done, marks, parts)
+            marks.append(done)
+    return done
