@@ -90,10 +90,10 @@ def test_a_program_that_carries_code_is_refused(program, folder, capsys):
     with zipfile.ZipFile("in.pt2", "a") as archive:
         archive.writestr("in/data/constants/custom_obj_0", b"")
     assert main(["rewrite", "in.pt2", "out.pt2", "--to", "linear"]) == 2
-    assert "pass --trust" in capsys.readouterr().err
+    assert "or --trust, if you trust" in capsys.readouterr().err
     Path("in.pt2").write_bytes(b"nonsense")
     assert main(["rewrite", "in.pt2", "out.pt2", "--to", "linear", "--trust"]) == 2
-    assert "torch.export.load failed" in capsys.readouterr().err
+    assert "not a readable .pt2 archive" in capsys.readouterr().err
     assert not (folder / "out.pt2").exists()
 
 

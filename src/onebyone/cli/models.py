@@ -1,7 +1,6 @@
 """What `--model` may name, and how its weights are read."""
 
 import importlib
-import logging
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,11 +12,10 @@ from typing import Any
 from safetensors import SafetensorError
 from torch import Tensor, load, nn
 from torch.export import ExportedProgram
-from torch.export import load as load_program
 
 from onebyone import nin
-from onebyone.cli.archive import check_archive
 from onebyone.errors import InputError
+from onebyone.models import load_program
 
 PICKLED = (".pth", ".pt", ".bin")
 
@@ -89,16 +87,7 @@ def _load_program(path: Path, *, trust: bool) -> ExportedProgram:
         )
         hint = f"; did you mean {path.with_name(near[0])}?" if near else ""
         raise InputError(f"--model {path}: no such file{hint}")
-    if not trust:
-        check_archive(path)
-    # Its warnings repeat at length, with a traceback, what the error says.
-    logging.getLogger("torch.export").setLevel(logging.ERROR)
-    try:
-        return load_program(path)
-    except Exception as error:
-        raise InputError(
-            f"--model {path}: torch.export.load failed: {_first_line(error)}"
-        ) from error
+    return load_program(path, trust=trust)
 
 
 def _call(spec: str, weights: Path | None) -> nn.Module:

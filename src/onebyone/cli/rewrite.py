@@ -48,13 +48,8 @@ def rewrite(
 
     Exit status 1 where the check fails, or --where names a layer that had to be left.
     """
-    for path in (source, out):
-        if path is not None and path.suffix.lower() == ".pt2" and path.is_file() and not trust:
-            from onebyone.cli.archive import check_archive
-
-            check_archive(path)
     if check_only:
-        _check_only(source, out, check, as_json)
+        _check_only(source, out, check, as_json, trust)
         return
     from onebyone.rewriting import rewrite as rewriting_rewrite
     from onebyone.rewriting.dispatch import files_of
@@ -66,7 +61,7 @@ def rewrite(
         raise InputError("give OUT, the file to write, or --dry-run and no OUT")
     check_outputs(locals(), lambda: files_of(source), report=(".json",))
     found = rewriting_rewrite(
-        source, to, out=out, where=where, skip=skip, layout=layout, check=check
+        source, to, out=out, where=where, skip=skip, layout=layout, check=check, trust=trust
     ).report
     text = json.dumps(found.to_dict(), ensure_ascii=False)
     if report is not None:
@@ -82,14 +77,14 @@ def rewrite(
         raise typer.Exit(1)
 
 
-def _check_only(before: Path, after: Path | None, level: str, as_json: bool) -> None:
+def _check_only(before: Path, after: Path | None, level: str, as_json: bool, trust: bool) -> None:
     from onebyone.rewriting.dispatch import compare_files
 
     if after is None:
         raise InputError("--check-only needs two files: the one before and the one after")
     if level not in ("full", "structure"):
         raise InputError(f"--check {level}: with --check-only say full or structure")
-    checks = compare_files(before, after, level)
+    checks = compare_files(before, after, level, trust=trust)
     if as_json:
         typer.echo(json.dumps([vars(check) for check in checks], ensure_ascii=False))
     else:

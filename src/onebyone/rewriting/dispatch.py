@@ -10,6 +10,7 @@ from torch.export import ExportedProgram
 from torch.jit import ScriptModule
 
 from onebyone.errors import InputError
+from onebyone.models import load_program
 from onebyone.rewriting.forms import LAYOUTS
 from onebyone.rewriting.module_check import check_modules
 from onebyone.rewriting.modules import rewrite_module
@@ -35,6 +36,7 @@ def rewrite(
     layout: str = "BCHW",
     check: str = "full",
     inplace: bool = False,
+    trust: bool = False,
 ) -> Rewritten:
     """Make linear layers compute by 1×1 convolutions, or the other way round (S1, S2).
 
@@ -53,6 +55,8 @@ def rewrite(
             weights bit for bit, "off" nothing.
         inplace: change a module itself, not a copy. An optimizer made before holds the old
             parameters.
+        trust: load a `.pt2` file whatever it holds, which can run any code; without it, a file
+            that holds more than operators and plain data is refused.
 
     Returns:
         The new module, program or path (None where nothing was written), and the report, with a
@@ -79,20 +83,23 @@ def rewrite(
         return Rewritten(program, replace(report, checks=checks))
     path, target = Path(source), None if out is None else Path(out)
     _check_paths(path, target)
-    rewritten = _rewrite_file(path, to, target, selection, layout)
+    rewritten = _rewrite_file(path, to, target, selection, layout, trust)
     if target is None or check == "off":
         return rewritten
-    checks = compare_files(path, target, check)
+    checks = compare_files(path, target, check, trust=trust)
     return Rewritten(target, replace(rewritten.report, checks=checks))
 
 
-def compare_files(before: Path, after: Path, level: str = "full") -> tuple[Check, ...]:
+def compare_files(
+    before: Path, after: Path, level: str = "full", *, trust: bool = False
+) -> tuple[Check, ...]:
     """Check a file that this or another tool rewrote against the one that it was.
 
     Args:
         before: a file as for `rewrite`.
         after: one of the same kind.
         level: "full" or "structure".
+        trust: load `.pt2` files whatever they hold.
 
     Raises:
         InputError: a file cannot be read, or they are of different kinds.
@@ -104,7 +111,9 @@ def compare_files(before: Path, after: Path, level: str = "full") -> tuple[Check
     if before.suffix.lower() == ".safetensors":
         return (check_safetensors(before, after),)
     if before.suffix.lower() == ".pt2":
-        return check_programs(_load(before), _load(after), level)
+        return check_programs(
+            load_program(before, trust=trust), load_program(after, trust=trust), level
+        )
     from onebyone.rewriting.check import check
 
     return check(before, after, level)
@@ -120,12 +129,12 @@ def files_of(path: Path) -> Iterator[Path]:
 
 
 def _rewrite_file(
-    path: Path, to: str, out: Path | None, selection: Selection, layout: str
+    path: Path, to: str, out: Path | None, selection: Selection, layout: str, trust: bool
 ) -> Rewritten:
     if path.suffix.lower() == ".safetensors":
         return rewrite_safetensors(path, to, out, selection, layout)
     if path.suffix.lower() == ".pt2":
-        program, report = rewrite_program(_load(path), to, selection, layout)
+        program, report = rewrite_program(load_program(path, trust=trust), to, selection, layout)
         if out is not None:
             with replacing(out) as beside, beside.open("wb") as file:
                 torch.export.save(program, file)
@@ -133,14 +142,6 @@ def _rewrite_file(
     from onebyone.rewriting.onnx import rewrite_onnx
 
     return rewrite_onnx(path, to, out, where=selection.where, skip=selection.skip, layout=layout)
-
-
-def _load(path: Path) -> ExportedProgram:
-    try:
-        return torch.export.load(path)
-    except Exception as error:  # torch.export raises errors of many kinds
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"{path}: torch.export.load failed: {reason}") from error
 
 
 def _check_paths(path: Path, out: Path | None) -> None:

@@ -1,0 +1,183 @@
+"""Closed grammars for plain data that comes from a file.
+
+A rule takes a value as JSON gives it and returns what may be used of it, or raises `Refused`.
+Entries of an object that its rule does not name are left out, so nothing passes unseen.
+"""
+
+import keyword
+import re
+from collections.abc import Callable
+from typing import Any
+
+Rule = Callable[[Any], Any]
+
+# What code that torch.fx writes relies on; a value of that name would stand in its place.
+_TAKEN = {"self", "torch", "device", "inf", "nan", "NoneType", "fx_pytree", "pytree", "getattr"}
+_PART = re.compile(r"[\w-]+(@\d+)?")  # @ where a module is called again
+_LONGEST = 10_000
+
+
+class Refused(ValueError):
+    """A value that its grammar has no rule for; the message says which and where."""
+
+    def within(self, place: str) -> "Refused":
+        """The same, seen from the value around it."""
+        return Refused(f"{place}: {self}")
+
+
+def shown(value: Any) -> str:
+    """A value's beginning, in one line, for messages."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def record(**fields: Rule) -> Rule:
+    """An object with these entries; one whose rule is `optional` may be missing."""
+
+    def rule(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise Refused(f"{shown(value)} is no object")
+        found = {}
+        for name, inner in fields.items():
+            if name in value:
+                found[name] = _at(name, inner, value[name])
+            elif not getattr(inner, "may_be_missing", False):
+                raise Refused(f"has no {name!r}")
+        return found
+
+    return rule
+
+
+def optional(inner: Rule) -> Rule:
+    """What an object may lack."""
+
+    def rule(value: Any) -> Any:
+        return inner(value)
+
+    rule.may_be_missing = True  # type: ignore[attr-defined]
+    return rule
+
+
+def union(**cases: Rule) -> Rule:
+    """An object of one entry, whose name is one of these."""
+
+    def rule(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict) or len(value) != 1:
+            raise Refused(f"{shown(value)} is no object of one entry")
+        ((kind, content),) = value.items()
+        if kind not in cases:
+            raise Refused(f"{shown(kind)} is none of {', '.join(cases)}")
+        return {kind: _at(kind, cases[kind], content)}
+
+    return rule
+
+
+def listed(inner: Rule, most: int = 100_000) -> Rule:
+    """A list of one kind."""
+
+    def rule(value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise Refused(f"{shown(value)} is no list")
+        if len(value) > most:
+            raise Refused(f"has {len(value)} entries, more than {most}")
+        return [_at(str(place), inner, item) for place, item in enumerate(value)]
+
+    return rule
+
+
+def mapping(key: Rule, inner: Rule) -> Rule:
+    """An object with names of one kind and values of one kind."""
+
+    def rule(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise Refused(f"{shown(value)} is no object")
+        return {key(name): _at(shown(name), inner, item) for name, item in value.items()}
+
+    return rule
+
+
+def maybe(inner: Rule) -> Rule:
+    """A value or nothing."""
+
+    def rule(value: Any) -> Any:
+        return None if value is None else inner(value)
+
+    return rule
+
+
+def one_of(*values: str | int) -> Rule:
+    """One of some constants, of the same type."""
+    known = {(type(value), value) for value in values}
+
+    def rule(value: Any) -> Any:
+        if not isinstance(value, str | int) or (type(value), value) not in known:
+            raise Refused(f"{shown(value)} is none of {', '.join(map(str, values))}")
+        return value
+
+    return rule
+
+
+def integer(low: int = -(2**63), high: int = 2**63 - 1) -> Rule:
+    """A whole number from `low` to `high`, at most those of 64 bits."""
+
+    def rule(value: Any) -> int:
+        if type(value) is not int or not low <= value <= high:
+            raise Refused(f"{shown(value)} is no whole number from {low} to {high}")
+        return value
+
+    return rule
+
+
+def text(pattern: str) -> Rule:
+    """A string that matches wholly."""
+    compiled = re.compile(pattern)
+
+    def rule(value: Any) -> str:
+        if not isinstance(value, str) or len(value) > _LONGEST or not compiled.fullmatch(value):
+            raise Refused(f"{shown(value)} is not of the form {pattern}")
+        return value
+
+    return rule
+
+
+def boolean(value: Any) -> bool:
+    """True or False."""
+    if type(value) is not bool:
+        raise Refused(f"{shown(value)} is neither true nor false")
+    return value
+
+
+def number(value: Any) -> float | int | str:
+    """A number, or the words for infinite ones."""
+    if type(value) in (int, float) or value in ("Infinity", "-Infinity", "NaN"):
+        return value  # type: ignore[no-any-return]
+    raise Refused(f"{shown(value)} is no number")
+
+
+def name(value: Any) -> str:
+    """An identifier of Python that may stand for a value in generated code."""
+    if (
+        not isinstance(value, str)
+        or len(value) > _LONGEST
+        or not value.isidentifier()
+        or keyword.iskeyword(value)
+        or value in _TAKEN
+    ):
+        raise Refused(f"{shown(value)} cannot be the name of a value")
+    return value
+
+
+def path(value: Any) -> str:
+    """The path of a module or tensor, maybe empty: parts of letters, digits, _ and -."""
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        raise Refused(f"{shown(value)} is no path of a module")
+    if value and not all(_PART.fullmatch(part) for part in value.split(".")):
+        raise Refused(f"{shown(value)} is no path of a module")
+    return value
+
+
+def _at(place: str, rule: Rule, value: Any) -> Any:
+    try:
+        return rule(value)
+    except Refused as refusal:
+        raise refusal.within(place) from None
