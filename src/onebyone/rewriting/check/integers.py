@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import onnx
 
+from onebyone.models import onnx_file
 from onebyone.rewriting.check.bodies import Model, bodies, pairs
 from onebyone.rewriting.check.feeds import DoesNotRun, Feeds, drawn, outputs, session
 from onebyone.rewriting.check.integral import Draw, products, run
@@ -173,7 +174,7 @@ def _kind(array: np.ndarray) -> str:
 
 def _values(path: Path, names: set[str], draws: Sequence[Feeds]) -> list[Values]:
     """Values in runs of the whole file."""
-    model = onnx.load(path, load_external_data=False)
+    model = onnx_file.parse(path)
     made = {output for node in model.graph.node for output in node.output}
     del model.graph.output[:]
     for name in sorted(names & made):

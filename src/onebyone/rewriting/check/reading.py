@@ -10,6 +10,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass, ShapeInferencePass
 
 # The modules with the operators register them.
+from onebyone.models import onnx_file
 from onebyone.rewriting.check import along, arithmetic, linear, moves, pointwise  # noqa: F401
 from onebyone.rewriting.check.bodies import bodies, captured
 from onebyone.rewriting.check.call import OPERATORS, Call, Known
@@ -52,7 +53,7 @@ def load(path: Path) -> ir.Model:
 
     Its normalisations are written as operators.
     """
-    model = ir.load(path)
+    model = onnx_file.read(path)
     InlinePass()(model)
     ShapeInferencePass(strict_mode=False)(model)
     write_out(model, str(path))

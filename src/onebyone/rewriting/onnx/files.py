@@ -6,14 +6,11 @@ from collections.abc import Collection, Iterator
 from itertools import chain, count
 from pathlib import Path
 
-import onnx
 import onnx_ir as ir
-from google.protobuf.message import (  # type: ignore[import-untyped]  # no stubs
-    DecodeError,
-    EncodeError,
-)
+from google.protobuf.message import EncodeError  # type: ignore[import-untyped]  # no stubs
 
 from onebyone.errors import InputError
+from onebyone.models import onnx_file
 from onebyone.rewriting.onnx.relabelling import Relabelled, stream
 from onebyone.rewriting.onnx.sizes import shape_of
 from onebyone.writing import replacing
@@ -25,24 +22,12 @@ def read(path: Path) -> ir.Model:
     """A model; external data stays where it is until it is asked for.
 
     Raises:
-        InputError: It cannot be read, or is no ONNX file, or its external data is missing.
+        InputError: It cannot be read, is no valid ONNX file, or holds what would be lost.
     """
-    try:
-        proto = onnx.load(path, load_external_data=False)
-        model = ir.serde.deserialize_model(proto)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (DecodeError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{path}: is not an ONNX file that can be read ({error})") from error
-    if not model.graph.opset_imports:
-        raise InputError(f"{path}: is not an ONNX file: it names no opset")
-    if proto.training_info or proto.graph.sparse_initializer:
-        raise InputError(f"{path}: has training information or sparse initializers: save without")
-    ir.external_data.set_base_dir(model.graph, path.parent.resolve())
-    for tensor in _tensors(model):
-        if isinstance(tensor, ir.ExternalTensor):
-            _check_external(path, tensor)
-    return model
+    proto = onnx_file.parse(path)
+    if proto.training_info:
+        raise InputError(f"{path}: has training information: save without")
+    return onnx_file.to_ir(proto, path)
 
 
 def write_whole(model: ir.Model, path: Path, reads: Collection[Path] = ()) -> None:
@@ -122,17 +107,6 @@ def _is_external(tensor: ir.TensorProtocol) -> bool:
     return isinstance(_source(tensor), ir.ExternalTensor)
 
 
-def _check_external(path: Path, tensor: ir.ExternalTensor) -> None:
-    file = Path(tensor.path)
-    if not file.is_file():
-        raise InputError(f"{path}: its weights {tensor.name!r} are in {file}, which is missing")
-    end = (tensor.offset or 0) + (tensor.length or tensor.nbytes)
-    if file.stat().st_size < end or (tensor.length or tensor.nbytes) != tensor.nbytes:
-        raise InputError(
-            f"{path}: {file} does not hold the {tensor.nbytes} bytes of {tensor.name!r}"
-        )
-
-
 def _stream(tensors: list[ir.TensorProtocol], data: Path) -> dict[int, ir.ExternalTensor]:
     """Write the tensors one after the other; where each is now, by identity."""
     placed: dict[int, ir.ExternalTensor] = {}
@@ -178,13 +152,6 @@ def data_files(path: Path) -> set[Path]:
     if not path.is_file():
         return set()
     try:
-        proto = onnx.load(path, load_external_data=False)
-    except (DecodeError, ValueError):
+        return onnx_file.data_files(path)
+    except InputError:
         return set()  # whatever was there is replaced
-    found = (
-        (path.parent / entry.value).resolve()
-        for tensor in onnx.external_data_helper._get_all_tensors(proto)
-        for entry in tensor.external_data
-        if entry.key == "location"
-    )
-    return {file for file in found if file.is_file()}

@@ -1,0 +1,133 @@
+"""The one place where an ONNX file is opened: what comes out of here is valid."""
+
+import os
+import stat
+import warnings
+from collections import ChainMap
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnx_ir as ir
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no stubs
+
+from onebyone.errors import InputError
+from onebyone.models.onnx_functions import check_functions, key
+from onebyone.models.onnx_graphs import Reader
+from onebyone.models.onnx_nodes import Operators
+from onebyone.models.onnx_tensors import check_tensor, external, external_file, tensors
+from onebyone.models.onnx_versions import versions
+from onebyone.models.shown import line
+
+MOST_BYTES = (1 << 31) - 1
+"""Protocol Buffers reads no more; weights beyond are external data."""
+
+
+def read(path: Path) -> ir.Model:
+    """A model; external data stays where it is until it is asked for.
+
+    Raises:
+        InputError: it cannot be read, is no valid ONNX file, or its external data is not as it
+            says in the folder of the file.
+    """
+    return to_ir(parse(path), path)
+
+
+def parse(path: Path) -> onnx.ModelProto:
+    """The same as a Protocol Buffers message, external data as the file names it.
+
+    Raises:
+        InputError: as for `read`.
+    """
+    model = _message(path)
+    try:
+        corrections = _check(model, path)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    for correction in corrections[:1]:
+        more = f", and {len(corrections) - 1} more like it" if corrections[1:] else ""
+        warnings.warn(f"{path}: {correction}; left out{more}", stacklevel=2)
+    return model
+
+
+def to_ir(model: onnx.ModelProto, path: Path) -> ir.Model:
+    """What `parse` gave, as onnx-ir has it; the message is not to be used any more.
+
+    Raises:
+        InputError: onnx-ir does not have something that it holds, as a map.
+    """
+    for tensor in external(model):
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = os.fspath(external_file(tensor, path))
+    try:
+        return ir.serde.deserialize_model(model)
+    except (ir.serde.SerdeError, NotImplementedError, ValueError, TypeError) as error:
+        reason: BaseException = error
+        while reason.__cause__ is not None:
+            reason = reason.__cause__
+        told = line(str(reason))
+        raise InputError(f"{path}: has something that onnx-ir does not read ({told})") from error
+
+
+def data_files(path: Path) -> set[Path]:
+    """The files of external data that a file names, as far as they are there.
+
+    Raises:
+        InputError: it is no ONNX file.
+    """
+    found = set()
+    for tensor in external(_message(path)):
+        with suppress(InputError):
+            found.add(external_file(tensor, path))
+    return found
+
+
+def _message(path: Path) -> onnx.ModelProto:
+    data = _bytes(path)
+    try:
+        model: onnx.ModelProto = onnx.ModelProto.FromString(data)
+        _check_text([model])
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is not an ONNX file ({line(str(error))})") from error
+    return model
+
+
+def _bytes(path: Path) -> bytes:
+    """All bytes of a regular file; nothing else is opened, as what a pipe holds never ends."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise InputError(f"{path}: is no regular file")
+            if found.st_size > MOST_BYTES:
+                raise InputError(f"{path}: has more than 2 GiB: save its weights as external data")
+            return file.read(MOST_BYTES)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _check_text(messages: Iterable[Any]) -> None:
+    """Read all text once, as that is where bytes that are none show."""
+    for message in messages:
+        for field, value in message.ListFields():
+            if field.message_type is not None:
+                _check_text(value if field.is_repeated else [value])
+
+
+def _check(model: onnx.ModelProto, path: Path) -> list[str]:
+    if not model.HasField("graph") or not model.opset_import:
+        raise InputError("is not an ONNX file: it names no opset")
+    if model.ir_version > onnx.IR_VERSION:
+        raise InputError(f"is of ONNX IR version {model.ir_version}: update the package onnx")
+    for tensor in tensors(model):
+        check_tensor(tensor, path)
+    functions = frozenset(key(function) for function in model.functions)
+    operators = Operators(versions(model.opset_import), functions, model.ByteSize())
+    reader = Reader(operators, [])
+    check_functions(model, reader)
+    reader.graph(model.graph, ChainMap())
+    return reader.corrections

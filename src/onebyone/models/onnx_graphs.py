@@ -1,0 +1,196 @@
+"""Graphs of an ONNX file: names that are defined once and before use, and types that agree."""
+
+from collections import ChainMap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+import onnx
+
+from onebyone.errors import InputError
+from onebyone.models.onnx_nodes import UNKNOWN, Known, Operators, constant, named
+from onebyone.models.shown import shown
+
+Scope = ChainMap[str, Known]
+"""What is known of values by name, within a node's graphs of those around it, too."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Checks the graphs that share a set of operators.
+
+    Attributes:
+        operators: that nodes may use.
+        corrections: a line for each declaration that was wrong and has been taken out.
+    """
+
+    operators: Operators
+    corrections: list[str]
+
+    def graph(self, graph: onnx.GraphProto, outside: Scope) -> list[Known]:
+        """Check a graph and the graphs within its nodes; nodes are put in order where they are not.
+
+        Returns:
+            What is known of its outputs.
+
+        Raises:
+            InputError: it is not valid.
+        """
+        scope = outside.new_child()
+        _enter_inputs(graph, scope)
+        arrange(graph, scope)
+        declared = {value.name: value for value in (*graph.value_info, *graph.output)}
+        for node in graph.node:
+            self.node(node, scope, declared)
+        for value in graph.output:
+            if value.name not in scope.maps[0]:
+                raise InputError(f"output {shown(value.name)} comes from nothing in its graph")
+        return [scope[value.name] for value in graph.output]
+
+    def node(
+        self, node: onnx.NodeProto, scope: Scope, declared: dict[str, onnx.ValueInfoProto]
+    ) -> None:
+        """Check a node and enter its results."""
+        for name in node.input:
+            if name and name not in scope:
+                raise InputError(f"{named(node)} reads {shown(name)}, which comes from nothing")
+        if not any(node.output):
+            raise InputError(f"{named(node)} gives nothing a name")
+        self.operators.check(node)
+        held = {a.name: self.graph(a.g, scope) for a in node.attribute if a.HasField("g")}
+        for graph in (g for a in node.attribute for g in a.graphs):
+            self.graph(graph, scope)
+        if held:
+            _check_arity(node)
+            results = _held_results(node, held)
+        else:
+            inputs = [scope[name] if name else None for name in node.input]
+            results = self.operators.results(node, inputs)
+        for name, known in zip(node.output, results, strict=True):
+            if name:
+                _define(scope, name, self._agreed(declared.get(name), known))
+
+    def _agreed(self, declared: onnx.ValueInfoProto | None, known: Known) -> Known:
+        """What is computed and what is declared, which must not be of another type."""
+        if declared is None or not declared.type.WhichOneof("value"):
+            return known
+        if known.type is None or not known.type.WhichOneof("value"):
+            return Known(declared.type)
+        here, there = declared.type, known.type
+        kinds = [kind.WhichOneof("value") for kind in (here, there)]
+        elements = [kind.tensor_type.elem_type for kind in (here, there)]
+        if kinds[0] != kinds[1] or (all(elements) and elements[0] != elements[1]):
+            raise InputError(f"value {shown(declared.name)} is not of the type that is declared")
+        sizes = [Known(kind).sizes for kind in (here, there)]
+        if contradict(*sizes):
+            self.corrections.append(
+                f"declares {shown(declared.name)} as {shown(sizes[0])}, which is {shown(sizes[1])}"
+            )
+            here.tensor_type.ClearField("shape")
+        return known
+
+
+def contradict(first: list[int | None] | None, second: list[int | None] | None) -> bool:
+    """Whether no tensor has both of these sizes."""
+    if first is None or second is None:
+        return False
+    return len(first) != len(second) or any(
+        a is not None and b is not None and a != b for a, b in zip(first, second, strict=True)
+    )
+
+
+def _enter_inputs(graph: onnx.GraphProto, scope: Scope) -> None:
+    for value in graph.input:
+        kind = value.type if value.type.WhichOneof("value") else None
+        if kind is None and not scope.parents:
+            raise InputError(f"input {shown(value.name)} has no type")
+        _define(scope, value.name, Known(kind), shadows=True)
+    inputs = set(scope.maps[0])
+    if graph.sparse_initializer:
+        raise InputError("has sparse initializers, which are not read: store them dense")
+    for tensor in graph.initializer:
+        known = constant(tensor)
+        if tensor.name not in inputs:
+            _define(scope, tensor.name, known, shadows=True)
+            continue
+        inputs.remove(tensor.name)
+        given = scope[tensor.name]
+        if given.type is not None and (
+            given.type.tensor_type.elem_type != tensor.data_type
+            or contradict(given.sizes, known.sizes)
+        ):
+            raise InputError(f"input {shown(tensor.name)} is not of its initializer's type")
+
+
+def _define(scope: Scope, name: str, known: Known, *, shadows: bool = False) -> None:
+    if not name:
+        raise InputError("an input or initializer has no name")
+    if name in (scope.maps[0] if shadows else scope):
+        raise InputError(f"the name {shown(name)} is given to two values")
+    scope[name] = known
+
+
+def arrange(graph: onnx.GraphProto | onnx.FunctionProto, scope: Scope) -> None:
+    """Put nodes behind those that they read from, as onnxruntime does.
+
+    Raises:
+        InputError: they read from each other in a circle.
+    """
+    makers = {name: k for k, node in enumerate(graph.node) for name in node.output if name}
+    reads = [
+        {makers[name] for name in _reads(node) if name in makers and name not in scope.maps[0]}
+        for node in graph.node
+    ]
+    if all(source < k for k, sources in enumerate(reads) for source in sources):
+        return
+    try:
+        order = list(TopologicalSorter(dict(enumerate(reads))).static_order())
+    except CycleError as error:
+        raise InputError(f"{named(graph.node[error.args[1][0]])} reads its own result") from error
+    nodes = [onnx.NodeProto.FromString(graph.node[k].SerializeToString()) for k in order]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _reads(node: onnx.NodeProto) -> Iterator[str]:
+    """The names that a node reads from around it, those within its graphs included."""
+    yield from node.input
+    for attribute in node.attribute:
+        for graph in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+            inside = {v.name for v in (*graph.input, *graph.initializer)}
+            inside.update(name for step in graph.node for name in step.output)
+            yield from (name for step in graph.node for name in _reads(step) if name not in inside)
+
+
+def _graphs(node: onnx.NodeProto) -> Iterator[tuple[str, onnx.GraphProto]]:
+    return ((a.name, a.g) for a in node.attribute if a.HasField("g"))
+
+
+def _check_arity(node: onnx.NodeProto) -> None:
+    """A node's graphs take and give as many values as it has inputs and outputs."""
+    given, made = len(node.input), len(node.output)
+    for name, graph in _graphs(node):
+        arity = len(graph.input), len(graph.output)
+        fits = {
+            "If": arity == (0, made),
+            "Loop": arity[0] == max(given, 2) and arity[1] == made + 1,
+            "Scan": arity[0] in (given, given - 1) and arity[1] == made,
+        }.get(node.op_type, True)
+        if not fits:
+            raise InputError(
+                f"{named(node)} has {given} inputs and {made} outputs, and its graph {name} "
+                f"{arity[0]} and {arity[1]}"
+            )
+
+
+def _held_results(node: onnx.NodeProto, held: dict[str, list[Known]]) -> list[Known]:
+    """What a node with graphs gives: of the types that these give, in sizes of its own."""
+    body = {"If": "then_branch", "Loop": "body", "Scan": "body"}.get(node.op_type, "")
+    results = held.get(body, [])[1 if node.op_type == "Loop" else 0 :]
+    return [_sizeless(known) for known in results] or [UNKNOWN] * len(node.output)
+
+
+def _sizeless(known: Known) -> Known:
+    if known.type is None or known.type.WhichOneof("value") != "tensor_type":
+        return UNKNOWN
+    return Known(onnx.helper.make_tensor_type_proto(known.type.tensor_type.elem_type, None))

@@ -1,0 +1,181 @@
+"""Single nodes of an ONNX file: whether ONNX has the operator so, and what types it gives."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import onnx
+
+from onebyone.errors import InputError
+from onebyone.models.shown import line, shown
+
+STANDARD = ("", "ai.onnx")
+_SMALL = 1024
+"""Bytes of constants that ONNX may look into, as where they are the sizes of a Reshape."""
+_MOST_JOINED = 1 << 16
+_REFUSALS = (
+    onnx.checker.ValidationError,
+    onnx.shape_inference.InferenceError,
+    RuntimeError,
+    ValueError,
+    IndexError,
+)
+"""What ONNX's own code raises on nodes that are not valid; it is C++."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a value.
+
+    Attributes:
+        type: as ONNX has it; None where it is not known.
+        data: its numbers, where they are constant and few.
+    """
+
+    type: onnx.TypeProto | None = None
+    data: onnx.TensorProto | None = None
+
+    @property
+    def sizes(self) -> list[int | None] | None:
+        """Of a tensor: None for each size that is not a number; None where the rank is unknown."""
+        if self.type is None or not self.type.tensor_type.HasField("shape"):
+            return None
+        axes = self.type.tensor_type.shape.dim
+        return [axis.dim_value if axis.HasField("dim_value") else None for axis in axes]
+
+
+UNKNOWN = Known()
+
+
+def constant(tensor: onnx.TensorProto) -> Known:
+    """What is known of an initializer."""
+    kind = onnx.helper.make_tensor_type_proto(tensor.data_type, list(tensor.dims))
+    return Known(kind, tensor if _is_small(tensor) else None)
+
+
+def named(node: onnx.NodeProto) -> str:
+    """A node as messages call it."""
+    return f"{line(node.op_type, 40)} {shown(node.name or next(iter(node.output), ''))}"
+
+
+@dataclass(frozen=True)
+class Operators:
+    """The operators that a graph or the body of a function may use.
+
+    Attributes:
+        versions: of operator sets, by domain; ONNX's own is "".
+        functions: domain, name and overload of the model's own.
+        file_size: in bytes.
+        in_function: whether attributes may refer to those of a function, and types are open.
+    """
+
+    versions: Mapping[str, int]
+    functions: frozenset[tuple[str, str, str]]
+    file_size: int
+    in_function: bool = False
+
+    def check(self, node: onnx.NodeProto) -> None:
+        """Find out whether ONNX has the operator, with so many inputs and such attributes.
+
+        Raises:
+            InputError: ONNX has it not.
+        """
+        if not self.in_function and any(a.ref_attr_name for a in node.attribute):
+            raise InputError(f"{named(node)} refers to an attribute of a function outside of one")
+        domain = _domain(node)
+        if domain not in self.versions or self._is_own(node):
+            return
+        context = onnx.checker.C.CheckerContext()
+        context.ir_version = onnx.IR_VERSION
+        context.opset_imports = dict(self.versions)
+        try:
+            onnx.checker.check_node(_bare(node), context)
+        except _REFUSALS as error:
+            raise InputError(f"{named(node)} is not valid: {line(str(error))}") from error
+
+    def results(self, node: onnx.NodeProto, inputs: Sequence[Known | None]) -> list[Known]:
+        """What a node without graphs gives.
+
+        Args:
+            node: one that has been checked.
+            inputs: what is known of each; None where it is left out.
+
+        Raises:
+            InputError: ONNX does not have this operator for such inputs.
+        """
+        nothing = [UNKNOWN] * len(node.output)
+        schema = None if self.in_function or self._is_own(node) else self._schema(node)
+        if schema is None or any(known is not None and known.type is None for known in inputs):
+            return nothing
+        tensor = next((a.t for a in node.attribute if a.HasField("t")), None)
+        if node.op_type == "Constant" and tensor is not None:
+            return [constant(tensor)]
+        self._check_growth(node, inputs)
+        given = {n: k for n, k in zip(node.input, inputs, strict=True) if k is not None}
+        types = {name: known.type for name, known in given.items() if known.type is not None}
+        data = {name: known.data for name, known in given.items() if known.data is not None}
+        imports = [onnx.helper.make_opsetid(*item) for item in self.versions.items()]
+        try:
+            found = onnx.shape_inference.infer_node_outputs(
+                schema, _bare(node), types, data, opset_imports=imports
+            )
+        except _REFUSALS as error:
+            raise InputError(f"{named(node)} is not valid: {line(str(error))}") from error
+        return [Known(found.get(name)) for name in node.output]
+
+    def _is_own(self, node: onnx.NodeProto) -> bool:
+        return (node.domain, node.op_type, node.overload) in self.functions
+
+    def _schema(self, node: onnx.NodeProto) -> onnx.defs.OpSchema | None:
+        domain = _domain(node)
+        try:
+            found = onnx.defs.get_schema(node.op_type, self.versions.get(domain, 1), domain)
+        except onnx.defs.SchemaError:
+            return None
+        return found if found.has_type_and_shape_inference_function else None
+
+    def _check_growth(self, node: onnx.NodeProto, inputs: Sequence[Known | None]) -> None:
+        """Few nodes must not stand for very many numbers, which ONNX and the check would note."""
+        outputs = next((a.i for a in node.attribute if a.name == "num_outputs"), 0)
+        if node.op_type == "Split" and outputs > len(node.output):
+            raise InputError(f"{named(node)} has {len(node.output)} outputs, not {outputs}")
+        if node.op_type == "Concat":
+            joined = [known.sizes for known in inputs if known is not None]
+            size = sum(s[0] or 0 for s in joined if s is not None and len(s) == 1)
+            integers = all(k is None or _element(k) in _INTEGERS for k in inputs)
+            if integers and size > max(_MOST_JOINED, self.file_size):
+                raise InputError(f"{named(node)} joins {size} integers, more than the file has")
+
+
+_INTEGERS = {onnx.TensorProto.INT64, onnx.TensorProto.INT32}
+
+
+def _element(known: Known) -> int:
+    return 0 if known.type is None else int(known.type.tensor_type.elem_type)
+
+
+def _domain(node: onnx.NodeProto) -> str:
+    return "" if node.domain in STANDARD else str(node.domain)
+
+
+def _is_small(tensor: onnx.TensorProto) -> bool:
+    return tensor.ByteSize() <= _SMALL and tensor.data_location != onnx.TensorProto.EXTERNAL
+
+
+def _bare(node: onnx.NodeProto) -> onnx.NodeProto:
+    """A node in ONNX's own domain without what it holds: graphs, and tensors that are not small."""
+    bare = onnx.NodeProto(op_type=node.op_type, name=node.name, domain=_domain(node))
+    bare.input.extend(node.input)
+    bare.output.extend(node.output)
+    for attribute in node.attribute:
+        if attribute.HasField("g") or attribute.graphs:
+            held = onnx.AttributeProto(name=attribute.name, type=attribute.type)
+            if attribute.HasField("g"):
+                held.g.name = "graph"
+            held.graphs.extend(onnx.GraphProto(name="graph") for _ in attribute.graphs)
+        elif attribute.HasField("t") and not _is_small(attribute.t):
+            held = onnx.AttributeProto(name=attribute.name, type=attribute.type)
+            held.t.data_type, held.t.dims[:] = attribute.t.data_type, [0]
+        else:
+            held = attribute
+        bare.attribute.append(held)
+    return bare

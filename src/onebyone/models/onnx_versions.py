@@ -1,0 +1,29 @@
+"""The operator sets that an ONNX file says it is written in."""
+
+from collections.abc import Iterable
+
+import onnx
+
+from onebyone.errors import InputError
+from onebyone.models.shown import shown
+
+_LAST = 1 << 20
+"""Versions beyond are no versions; ONNX itself is at some twenty."""
+
+
+def versions(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
+    """The version of each domain; of ONNX's own operators under "".
+
+    Raises:
+        InputError: a version is none, or a domain has two.
+    """
+    found: dict[str, int] = {}
+    for entry in imports:
+        domain = "" if entry.domain == "ai.onnx" else entry.domain
+        if not 0 < entry.version < _LAST:
+            raise InputError(f"operator set {shown(domain)} has the version {entry.version}")
+        if found.setdefault(domain, entry.version) != entry.version:
+            raise InputError(f"operator set {shown(domain)} has two versions")
+    if not found:
+        raise InputError("is not an ONNX file: it names no opset")
+    return found
