@@ -26,7 +26,7 @@ def cut(size: int, draw) -> list[int]:
 def test_chains_of_moves(data):
     array = np.arange(72).reshape(data.draw(st.sampled_from([(72,), (8, 9), (2, 1, 36)])))
     tensor = Tensor(ir.tensor(array))
-    value = Value(tensor, whole([Size(size) for size in array.shape]))
+    value = Value(tensor, whole([Size.of(size) for size in array.shape]))
     for _ in range(data.draw(st.integers(1, 5))):
         if data.draw(st.booleans()):
             order = data.draw(st.permutations(range(array.ndim)))
@@ -34,7 +34,7 @@ def test_chains_of_moves(data):
         else:
             target = cut(array.size, data.draw)
             try:
-                value = value.reshaped([Size(size) for size in target])
+                value = value.reshaped([Size.of(size) for size in target])
             except Undecided:
                 continue
             array = array.reshape(target)
@@ -51,18 +51,18 @@ def test_moves_that_cancel_leave_the_map_as_it_was():
 
 def test_reshape_that_mixes_digits_is_undecided():
     with pytest.raises(Undecided, match="reshape of"):
-        regroup(whole([Size(4), Size(9)]), [Size(6), Size(6)])
+        regroup(whole([Size.of(4), Size.of(9)]), [Size.of(6), Size.of(6)])
     with pytest.raises(Undecided, match="more elements"):
-        regroup(whole([Size(4)]), [Size(4), Size.of("N")])
+        regroup(whole([Size.of(4)]), [Size.of(4), Size.of("N")])
 
 
 def test_sizes_divide_symbolically():
     n, h = Size.of("N"), Size.of("H")
-    assert (n * h * Size(6)).over(h * Size(2)) == n * Size(3)
-    assert (n * Size(6)).over(h) is None
-    assert (n * Size(6)).over(Size(4)) is None
+    assert (n * h * Size.of(6)).over(h * Size.of(2)) == n * Size.of(3)
+    assert (n * Size.of(6)).over(h) is None
+    assert (n * Size.of(6)).over(Size.of(4)) is None
     assert product([]) == ONE
-    assert str(Size(6) * n) == "6·N"
+    assert str(Size.of(6) * n) == "6·N"
 
 
 def test_digest_streams_any_order():

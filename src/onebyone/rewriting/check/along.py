@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from onebyone.rewriting.check.call import Call, operator
-from onebyone.rewriting.check.sizes import ONE, Size, Undecided, derived
+from onebyone.rewriting.check.sizes import ONE, Size, Undecided
 from onebyone.rewriting.check.values import Letter, Value
 
 
@@ -23,9 +23,7 @@ def padded(call: Call, value: Value, axis: int, before: int, after: int) -> Valu
     """Zeros before and after one axis."""
     if before == after == 0:
         return value
-    size = value.shape[axis]
-    known = size.known
-    longer = derived(f"({size}+{before + after})", known and known + before + after)
+    longer = value.shape[axis] + (before + after)
     return along(call, "zeros", value, axis, longer, (before, after))
 
 
@@ -42,13 +40,15 @@ def sliced(call: Call, value: Value, axis: int, start: int, stop: int | None, st
         places = range(known)[start:stop:step]
         if places == range(known):
             return value
-        start, count = (places.start if len(places) else 0), Size(len(places))
+        start, count = (places.start if len(places) else 0), Size.of(len(places))
     elif start < 0 or step < 0 or stop is not None:
         raise Undecided(f"a slice of an axis of {size}")
     elif (start, step) == (0, 1):
         return value
+    elif start == 0:
+        count = (size + (step - 1)).floored(step)
     else:
-        count = derived(f"⌈({size}-{start})/{step}⌉", None)
+        count = Size.of(f"max(0, ⌈({size}-{start})/{step}⌉)")
     return along(call, "slice", value, axis, count, (start, step))
 
 
@@ -67,7 +67,8 @@ def _slice(call: Call) -> Value:
     for axis, start, stop, step in zip(
         places, starts, stops, steps or [1] * len(starts), strict=True
     ):
-        end = None if stop * step >= 2**31 - 1 else stop  # to the end, whichever way
+        beyond = stop >= 2**31 - 1 if step > 0 else stop <= 1 - 2**31
+        end = None if beyond else stop  # to the end, whichever way
         value = sliced(call, value, axis % rank, start, end, step)
     return value
 
@@ -88,7 +89,7 @@ def _pad(call: Call) -> Value:
 
 def _is_zero(value: Value) -> bool:
     array = getattr(value.function, "array", None)
-    return array is not None and not array.any()
+    return array is not None and not any(array.tobytes())  # −0.0 is another number
 
 
 @operator("Concat")
@@ -103,15 +104,13 @@ def _concat(call: Call) -> Value:
         operands.append((value, letters))
     out: list[Letter] = list(range(rank))
     out[axis] = "new"
-    sizes = [value.shape[axis] for value in values]
-    numbers = [size.known for size in sizes]
-    total = None if None in numbers else sum(number or 0 for number in numbers)
+    total = sum((value.shape[axis] for value in values), Size())
     return call.table.join(
         "Concat",
         operands,
         out,
         ordered=[("part", index) for index in range(len(values))],
-        fresh={"new": derived("(" + "+".join(map(str, sizes)) + ")", total)},
+        fresh={"new": total},
     )
 
 
@@ -159,7 +158,7 @@ def _reduction(call: Call) -> Value:
     rank = len(call[0].shape)
     axes = call.setting("axes", 1, since=13 if call.node.op_type == "ReduceSum" else 18)
     if not axes and call.attribute("noop_with_empty_axes", 0):
-        return call[0]
+        raise Undecided(f"{call.node.op_type} of no axes")
     gone = {axis % rank for axis in axes} if axes else set(range(rank))
     return reduced(call, call.node.op_type, gone, bool(call.attribute("keepdims", 1)))
 
@@ -185,14 +184,68 @@ def reduced(call: Call, name: str, gone: set[int], keep: bool) -> Value:
     return result.reshaped([ONE if a in gone else s for a, s in enumerate(value.shape)])
 
 
-@operator("MaxPool", "AveragePool")
+@operator("MaxPool", "AveragePool", "LpPool")
 def _pool(call: Call) -> Value:
-    """A pooling of one element is a stride; any other is read as it lies."""
-    kernel = call.attribute("kernel_shape")
-    plain = set(kernel) == {1} and not any(call.attribute("pads") or [])
-    if not plain or len(call.node.outputs) > 1 or call.attribute("auto_pad", "NOTSET") != "NOTSET":
-        raise Undecided(f"{call.node.op_type} of several elements")
-    value = call[0]
-    for axis, stride in enumerate(call.attribute("strides") or [1] * len(kernel), 2):
-        value = strided(call, value, axis, stride)
-    return value
+    """A kernel that slides over each channel alike; of one element it is a stride."""
+    value, kernel = call[0], call.attribute("kernel_shape")
+    rank = len(kernel)
+    pads = call.attribute("pads") or [0] * 2 * rank
+    strides = call.attribute("strides") or [1] * rank
+    dilations = call.attribute("dilations") or [1] * rank
+    if call.attribute("auto_pad", "NOTSET") != "NOTSET" or call.attribute("ceil_mode", 0):
+        raise Undecided(f"{call.node.op_type} whose padding depends on sizes")
+    if call.node.op_type != "LpPool" and set(kernel) == {1} and not any(pads):
+        for axis, stride in enumerate(strides, 2):
+            value = strided(call, value, axis, stride)
+        return value
+    letters: list[Letter] = list(range(rank + 2))
+    ends = zip(value.shape[2:], kernel, dilations, pads[:rank], pads[rank:], strides, strict=True)
+    fresh: dict[Letter, Size] = {
+        f"o{axis}": slid(size, dilation * (length - 1) + 1, before + after, stride)
+        for axis, (size, length, dilation, before, after, stride) in enumerate(ends)
+    }
+    return call.table.join(
+        call.node.op_type,
+        [(value, letters)],
+        [*letters[:2], *fresh],
+        call.settings(),
+        ordered=letters[2:],
+        fresh=fresh,
+    )
+
+
+@operator("Resize")
+def _resize(call: Call) -> Value:
+    """Axes that keep their size are not mixed."""
+    value, settled = call[0], call.settings()
+    named = {name for name, _, _ in settled}
+    mode = call.attribute("coordinate_transformation_mode", "half_pixel")
+    scales = call.inputs[2] if call.has(2) and not call.has(3) else None
+    held = None if scales is None else getattr(scales.function, "array", None)
+    if held is None or len(held) != len(value.shape) or mode == "tf_crop_and_resize":
+        raise Undecided("Resize to sizes")
+    if call.version < 11 or named & {"axes", "keep_aspect_ratio_policy"}:
+        raise Undecided("Resize of some axes")
+    letters: list[Letter] = list(range(len(value.shape)))
+    scaled = {axis: float(scale) for axis, scale in enumerate(held) if scale != 1}
+    fresh: dict[Letter, Size] = {
+        f"o{axis}": stretched(value.shape[axis], scale) for axis, scale in scaled.items()
+    }
+    out = [f"o{axis}" if axis in scaled else axis for axis in letters]
+    attributes = (settled, tuple(scaled.values()))
+    return call.table.join(
+        "Resize", [(value, letters)], out, attributes, ordered=list(scaled), fresh=fresh
+    )
+
+
+def slid(size: Size, extent: int, padding: int, stride: int) -> Size:
+    """How many places a kernel has."""
+    return (size + (padding - extent)).floored(stride) + 1
+
+
+def stretched(size: Size, scale: float) -> Size:
+    """A size times a scale, rounded down."""
+    if scale.is_integer():
+        return size * int(scale)
+    known = size.known
+    return Size.of(f"⌊({size})·{scale}⌋" if known is None else int(known * scale))

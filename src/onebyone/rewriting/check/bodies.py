@@ -12,8 +12,13 @@ Model = onnx.ModelProto
 
 def bodies(node: ir.Node) -> dict[str, ir.Graph]:
     """The graphs within a node by the names of its attributes, sorted."""
-    held = sorted(node.attributes.items())
-    return {name: a.as_graph() for name, a in held if a.type == ir.AttributeType.GRAPH}
+    return {
+        name if one else f"{name} {number}": graph
+        for name, attribute in sorted(node.attributes.items())
+        if (one := attribute.type == ir.AttributeType.GRAPH)
+        or attribute.type == ir.AttributeType.GRAPHS
+        for number, graph in enumerate([attribute.value] if one else attribute.value)
+    }
 
 
 def captured(*graphs: ir.Graph) -> list[ir.Value]:

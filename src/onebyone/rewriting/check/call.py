@@ -4,12 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from onebyone.rewriting.check.sizes import Size, Undecided
+from onebyone.rewriting.check.attributes import Setting, settings
+from onebyone.rewriting.check.sizes import Undecided
 from onebyone.rewriting.check.terms import Table
-from onebyone.rewriting.check.values import Value
-
-Known = tuple[Size, ...]
-"""The elements of a small integer tensor, as sizes."""
+from onebyone.rewriting.check.values import Known, Value
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,10 @@ class Call:
         """The value of an attribute, `default` where it is not set."""
         attribute = self.node.attributes.get(name)
         return default if attribute is None else attribute.value
+
+    def settings(self, *skipped: str) -> tuple[Setting, ...]:
+        """All attributes bit for bit, without defaults and those skipped."""
+        return settings(self.node, self.version, *skipped)
 
     def sizes(self, index: int) -> Known:
         """The elements of an input that must be known integers.

@@ -53,13 +53,18 @@ class Tensor:
 
 
 def constant_of(value: ir.Value) -> ir.TensorProtocol | None:
-    """The tensor of a value that is an initializer or a Constant node's, else None."""
-    if value.const_value is not None:
-        return value.const_value
+    """The tensor of a value that is the same for every input, as its file has it; else None.
+
+    An initializer that is also an input is not: whoever runs the file may give another value.
+    """
     node = value.producer()
-    if node is None or node.op_type != "Constant":
+    if node is None:
+        return None if value.is_graph_input() else value.const_value
+    if node.op_type != "Constant" or node.domain:
         return None
     (attribute,) = node.attributes.values()
+    if attribute.is_ref():
+        return None
     return attribute.value if attribute.name == "value" else ir.tensor(attribute.value)
 
 
@@ -88,10 +93,19 @@ def radix(digits: list[Digit]) -> list[Digit]:
 def digest(array: np.ndarray) -> str:
     """SHA-256 of the elements' bytes in the order of the view's axes."""
     total = hashlib.sha256()
+    for piece in in_bytes(array):
+        total.update(piece.data)
+    return total.hexdigest()
+
+
+def in_bytes(array: np.ndarray) -> Iterator[np.ndarray]:
+    """The bytes of all elements in the order of the axes, some at a time."""
+    if array.dtype == np.object_:  # text
+        yield np.frombuffer(repr(array.tolist()).encode(), np.uint8)
+        return
     for piece in pieces(array):
         compact = piece.copy(order="K")  # first: rows that lie far apart compete for cache lines
-        total.update(np.ascontiguousarray(compact).reshape(-1).view(np.uint8).data)
-    return total.hexdigest()
+        yield np.ascontiguousarray(compact).reshape(-1).view(np.uint8)
 
 
 def scaled(array: np.ndarray, factor: float) -> np.ndarray:

@@ -23,6 +23,13 @@ class Outline:
     element: int
     sizes: tuple[int | str, ...] | None
 
+    @property
+    def numbers(self) -> tuple[int | None, ...] | None:
+        """The sizes that are known; names that files give to others say nothing."""
+        if self.sizes is None:
+            return None
+        return tuple(size if isinstance(size, int) else None for size in self.sizes)
+
     def fits(self, value: Value) -> bool:
         """Whether nothing here contradicts what was found otherwise."""
         if self.sizes is None:
@@ -43,28 +50,28 @@ class Outline:
 
 
 def inferred(call: Call) -> list[Outline]:
-    """The outline of each result of a node.
-
-    Where ONNX has no rule, an input's type is not known, or the node holds a graph, it is what the
-    file declares.
+    """The outline of each result of a node, as ONNX finds it from the inputs.
 
     Raises:
-        Undecided: ONNX refuses the node with these inputs.
+        Undecided: ONNX has no rule, or refuses the node with these inputs.
     """
     node = call.node
-    untyped = any(value is not None and not value.element for value in call.inputs)
-    if not since(call) or untyped or len(call.inputs) > len(node.inputs):
-        return [_declared(output) for output in node.outputs]
+    if not since(node, call.version):
+        raise Undecided("ONNX has no such operator")
+    if any(value is not None and not value.element for value in call.inputs):
+        raise Undecided("an input is no tensor, or of a type that is not known")
     schema = onnx.defs.get_schema(node.op_type, call.version, node.domain)
     types, data = {}, {}
     for source, value, known in zip(node.inputs, call.inputs, call.known, strict=True):
         if value is None:
             continue
-        shape = [size.known if size.known is not None else str(size) for size in value.shape]
+        shape = None
+        if value.axes is not None:
+            shape = [size.known if size.known is not None else str(size) for size in value.shape]
         types[source.name] = onnx.helper.make_tensor_type_proto(value.element, shape)
-        numbers = [size.number for size in known or () if not size.symbols]
+        numbers = [size.known for size in known or () if size.known is not None]
         if known is not None and len(numbers) == len(known):
-            count = [len(numbers)] * len(shape)
+            count = [len(numbers)] * len(value.shape)
             data[source.name] = onnx.helper.make_tensor(source.name, value.element, count, numbers)
     imports = [onnx.helper.make_opsetid(node.domain, call.version)]
     try:
@@ -76,10 +83,10 @@ def inferred(call: Call) -> list[Outline]:
     return [_outline(output, found.get(output.name)) for output in node.outputs]
 
 
-def since(call: Call) -> int:
+def since(node: ir.Node, version: int) -> int:
     """Since which operator set the operator means what it does here; 0 where ONNX has it not."""
     try:
-        schema = onnx.defs.get_schema(call.node.op_type, call.version, call.node.domain)
+        schema = onnx.defs.get_schema(node.op_type, version, node.domain)
     except onnx.defs.SchemaError:
         return 0
     return int(schema.since_version)
@@ -87,7 +94,7 @@ def since(call: Call) -> int:
 
 def _outline(output: ir.Value, found: Any) -> Outline:
     if found is None or not found.tensor_type.HasField("shape"):
-        return _declared(output)
+        return declared(output)
     sizes = (d.dim_value if d.HasField("dim_value") else d.dim_param for d in _axes(found))
     return Outline(found.tensor_type.elem_type, tuple(sizes))
 
@@ -96,7 +103,10 @@ def _axes(found: Any) -> Any:
     return found.tensor_type.shape.dim
 
 
-def _declared(output: ir.Value) -> Outline:
+def declared(output: ir.Value) -> Outline:
+    """What the file itself says of a value; nothing where it is no tensor."""
+    if not isinstance(output.type, ir.TensorType):
+        return Outline(0, None)
     element = int(output.dtype or 0)
     if output.shape is None:
         return Outline(element, None)

@@ -4,10 +4,10 @@ A fully connected layer, a 1×1 convolution and a convolution as large as its in
 layouts only. Along an axis where the kernel is smaller than the input, a convolution slides.
 """
 
-from onebyone.rewriting.check.along import padded, strided
+from onebyone.rewriting.check.along import padded, slid, strided
 from onebyone.rewriting.check.arithmetic import PRODUCT, arithmetic, times
 from onebyone.rewriting.check.call import Call, operator
-from onebyone.rewriting.check.sizes import ONE, Size, Undecided, derived
+from onebyone.rewriting.check.sizes import ONE, Size, Undecided
 from onebyone.rewriting.check.values import Letter, Operand, Value
 
 
@@ -41,8 +41,11 @@ def _gemm(call: Call) -> Value:
 def _convolution(call: Call) -> Value:
     x, w = call[0], call[1]
     rank = len(x.shape) - 2
-    group = Size(call.attribute("group", 1))
+    group = Size.of(call.attribute("group", 1))
     kernel = w.shape[2:]
+    lengths = [size.known for size in kernel]
+    if None in lengths:
+        raise Undecided("Conv with a kernel of unknown size")
     strides = call.attribute("strides") or [1] * rank
     dilations = call.attribute("dilations") or [1] * rank
     pads = _pads(call, rank)
@@ -65,7 +68,7 @@ def _convolution(call: Call) -> Value:
         elif (before, after) == (0, 0) and size == x.shape[where] and dilations[axis] == 1:
             t, fresh[o] = s, ONE
         else:
-            extent = dilations[axis] * ((size.known or 0) - 1) + 1
+            extent = dilations[axis] * ((lengths[axis] or 0) - 1) + 1
             fresh[o] = slid(x.shape[where], extent, before + after, strides[axis])
             sliding.append((s, t, (strides[axis], dilations[axis], before, after)))
         spatial.append(s)
@@ -103,7 +106,7 @@ def _transposed_convolution(call: Call) -> Value:
         )
     ):
         raise Undecided("ConvTranspose with a kernel, stride or padding")
-    group = Size(call.attribute("group", 1))
+    group = Size.of(call.attribute("group", 1))
     spatial = [f"s{axis}" for axis in range(rank)]
     operands: list[Operand] = [
         (_grouped(x, 1, group), ["n", "g", "c", *spatial]),
@@ -122,13 +125,6 @@ def _einsum(call: Call) -> Value:
         raise Undecided(f"Einsum {equation}")
     operands: list[Operand] = [(call[index], letters) for index, letters in enumerate(terms)]
     return call.table.join(PRODUCT, operands, out, commutative=True)
-
-
-def slid(size: Size, extent: int, padding: int, stride: int) -> Size:
-    """How many places a kernel has."""
-    known = size.known
-    text = f"⌊({size}+{padding - extent})/{stride}⌋+1"
-    return derived(text, None if known is None else (known + padding - extent) // stride + 1)
 
 
 def _pads(call: Call, rank: int) -> list[tuple[int, int]]:

@@ -1,10 +1,11 @@
 """Operators that only move elements: they change the layout, never the function."""
 
-from math import prod
-
 from onebyone.rewriting.check.call import Call, operator
 from onebyone.rewriting.check.sizes import ONE, Size, Undecided, product
 from onebyone.rewriting.check.values import Value
+
+OPEN = Size.of(-1)
+"""Stands in the target of a reshape for what is left."""
 
 
 @operator("Identity")
@@ -14,10 +15,9 @@ def _identity(call: Call) -> Value:
 
 @operator("Dropout")
 def _dropout(call: Call) -> Value:
-    if call.has(2):
-        raise Undecided("Dropout with an input for training mode")
-    if len([output for output in call.node.outputs if output.uses()]) > 1:
-        raise Undecided("Dropout whose mask is used")
+    """Nothing, but in training."""
+    if call.has(2) or (call.version < 7 and not call.attribute("is_test", 0)):
+        raise Undecided("Dropout that may be in training mode")
     return call[0]
 
 
@@ -39,18 +39,18 @@ def _reshape(call: Call) -> Value:
     shape = call[0].shape
     target = list(call.sizes(1))
     if not call.attribute("allowzero", 0):
-        kept = [*shape, *[Size(0)] * len(target)]
-        target = [old if size == Size(0) else size for old, size in zip(kept, target, strict=False)]
+        kept = [*shape, *target[len(shape) :]]
+        target = [size if size.terms else old for old, size in zip(kept, target, strict=False)]
     return call[0].reshaped(completed(shape, target))
 
 
 def completed(shape: tuple[Size, ...], target: list[Size]) -> list[Size]:
     """The target of a reshape with the size that was left open as -1."""
-    given = product(size for size in target if size != Size(-1))
+    given = product(size for size in target if size != OPEN)
     rest = product(shape).over(given)
     if rest is None:
         raise Undecided(f"a reshape of {product(shape)} elements to a multiple of {given}")
-    return [rest if size == Size(-1) else size for size in target]
+    return [rest if size == OPEN else size for size in target]
 
 
 @operator("Squeeze")
@@ -58,6 +58,9 @@ def _squeeze(call: Call) -> Value:
     shape = call[0].shape
     axes = call.setting("axes", 1, since=13)
     if axes is None:
+        unknown = [size for size in shape if size.known is None]
+        if unknown:
+            raise Undecided(f"Squeeze of axes that are not named, one of size {unknown[0]}")
         gone = {axis for axis, size in enumerate(shape) if size == ONE}
     else:
         gone = {axis % len(shape) for axis in axes}
@@ -77,7 +80,7 @@ def _unsqueeze(call: Call) -> Value:
 @operator("DepthToSpace")
 def _depth_to_space(call: Call) -> Value:
     n, c, h, w = call[0].shape
-    block = Size(call.attribute("blocksize"))
+    block = Size.of(call.attribute("blocksize"))
     depth = c.over(block * block)
     if depth is None:
         raise Undecided(f"DepthToSpace of {c} channels")
@@ -90,10 +93,9 @@ def _depth_to_space(call: Call) -> Value:
 @operator("SpaceToDepth")
 def _space_to_depth(call: Call) -> Value:
     n, c, h, w = call[0].shape
-    block = Size(call.attribute("blocksize"))
+    block = Size.of(call.attribute("blocksize"))
     rows, columns = h.over(block), w.over(block)
     if rows is None or columns is None:
         raise Undecided(f"SpaceToDepth of {h} by {w}")
     cut = call[0].reshaped([n, c, rows, block, columns, block])
-    square = prod([block.number, block.number])
-    return cut.transposed([0, 3, 5, 1, 2, 4]).reshaped([n, c * Size(square), rows, columns])
+    return cut.transposed([0, 3, 5, 1, 2, 4]).reshaped([n, c * block * block, rows, columns])

@@ -1,54 +1,10 @@
 """Operators that act on each element, also those that look along some axes of all alike."""
 
-from functools import cache
-from hashlib import sha256
-from typing import Any
-
-import onnx
-import onnx_ir as ir
-
 from onebyone.rewriting.check.call import Call, operator, trailing
-from onebyone.rewriting.check.sizes import Size, Undecided
+from onebyone.rewriting.check.sizes import ONE, Size, Undecided
 from onebyone.rewriting.check.values import Letter, Operand, Value
 
 BOOL = 9
-
-
-def settings(call: Call, *skipped: str) -> tuple[Any, ...]:
-    """A node's attributes, sorted, without some."""
-    pairs = {name: attribute.value for name, attribute in call.node.attributes.items()}
-    usual = _defaults(call.node.op_type, call.version, call.node.domain)
-    return tuple(
-        sorted(
-            (name, hashable(value))
-            for name, value in pairs.items()
-            if name not in skipped and (name not in usual or usual[name] != value)
-        )
-    )
-
-
-@cache
-def _defaults(name: str, version: int, domain: str) -> dict[str, Any]:
-    """What ONNX takes for attributes that are not set."""
-    try:
-        schema = onnx.defs.get_schema(name, version, domain)
-    except onnx.defs.SchemaError:
-        return {}
-    defaults = {name: a.default_value for name, a in schema.attributes.items()}
-    values = {name: onnx.helper.get_attribute_value(a) for name, a in defaults.items() if a.name}
-    return {name: v.decode() if isinstance(v, bytes) else v for name, v in values.items()}
-
-
-def hashable(value: Any) -> Any:
-    """An attribute's value for the table."""
-    if isinstance(value, list | tuple):
-        return tuple(hashable(item) for item in value)
-    if isinstance(value, ir.Graph):
-        text = ir.serde.serialize_graph(value).SerializeToString(deterministic=True)
-        return sha256(text).hexdigest()
-    if hasattr(value, "tobytes"):
-        return (str(value.dtype), tuple(value.shape), bytes(value.tobytes()))
-    return value
 
 
 @operator(
@@ -96,7 +52,7 @@ def broadcast(call: Call, *, commutative: bool = False, element: int | None = No
         call.node.op_type,
         trailing(given),
         range(-rank, 0),
-        (settings(call), present),
+        (call.settings(), present),
         commutative=commutative,
         element=element,
     )
@@ -104,12 +60,13 @@ def broadcast(call: Call, *, commutative: bool = False, element: int | None = No
 
 @operator("BatchNormalization")
 def _batch_normalization(call: Call) -> Value:
-    if call.attribute("training_mode", 0):
-        raise Undecided("BatchNormalization in training mode")
+    """Momentum is for the running statistics, which training gives only."""
+    if call.version < 9 or call.attribute("training_mode", 0) or len(call.node.outputs) > 1:
+        raise Undecided("BatchNormalization that may be in training mode")
     letters = range(len(call[0].shape))
     others = [(call[index], [1]) for index in range(1, 5)]
     return call.table.join(
-        "BatchNormalization", [(call[0], letters), *others], letters, settings(call)
+        "BatchNormalization", [(call[0], letters), *others], letters, call.settings("momentum")
     )
 
 
@@ -119,7 +76,7 @@ def _instance_normalization(call: Call) -> Value:
     others = [(call[index], [1]) for index in (1, 2)]
     operands = [(call[0], letters), *others]
     return call.table.join(
-        "InstanceNormalization", operands, letters, settings(call), over=letters[2:]
+        "InstanceNormalization", operands, letters, call.settings(), over=letters[2:]
     )
 
 
@@ -131,20 +88,16 @@ def _softmax(call: Call) -> Value:
     over = range(axis, rank if old else axis + 1)
     operands: list[Operand] = [(call[0], range(rank))]
     name = call.node.op_type
-    return call.table.join(name, operands, range(rank), settings(call, "axis"), over=over)
+    return call.table.join(name, operands, range(rank), call.settings("axis"), over=over)
 
 
 @operator("LayerNormalization", "RMSNormalization")
 def _layer_normalization(call: Call) -> Value:
-    if any(output.uses() for output in call.node.outputs[1:]):
-        raise Undecided(f"{call.node.op_type} whose statistics are used")
     rank = len(call[0].shape)
     over = range(call.axis(-1, rank) - rank, 0)
     given = [value for value in call.inputs if value is not None]
     name = call.node.op_type
-    return call.table.join(
-        name, trailing(given), range(-rank, 0), settings(call, "axis"), over=over
-    )
+    return call.table.join(name, trailing(given), range(-rank, 0), call.settings("axis"), over=over)
 
 
 @operator("QuantizeLinear", "DequantizeLinear")
@@ -155,15 +108,15 @@ def _quantize(call: Call) -> Value:
     letters: list[Letter] = list(range(rank))
     others: list[Letter] = []
     out = x.shape
-    if scale.shape and scale.shape != (Size(1),):
+    if scale.shape and scale.shape != (ONE,):
         axis = call.axis(1, rank)
         others = [axis]
         if block := call.attribute("block_size", 0):
             others = list(letters)
-            count = x.shape[axis].over(Size(block))
+            count = x.shape[axis].over(Size.of(block))
             if count is None:
                 raise Undecided(f"blocks of {block} in an axis of {x.shape[axis]}")
-            x = x.reshaped([*x.shape[:axis], count, Size(block), *x.shape[axis + 1 :]])
+            x = x.reshaped([*x.shape[:axis], count, Size.of(block), *x.shape[axis + 1 :]])
             letters.insert(axis + 1, "block")
     else:
         scale = scale.reshaped([])
@@ -175,5 +128,5 @@ def _quantize(call: Call) -> Value:
     if call.node.op_type == "QuantizeLinear":
         element = call[2].element if call.has(2) else 2
         element = call.attribute("output_dtype", 0) or element
-    name, kept = call.node.op_type, settings(call, "axis", "block_size")
+    name, kept = call.node.op_type, call.settings("axis", "block_size")
     return call.table.join(name, operands, letters, kept, element=element).reshaped(out)

@@ -12,22 +12,26 @@ from onnx_ir.passes.common import InlinePass, ShapeInferencePass
 # The modules with the operators register them.
 from onebyone.models import onnx_file
 from onebyone.rewriting.check import along, arithmetic, linear, moves, pointwise  # noqa: F401
-from onebyone.rewriting.check.bodies import bodies, captured
-from onebyone.rewriting.check.call import OPERATORS, Call, Known
-from onebyone.rewriting.check.constants import Tensor
-from onebyone.rewriting.check.inference import Outline, inferred, since
+from onebyone.rewriting.check.bodies import bodies
+from onebyone.rewriting.check.call import OPERATORS, Call
+from onebyone.rewriting.check.constants import Tensor, constant_of, digest
+from onebyone.rewriting.check.inference import Outline, declared, inferred, since
 from onebyone.rewriting.check.layout import whole
 from onebyone.rewriting.check.normalisation import write_out
-from onebyone.rewriting.check.pointwise import settings
 from onebyone.rewriting.check.shapes import computed_sizes, constant_sizes
 from onebyone.rewriting.check.sizes import Size, Undecided
 from onebyone.rewriting.check.terms import Table
-from onebyone.rewriting.check.values import Value
+from onebyone.rewriting.check.values import Known, Value
 
 DRAWN = {
-    "Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
+    "Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
     "RandomUniformLike",
 }  # fmt: skip
+"""Operators that, where they are not followed, draw at random."""
+OLDEST = 7
+"""Before this operator set, operands broadcast otherwise."""
+LAST_FIXED = 3
+"""Up to this version of files, runtimes take no other values for initializers."""
 STANDARD = ("", "ai.onnx")
 # Invalid files are told by the check itself, in one line.
 logging.getLogger("onnx_ir.passes.common.shape_inference").setLevel(logging.ERROR)
@@ -48,12 +52,21 @@ class File:
     outputs: list[str] = field(default_factory=list)
 
 
+def opened(path: Path) -> ir.Model:
+    """A file as it is, external data on disk; initializers are inputs only where that counts."""
+    model = onnx_file.read(path)
+    if model.ir_version <= LAST_FIXED:
+        inputs = [value for value in model.graph.inputs if value.const_value is None]
+        model.graph.inputs[:] = inputs
+    return model
+
+
 def load(path: Path) -> ir.Model:
-    """A file with its functions inlined and its values' types inferred; external data on disk.
+    """A file with its functions inlined and its values' types inferred.
 
     Its normalisations are written as operators.
     """
-    model = onnx_file.read(path)
+    model = opened(path)
     InlinePass()(model)
     ShapeInferencePass(strict_mode=False)(model)
     write_out(model, str(path))
@@ -95,31 +108,33 @@ class _Reader:
         file = File({**outside.values}, {**outside.known})
         file.outputs = [_name(value) for value in graph.outputs]
         for name, value in graph.initializers.items():
-            _enter_constant(file, name, value.const_value)
+            if not value.is_graph_input():
+                _enter_constant(file, name, value.const_value)
         for number, value in enumerate(graph.inputs):
-            if value.name not in graph.initializers:
-                self.table.place = (self.index, _name(value))
-                key = ".".join(map(str, (*place, number))) if place else _name(value)
-                operator = "given" if place else "input"
-                file.values[_name(value)] = self._input(operator, key, value)
+            self.table.place = (self.index, _name(value))
+            key = ".".join(map(str, (*place, number))) if place else _name(value)
+            operator = "given" if place else "input"
+            file.values[_name(value)] = self._input(operator, key, value)
         for node in graph:
             self._enter(file, node, place)
         return file
 
     def _input(self, operator: str, key: str, value: ir.Value) -> Value:
-        sizes = [
-            Size.of(size if isinstance(size, int) else self.symbols.get(size, size))
-            for size in dimensions(value, key)
-        ]
-        shape = tuple(map(str, sizes))
-        term = self.table.term(operator, (key, shape), (), int(value.dtype or 0))
-        return Value(term, whole(sizes))
+        """What is given from outside; an initializer that is an input is a default for it."""
+        shape = dimensions(value, key)
+        sizes = None
+        if shape is not None:
+            named = (s if isinstance(s, int) else self.symbols.get(s, s) for s in shape)
+            sizes = tuple(map(Size.of, named))
+        usual = None if value.const_value is None else Tensor(value.const_value).read(digest)
+        about = (key, sizes, str(value.type), usual)
+        tensor = isinstance(value.type, ir.TensorType)
+        term = self.table.term(operator, about, (), int(value.dtype or 0) if tensor else 0)
+        return Value(term, None if sizes is None else whole(sizes))
 
     def _enter(self, file: File, node: ir.Node, place: tuple[int, ...]) -> None:
         self.table.place = (self.index, f"{node.op_type} {node.name or node.outputs[0].name}")
-        if node.op_type == "Constant" and node.domain in STANDARD:
-            (attribute,) = node.attributes.values()
-            tensor = attribute.value if attribute.name == "value" else ir.tensor(attribute.value)
+        if node.outputs and (tensor := constant_of(node.outputs[0])) is not None:
             _enter_constant(file, _name(node.outputs[0]), tensor)
             return
         names = [None if value is None else _name(value) for value in node.inputs]
@@ -138,31 +153,21 @@ class _Reader:
     def _around(
         self, call: Call, within: dict[str, ir.Graph], file: File, place: tuple[int, ...]
     ) -> list[Value]:
-        """The results of a node with graphs: equal where all that these compute lies alike.
-
-        Where a graph cannot be followed, it is equal to itself on equal values from outside.
-        """
-        here, settled, reason = self.table.place, settings(call, *within), ""
-        try:
-            read = [self.read(g, file, (*place, k)) for k, g in enumerate(within.values())]
-        except Undecided as undecided:
-            settled, reason = settings(call), str(undecided)
-            names = [_name(value) for value in captured(*within.values())]
-            more = [(_look(file, name), file.known.get(name)) for name in names]
-        else:
-            more = [(_look(f, name), f.known.get(name)) for f in read for name in f.outputs]
-            arity = tuple((name, len(g.inputs), len(g.outputs)) for name, g in within.items())
-            settled = (*settled, arity)
+        """The results of a node with graphs: equal where all that these compute lies alike."""
+        here = self.table.place
+        read = [self.read(g, file, (*place, k)) for k, g in enumerate(within.values())]
+        more = [(_look(f, name), f.known.get(name)) for f in read for name in f.outputs]
+        arity = tuple((name, len(g.inputs), len(g.outputs)) for name, g in within.items())
         self.table.place = here
         call = replace(
             call,
             inputs=[*call.inputs, *(value for value, _ in more)],
             known=[*call.known, *(numbers for _, numbers in more)],
         )
-        outlines = inferred(call)
-        if call.node.op_type == "Loop" and not reason:
+        outlines = [declared(output) for output in call.node.outputs]
+        if call.node.op_type == "Loop" and call.node.domain in STANDARD:
             outlines = _turns(call, within["body"], read[0])
-        return _literal(call, outlines, settled, reason)
+        return _literal(call, outlines, "", arity)
 
 
 def _turns(call: Call, body: ir.Graph, file: File) -> list[Outline]:
@@ -170,27 +175,35 @@ def _turns(call: Call, body: ir.Graph, file: File) -> list[Outline]:
     outlines = []
     for number, name in enumerate(file.outputs[1:]):
         value = file.values[name]
+        if value.axes is None:
+            outlines.append(Outline(value.element, None))
+            continue
         sizes = tuple(str(size) if size.known is None else size.known for size in value.shape)
         if number >= len(call.node.inputs) - 2:
             outlines.append(Outline(value.element, ("", *sizes)))
         else:
-            same = file.values[_name(body.inputs[number + 2])].shape == value.shape
+            state = file.values[_name(body.inputs[number + 2])]
+            same = state.axes is not None and state.shape == value.shape
             outlines.append(Outline(value.element, sizes if same else None))
     return outlines
 
 
-def dimensions(value: ir.Value, key: str) -> list[int | str]:
-    """The declared size of each axis: a number, the name of a symbol, or one made of `key`."""
-    if value.shape is None:
-        raise Undecided(f"input {value.name} has no declared shape")
+def dimensions(value: ir.Value, key: str) -> list[int | str] | None:
+    """The declared size of each axis: a number, or the name of a symbol, which may be of `key`.
+
+    None where it is no tensor, or its shape is not declared. Names are in quotation marks, so that
+    none is the formula of a size that follows from others.
+    """
+    if value.shape is None or not isinstance(value.type, ir.TensorType):
+        return None
     return [
-        size if isinstance(size, int) else size.value or f"{key}.{axis}"
+        size if isinstance(size, int) else f"'{size.value}'" if size.value else f"'{key}'.{axis}"
         for axis, size in enumerate(value.shape)
     ]
 
 
 def _enter_constant(file: File, name: str, tensor: Any) -> None:
-    value = Value(Tensor(tensor), whole([Size(size) for size in tensor.shape]))
+    value = Value(Tensor(tensor), whole(map(Size.of, tensor.shape.numpy())))
     file.values[name] = value
     known = constant_sizes(value)
     if known is not None:
@@ -204,21 +217,36 @@ def _look(file: File, name: str) -> Value:
 
 
 def _results(call: Call) -> tuple[Sequence[Value], Known | None]:
-    """The node's results, and the elements of the first where they are known integers."""
-    standard = call.node.domain in STANDARD
-    outlines = inferred(call)
-    sizes = computed_sizes(call) if standard else None
-    if sizes is not None and outlines[0].sizes is not None and len(outlines[0].sizes) < 2:
-        term = call.table.term("sizes", tuple(map(str, sizes)), (), outlines[0].element)
-        return [Value(term, whole([Size(len(sizes))] if outlines[0].sizes else []))], sizes
-    follow = OPERATORS.get(call.node.op_type) if standard else None
-    if follow is None:
-        return _literal(call, outlines, settings(call), ""), None
+    """The node's results, and the elements of the first where they are known integers.
+
+    What an operator gives beside what is followed is read as it lies.
+    """
+    outlines = [declared(output) for output in call.node.outputs]
+    results: Sequence[Value] = ()
+    known, why = None, ""
     try:
-        results = follow(call)
+        outlines = inferred(call)
+        results, known = _followed(call, outlines)
     except Undecided as reason:
-        return _literal(call, outlines, settings(call), str(reason)), None
-    results = results if isinstance(results, list) else [results]
+        why = str(reason)
+    if len(results) < len(outlines):
+        results = [*results, *_literal(call, outlines, why)[len(results) :]]
+    return results, known
+
+
+def _followed(call: Call, outlines: Sequence[Outline]) -> tuple[Sequence[Value], Known | None]:
+    """The results that a rule finds, and the elements of the first that are known integers."""
+    if call.node.domain not in STANDARD or call.version < OLDEST:
+        raise Undecided("")
+    sizes = computed_sizes(call, outlines[0].element)
+    if sizes is not None and outlines[0].sizes is not None and len(outlines[0].sizes) < 2:
+        term = call.table.term("sizes", sizes, (), outlines[0].element)
+        return [Value(term, whole([Size.of(len(sizes))] if outlines[0].sizes else []))], sizes
+    follow = OPERATORS.get(call.node.op_type)
+    if follow is None:
+        raise Undecided("")
+    found = follow(call)
+    results = found if isinstance(found, list) else [found]
     for result, outline in zip(results, outlines, strict=False):
         if not outline.fits(result):
             raise Undecided(f"ONNX infers {outline} and the check {list(map(str, result.shape))}")
@@ -226,25 +254,25 @@ def _results(call: Call) -> tuple[Sequence[Value], Known | None]:
 
 
 def _literal(
-    call: Call, outlines: Sequence[Outline], settled: tuple[Any, ...], reason: str
+    call: Call, outlines: Sequence[Outline], reason: str, arity: tuple[Any, ...] = ()
 ) -> list[Value]:
     """An operator that is not followed: equal where all it reads lies alike in both files."""
     node, table = call.node, call.table
-    if node.op_type in DRAWN and node.domain in STANDARD:
-        raise Undecided(f"{node.op_type} draws at random")
-    kind = (node.domain, node.op_type, since(call), settled, reason)
-    integers = tuple(None if k is None else tuple(map(str, k)) for k in call.known)
-    values = zip(call.inputs, call.known, strict=True)
-    operands = [value if known is None else None for value, known in values]
-    given = {str(size): size for v in call.inputs if v is not None for size in v.shape}
+    about = since(node, call.version), call.settings(), arity, len(outlines)
+    kind = (node.domain, node.overload, *about)
+    draws = node.op_type in DRAWN and node.domain in STANDARD
+    operands = list(zip(call.inputs, call.known, strict=True))
+    shapes = [value.shape for value in call.inputs if value is not None and value.axes is not None]
+    given = {str(size): size for shape in shapes for size in shape}
     results = []
     for index, outline in enumerate(outlines):
-        what = (kind, integers, index)
-        term = table.literal(f"{node.op_type} as it lies", what, operands, outline.element)
+        name, what = f"{node.op_type} as it lies", (kind, index, outline.numbers)
+        term = table.literal(name, what, operands, outline.element, reason, draws)
         if outline.sizes is None:
-            raise Undecided(f"{node.op_type} has a result of unknown shape")
+            results.append(Value(term, None))
+            continue
         named = [
-            Size(size)
+            Size.of(size)
             if isinstance(size, int)
             else given.get(size, Size.of(f"#{term.number}.{axis}"))
             for axis, size in enumerate(outline.sizes)

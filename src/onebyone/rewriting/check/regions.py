@@ -8,11 +8,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import onnx
 import onnx_ir as ir
 
 from onebyone.rewriting.check.bodies import bodies, reads
 from onebyone.rewriting.check.constants import Tensor, constant_of, digest
+from onebyone.rewriting.check.inference import since
 
 LINEAR = frozenset({"Conv", "ConvTranspose", "Einsum", "Gemm", "MatMul"})
 EXACT = LINEAR | {
@@ -163,10 +163,7 @@ def _version(node: ir.Node) -> str:
     """Since which operator set the operator means what it does in this file."""
     assert node.graph is not None, "a node of a file is in its graph"
     version = node.graph.opset_imports.get(node.domain, 1)
-    try:
-        return str(onnx.defs.get_schema(node.op_type, version, node.domain).since_version)
-    except onnx.defs.SchemaError:
-        return str(version)
+    return str(since(node, version) or version)
 
 
 def _content(value: ir.Value) -> str:

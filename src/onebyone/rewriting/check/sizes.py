@@ -1,8 +1,9 @@
-"""Sizes of axes: whole numbers, symbols, and products of them."""
+"""Sizes of axes: whole numbers, symbols, and sums and products of them."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import prod
+from functools import reduce
 
 from onebyone.errors import InputError
 
@@ -13,57 +14,81 @@ class Undecided(InputError):
 
 @dataclass(frozen=True)
 class Size:
-    """A product of one whole number and symbols that stand for unknown sizes.
+    """A polynomial with whole factors in symbols that stand for unknown sizes.
 
     Attributes:
-        number: the known factor.
-        symbols: the unknown factors, sorted; one that appears twice counts twice.
+        terms: symbols, of which one that appears twice counts twice, and the factor other than zero
+            that their product has; sorted, of the lowest degree first.
     """
 
-    number: int
-    symbols: tuple[str, ...] = ()
+    terms: tuple[tuple[tuple[str, ...], int], ...] = ()
 
     @staticmethod
     def of(value: "int | str | Size") -> "Size":
         """A size from a number or the name of a symbol."""
         if isinstance(value, Size):
             return value
-        return Size(value) if isinstance(value, int) else Size(1, (value,))
+        if isinstance(value, str):
+            return Size((((value,), 1),))
+        return Size((((), int(value)),)) if value else Size()
 
-    def __mul__(self, other: "Size") -> "Size":
-        return Size(self.number * other.number, tuple(sorted(self.symbols + other.symbols)))
+    def __add__(self, other: "Size | int") -> "Size":
+        return _collected((*self.terms, *Size.of(other).terms))
+
+    def __mul__(self, other: "Size | int") -> "Size":
+        pairs = ((a, b) for a in self.terms for b in Size.of(other).terms)
+        return _collected((tuple(sorted(s + t)), m * n) for (s, m), (t, n) in pairs)
 
     def over(self, other: "Size") -> "Size | None":
         """The exact quotient, or None where there is none for every value of the symbols."""
-        left = list(self.symbols)
-        for symbol in other.symbols:
-            if symbol not in left:
-                return None
-            left.remove(symbol)
-        if other.number == 0 or self.number % other.number:
+        if not other.terms:
             return None
-        return Size(self.number // other.number, tuple(left))
+        divisor, factor = other.terms[-1]
+        quotient, rest = Size(), self
+        while rest.terms:
+            leading, number = rest.terms[-1]
+            left = Counter(leading)
+            left.subtract(divisor)
+            if number % factor or min(left.values(), default=0) < 0:
+                return None
+            step = Size(((tuple(sorted(left.elements())), number // factor),))
+            quotient, rest = quotient + step, rest + step * other * -1
+        return quotient
+
+    def floored(self, divisor: int) -> "Size":
+        """The quotient by a number, rounded down."""
+        whole = _collected((s, n // divisor) for s, n in self.terms)
+        rest = _collected((s, n % divisor) for s, n in self.terms)
+        return whole + (0 if rest.known is not None else Size.of(f"⌊({rest})/{divisor}⌋"))
 
     @property
     def known(self) -> int | None:
         """The number where there are no symbols."""
-        return None if self.symbols else self.number
+        if not self.terms:
+            return 0
+        ((symbols, number),) = self.terms[:1]
+        return number if len(self.terms) == 1 and not symbols else None
 
     def __str__(self) -> str:
-        factors = [*([str(self.number)] if self.number != 1 or not self.symbols else [])]
-        return "·".join([*factors, *self.symbols])
+        products = [
+            "·".join([*([str(number)] if number != 1 or not symbols else []), *symbols])
+            for symbols, number in self.terms
+        ]
+        return " + ".join(reversed(products)) or "0"
 
 
-ONE = Size(1)
+def _collected(terms: Iterable[tuple[tuple[str, ...], int]]) -> Size:
+    """The sum of products of symbols with factors."""
+    factors: Counter[tuple[str, ...]] = Counter()
+    for symbols, number in terms:
+        factors[symbols] += number
+    kept = [(symbols, number) for symbols, number in factors.items() if number]
+    return Size(tuple(sorted(kept, key=lambda term: (len(term[0]), term[0]))))
+
+
+ONE = Size.of(1)
 
 
 def product(sizes: Iterable[Size]) -> Size:
     """The product of all sizes, 1 for none."""
-    sizes = list(sizes)
-    symbols = sorted(symbol for size in sizes for symbol in size.symbols)
-    return Size(prod(size.number for size in sizes), tuple(symbols))
-
-
-def derived(text: str, value: int | None) -> Size:
-    """A size that arithmetic other than products gives: its value, or a symbol for the formula."""
-    return Size.of(text) if value is None else Size(value)
+    return reduce(Size.__mul__, sizes, ONE)

@@ -6,7 +6,6 @@ import numpy as np
 import onnx_ir as ir
 
 from onebyone.rewriting.check.constants import view
-from onebyone.rewriting.check.layout import Layout
 from onebyone.rewriting.check.reading import File, dimensions, load, read
 from onebyone.rewriting.check.sizes import Undecided
 from onebyone.rewriting.check.terms import Table
@@ -35,19 +34,22 @@ def structure(before: Path, after: Path) -> Check:
 
 def _symbols(before: ir.Model, after: ir.Model) -> dict[str, str]:
     """What the first file calls the second one's dynamic sizes; inputs must agree otherwise."""
-    first = {v.name: v for v in before.graph.inputs if v.const_value is None}
-    second = {v.name: v for v in after.graph.inputs if v.const_value is None}
+    first = {value.name: value for value in before.graph.inputs}
+    second = {value.name: value for value in after.graph.inputs}
     if list(first) != list(second):
         raise Undecided(f"the inputs are {list(first)} before and {list(second)} after")
     names: dict[str, str] = {}
     for name, value in first.items():
         old, new = dimensions(value, str(name)), dimensions(second[name], str(name))
-        if value.dtype != second[name].dtype or len(old) != len(new):
-            raise Undecided(f"input {name} is {value.type} {old} before, {new} after")
-        for a, b in zip(old, new, strict=True):
+        if value.type != second[name].type:
+            raise Undecided(f"input {name} is {value.type} before, {second[name].type} after")
+        shapes = f"input {name} has the shape {value.shape} before and {second[name].shape} after"
+        if len(old or ()) != len(new or ()) or (old is None) != (new is None):
+            raise Undecided(shapes)
+        for a, b in zip(old or (), new or (), strict=True):
             fixed = isinstance(a, int) or isinstance(b, int)
             if (fixed and a != b) or (not fixed and names.setdefault(str(b), str(a)) != a):
-                raise Undecided(f"input {name} has the shape {old} before and {new} after")
+                raise Undecided(shapes)
     return names
 
 
@@ -60,8 +62,12 @@ def _fault(table: Table, first: File, second: File) -> str:
         old, new = _entry(table, a), _entry(table, b)
         if old is not new:
             return f"output {name}: {_difference(old, new)}"
-        if (not a.constant and a.layout != b.layout) or a.shape != b.shape:
-            return f"output {name}: its axes are {_axes(a.layout)} before, {_axes(b.layout)} after"
+        if a.axes is None or b.axes is None:
+            alike = a.axes is b.axes
+        else:
+            alike = (a.constant or a.axes == b.axes) and a.shape == b.shape
+        if not alike:
+            return f"output {name}: its axes are {_axes(a)} before, {_axes(b)} after"
     return ""
 
 
@@ -71,12 +77,14 @@ def _entry(table: Table, value: Value) -> Term:
 
 def _difference(old: Term, new: Term) -> str:
     """Where two functions first differ, going from the output towards the inputs."""
-    here, there = _named(old, 0), _named(new, 1)
-    if (old.operator, len(old.operands)) != (new.operator, len(new.operands)):
-        return f"expected {here}, found {there}"
-    for (a, _), (b, _) in zip(old.operands, new.operands, strict=True):
-        if a is not b:
-            return _difference(a, b)
+    unlike: tuple[Term, Term] | None = old, new
+    while unlike:
+        old, new = unlike
+        here, there = _named(old, 0), _named(new, 1)
+        if (old.operator, len(old.operands)) != (new.operator, len(new.operands)):
+            return f"expected {here}, found {there}"
+        pairs = zip(old.operands, new.operands, strict=True)
+        unlike = next(((a, b) for (a, _), (b, _) in pairs if a is not b), None)
     if old.operator == "Constant":
         return f"{_elements(old, new)}; {here}, {there}"
     links = [(a, b) for (_, a), (_, b) in zip(old.operands, new.operands, strict=True) if a != b]
@@ -106,8 +114,10 @@ def _held(term: Term) -> np.ndarray:
 
 def _named(term: Term, file: int) -> str:
     name = term.names.get(file) or next(iter(term.names.values()), "")
-    return f"{term.operator} ({name})"
+    return f"{term.operator} ({name}{term.reason and ': '}{term.reason})"
 
 
-def _axes(layout: Layout) -> str:
-    return str([[(d.axis, str(d.stride), str(d.size)) for d in group] for group in layout])
+def _axes(value: Value) -> str:
+    if value.axes is None:
+        return "not known"
+    return str([[(d.axis, str(d.stride), str(d.size)) for d in group] for group in value.axes])

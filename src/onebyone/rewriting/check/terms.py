@@ -6,6 +6,7 @@ entry whatever layouts its operands and result have in a file. What a file's val
 its axes and their order, is its `Layout`.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ from onebyone.rewriting.check.cells import (
 from onebyone.rewriting.check.constants import Tensor, digest, radix, view
 from onebyone.rewriting.check.layout import Digit, Layout, fresh_axes, merged, size_of, whole
 from onebyone.rewriting.check.sizes import ONE, Size, Undecided, product
-from onebyone.rewriting.check.values import Formula, Letter, Operand, Term, Value
+from onebyone.rewriting.check.values import Formula, Known, Letter, Operand, Term, Value
 
 
 class Table:
@@ -31,6 +32,7 @@ class Table:
     def __init__(self) -> None:
         self._terms: dict[Hashable, Term] = {}
         self._arranged: dict[Hashable, tuple[Value, Term]] = {}
+        self._uses: Counter[Hashable] = Counter()
         self.place = (0, "")  # The file and node that is being read.
 
     def term(
@@ -40,13 +42,14 @@ class Table:
         operands: Sequence[tuple[Term, Any]],
         element: int,
         constant: tuple[Tensor, Layout] | None = None,
+        reason: str = "",
     ) -> Term:
         """The entry for an operator applied to entries, made where it is new."""
         links = tuple((term.number, link) for term, link in operands)
         key = (operator, attributes, links, element)
         if key not in self._terms:
             number = len(self._terms)
-            new = Term(number, operator, attributes, tuple(operands), element, {}, constant)
+            new = Term(number, operator, attributes, tuple(operands), element, {}, constant, reason)
             self._terms[key] = new
         found = self._terms[key]
         found.names.setdefault(*self.place)
@@ -95,19 +98,39 @@ class Table:
         self,
         operator: str,
         attributes: tuple[Any, ...],
-        operands: Sequence[Value | None],
+        operands: Sequence[tuple[Value | None, Known | None]],
         element: int,
+        reason: str,
+        draws: bool = False,
     ) -> Term:
-        """The entry for an operator that reads its operands as they lie."""
+        """The entry for an operator that reads its operands as they lie.
+
+        Args:
+            operator: its name.
+            attributes: its settings.
+            operands: values, and their elements where they are known integers.
+            element: the result's element type.
+            reason: why it is not followed.
+            draws: whether it draws at random: in one file, no two draws are the same function.
+        """
         links: list[tuple[Term, Any]] = []
-        given: list[tuple[Size, ...] | None] = []
-        for operand in operands:
-            given.append(None if operand is None else operand.shape)
-            if operand is not None and operand.constant:
-                links.append((self.arranged(operand), None))
-            elif operand is not None and isinstance(operand.function, Term):
-                links.append((operand.function, operand.layout))
-        return self.term(operator, (attributes, tuple(given)), links, element)
+        given: list[Hashable] = []
+        for value, known in operands:
+            if value is None:
+                given.append(None)
+                continue
+            shape = None if value.axes is None else value.shape
+            given.append((shape, None if known is None else (known, value.element)))
+            if known is None and isinstance(value.function, Term):
+                links.append((value.function, value.axes))
+            elif known is None:
+                links.append((self.arranged(value), None))
+        settled: tuple[Any, ...] = (attributes, tuple(given))
+        if draws:
+            use = (self.place[0], operator, settled, tuple((t.number, at) for t, at in links))
+            self._uses[use] += 1
+            settled = (*settled, self._uses[use])
+        return self.term(operator, settled, links, element, reason=reason)
 
     def join(
         self,

@@ -6,9 +6,11 @@ from typing import Any
 
 from onebyone.rewriting.check.constants import Tensor
 from onebyone.rewriting.check.layout import Layout, regroup, size_of
-from onebyone.rewriting.check.sizes import Size
+from onebyone.rewriting.check.sizes import Size, Undecided
 
 Letter = Hashable
+Known = tuple[Size, ...]
+"""The elements of a small integer tensor, as sizes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +25,7 @@ class Term:
         element: the element type, as ONNX numbers them.
         names: of the nodes that first gave it, by file.
         constant: where its elements are, and their order.
+        reason: why its operator was not followed; empty where it was.
     """
 
     number: int
@@ -32,6 +35,7 @@ class Term:
     element: int
     names: dict[int, str] = field(default_factory=dict)
     constant: tuple[Tensor, Layout] | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +61,22 @@ class Value:
 
     Attributes:
         function: an entry of the table, or a constant, which has no order of axes of its own.
-        layout: the digits of each axis of the value.
+        axes: the digits of each axis of the value; None where their number is not known.
     """
 
     function: Term | Tensor | Formula
-    layout: Layout
+    axes: Layout | None
+
+    @property
+    def layout(self) -> Layout:
+        """The digits of each axis of the value.
+
+        Raises:
+            Undecided: it is not known how many axes there are.
+        """
+        if self.axes is None:
+            raise Undecided("the number of axes is not known")
+        return self.axes
 
     @property
     def constant(self) -> bool:
@@ -84,11 +99,11 @@ class Value:
         Raises:
             Undecided: the reshape is no regrouping of axes.
         """
-        return replace(self, layout=regroup(self.layout, target))
+        return replace(self, axes=regroup(self.layout, target))
 
     def transposed(self, order: Sequence[int]) -> "Value":
         """The axes in another order."""
-        return replace(self, layout=tuple(self.layout[axis] for axis in order))
+        return replace(self, axes=tuple(self.layout[axis] for axis in order))
 
 
 Operand = tuple[Value, Sequence[Letter]]
