@@ -97,10 +97,11 @@ def _outputs(name: str, scores: Any) -> Iterator[tuple[str, np.ndarray]]:
 
 def not_finite(pixels: Num[np.ndarray, "C H W"]) -> Bool[np.ndarray, "H W"]:
     """Mark the pixels of which some channel is NaN or infinite."""
-    if pixels.dtype.kind != "f":
-        return np.zeros(pixels.shape[1:], dtype=np.bool_)
-    finite: np.ndarray = np.isfinite(pixels).all(axis=0)
-    return ~finite
+    marked = np.zeros(pixels.shape[1:], dtype=np.bool_)
+    if pixels.dtype.kind == "f":
+        for channel in pixels:
+            marked |= ~np.isfinite(channel)
+    return marked
 
 
 def count_touched(
@@ -113,14 +114,13 @@ def count_touched(
         window: Height and width of a window, in pixels.
         stride: Step between windows down and across, in pixels.
     """
-    before = np.pad(marked.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
-    tops = np.arange(0, marked.shape[0] - window[0] + 1, stride[0])
     lefts = np.arange(0, marked.shape[1] - window[1] + 1, stride[1])
-    upper, lower = before[tops], before[tops + window[0]]
-    inside = (
-        lower[:, lefts + window[1]]
-        - lower[:, lefts]
-        - upper[:, lefts + window[1]]
-        + upper[:, lefts]
-    )
-    return int(np.count_nonzero(inside))
+    touched, bottom = 0, 0
+    inside = np.zeros(marked.shape[1], dtype=np.int64)  # of each column, within the row of windows
+    for top in range(0, marked.shape[0] - window[0] + 1, stride[0]):
+        inside += marked[max(top, bottom) : top + window[0]].sum(axis=0)
+        bottom = top + window[0]
+        before = np.concatenate([[0], inside.cumsum()])
+        touched += int(np.count_nonzero(before[lefts + window[1]] - before[lefts]))
+        inside -= marked[top : min(top + stride[0], bottom)].sum(axis=0)
+    return touched

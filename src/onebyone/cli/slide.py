@@ -3,8 +3,6 @@
 import json
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,12 +12,12 @@ import numpy as np
 import typer
 from jaxtyping import Num
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from onebyone.cli.maps import SUFFIXES, check_scores, count_touched, not_finite, write_map
 from onebyone.cli.outputs import check_outputs
+from onebyone.cli.pixels import factor, fitting, left
+from onebyone.cli.stages import stages
 from onebyone.cli.values import one_or_all, parse_bytes, parse_integers, parse_numbers
-from onebyone.errors import InputError
 from onebyone.images import read_image
 
 
@@ -93,18 +91,21 @@ def slide(
 ) -> None:
     """Apply a classifier to every window of an image and write the scores as a map."""
     check_outputs(locals(), out=SUFFIXES)
-    factor = one_or_all(parse_numbers("--scale", scale))
+    asked = one_or_all(parse_numbers("--scale", scale))
     sizes = parse_integers("--window", window)
     steps = one_or_all(parse_integers("--stride", stride))
+    budget = parse_bytes("--memory", memory)
     settings: dict[str, Any] = {
         "padding": padding.value,
         "mean": one_or_all(parse_numbers("--mean", mean)),
         "std": one_or_all(parse_numbers("--std", std)),
-        "memory": parse_bytes("--memory", memory),
         "backend": backend.value,
     }
-    pixels = read_image(image)
-    with _stages("loading the model", "capturing", "running", "writing") as next_stage:
+    with stages() as stage:
+        stage.begin("reading the image")
+        pixels = read_image(image)
+        settings["memory"] = left(budget, image, pixels)
+        stage.begin("loading the model")
         import torch
         from torch.utils._pytree import tree_map
 
@@ -112,20 +113,24 @@ def slide(
         from onebyone.windows import slide as slide_model
 
         chosen = choose(model, weights, trust=trust)
-        sizes = _fitting(sizes or chosen.window, image, pixels)
-        settings["scale"] = _factor(factor, image, pixels, unit=chosen.takes_unit_pixels)
-        next_stage()
+        sizes = fitting(sizes or chosen.window, image, pixels)
+        settings["scale"] = factor(asked, image, pixels, unit=chosen.takes_unit_pixels)
+        stage.begin("capturing")
         sliding = slide_model(chosen.model, sizes, steps, **settings)
-        x = torch.from_numpy(pixels.astype(np.float32))
+        x = torch.from_numpy(pixels)
         with torch.inference_mode():
             first = sliding.prepare(x[None, :, : sizes[1], : sizes[2]])
             check_scores(out, tree_map(_as_map, sliding.model(first)))
-            next_stage()
             started = time.perf_counter()
-            scores = sliding(x)
+            with sliding.followed(stage.tell, *x.shape[1:]):
+                stage.begin("running")
+                scores = sliding(x)
             seconds = time.perf_counter() - started
-            deviation = sliding.deviation(x) if padding is Padding.image else None
-        next_stage()
+            deviation = None
+            if padding is Padding.image:
+                stage.begin("comparing with crops")
+                deviation = sliding.deviation(x)
+        stage.begin("writing")
         write_map(out, scores, pixels, sizes, sliding.stride, classes=chosen.classes)
     touched = _say_not_finite(image, pixels, sizes, sliding.stride)
     size = pixels.shape[1:]
@@ -177,69 +182,9 @@ class _Outcome:
         print(json.dumps({**asdict(self), "report": report}))
 
 
-@contextmanager
-def _stages(*names: str) -> Iterator[Callable[[], None]]:
-    """Show on a terminal which stage is running; give a function that goes on to the next."""
-    console = Console(stderr=True)
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with progress:
-        task = progress.add_task(names[0], total=len(names))
-        rest = iter(names[1:])
-        yield lambda: progress.update(task, advance=1, description=next(rest))
-
-
 def _as_map(output: Any) -> Any:
     """What one window gives, as a map of that window."""
     return output[0][..., None, None] if hasattr(output, "ndim") else output
-
-
-def _fitting(
-    sizes: tuple[int, ...] | None, image: Path, pixels: Num[np.ndarray, "C H W"]
-) -> tuple[int, int, int]:
-    """Make sure that there is a window and that the image has room for it."""
-    if sizes is None:
-        raise InputError("--window: this model needs its window as C,H,W, for example 3,224,224")
-    if len(sizes) != 3 or min(sizes) < 1:
-        raise InputError(f"--window {_comma(sizes)}: give three numbers above 0, C,H,W")
-    channels, height, width = pixels.shape
-    if channels != sizes[0]:
-        raise InputError(
-            f"{image}: has {channels} channels ({channels} × {height} × {width}), "
-            f"--window {_comma(sizes)} needs {sizes[0]}"
-        )
-    if height < sizes[1] or width < sizes[2]:
-        raise InputError(
-            f"{image}: {height} × {width} pixels are less than a window of {sizes[1]} × {sizes[2]}"
-        )
-    return sizes[0], sizes[1], sizes[2]
-
-
-def _factor(
-    factor: float | tuple[float, ...] | None,
-    image: Path,
-    pixels: Num[np.ndarray, "C H W"],
-    *,
-    unit: bool,
-) -> float | None:
-    """Give the factor for pixels; whole numbers must not reach a network by accident."""
-    if isinstance(factor, tuple):
-        raise InputError(f"--scale {_comma(factor)}: give one factor, as 1/255")
-    if factor is not None or pixels.dtype.kind == "f":
-        return factor
-    highest = np.iinfo(pixels.dtype).max
-    if not unit:
-        raise InputError(
-            f"{image}: its pixels are whole numbers ({pixels.dtype}); pass --scale 1/{highest} to "
-            "have 0 to 1, or --scale 1 if the model takes them as they are"
-        )
-    return 1 / highest
 
 
 def _say_not_finite(
@@ -256,7 +201,3 @@ def _say_not_finite(
         stacklevel=2,
     )
     return touched
-
-
-def _comma(numbers: tuple[int | float, ...]) -> str:
-    return ",".join(f"{number:g}" for number in numbers)
