@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import onnx_ir as ir
+
 from onebyone.rewriting.check.call import Call, operator
 from onebyone.rewriting.check.sizes import ONE, Size, Undecided
 from onebyone.rewriting.check.values import Letter, Value
@@ -212,6 +214,37 @@ def _pool(call: Call) -> Value:
         ordered=letters[2:],
         fresh=fresh,
     )
+
+
+@operator("ConstantOfShape")
+def _filled(call: Call) -> Value:
+    fresh: dict[Letter, Size] = dict(enumerate(call.sizes(0)))
+    if not fresh:
+        raise Undecided("ConstantOfShape of one number")
+    value = call.attribute("value")
+    element = int(ir.DataType.FLOAT if value is None else value.dtype)
+    settled = call.settings()
+    return call.table.join("ConstantOfShape", [], [*fresh], settled, fresh=fresh, element=element)
+
+
+@operator("Expand")
+def _expanded(call: Call) -> Value:
+    """New axes, and axes of one element, along which all elements are the same."""
+    value, target = call[0], call.sizes(1)
+    rank = max(len(value.shape), len(target))
+    letters = range(rank - len(value.shape), rank)
+    old = dict(zip(letters, value.shape, strict=True))
+    fresh: dict[Letter, Size] = {}
+    for axis, size in enumerate(target, rank - len(target)):
+        here = old.get(axis, ONE)
+        if here == ONE != size:
+            fresh[axis] = size
+        elif size not in (here, ONE):
+            raise Undecided(f"Expand of an axis of {here} to {size}")
+    if not fresh:
+        return value.reshaped([old.get(axis, ONE) for axis in range(rank)])
+    kept = [axis if axis not in fresh else ("one", axis) for axis in letters]
+    return call.table.join("Expand", [(value, kept)], range(rank), fresh=fresh)
 
 
 @operator("Resize")

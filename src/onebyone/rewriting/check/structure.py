@@ -20,9 +20,11 @@ def structure(before: Path, after: Path) -> Check:
     table = Table()
     try:
         old, new = load(before), load(after)
-        symbols = _symbols(old, new)
-        first, second = read(table, old, 0, {}), read(table, new, 1, symbols)
-        fault = _fault(table, first, second)
+        symbols: dict[str, str] = {}
+        fault = _inputs(old, new, symbols)
+        if not fault:
+            first, second = read(table, old, 0, {}), read(table, new, 1, symbols)
+            fault = _fault(table, first, second)
     except Undecided as reason:
         file, node = table.place
         where = f" at {node} of {(before, after)[file].name}" if node else ""
@@ -32,25 +34,30 @@ def structure(before: Path, after: Path) -> Check:
     return Check(NAME, True, "equal for every input in real arithmetic")
 
 
-def _symbols(before: ir.Model, after: ir.Model) -> dict[str, str]:
-    """What the first file calls the second one's dynamic sizes; inputs must agree otherwise."""
+def _inputs(before: ir.Model, after: ir.Model, symbols: dict[str, str]) -> str:
+    """How the inputs differ, empty where they do not.
+
+    Args:
+        before: the original.
+        after: the other file.
+        symbols: gets what the first file calls the second one's dynamic sizes.
+    """
     first = {value.name: value for value in before.graph.inputs}
     second = {value.name: value for value in after.graph.inputs}
     if list(first) != list(second):
-        raise Undecided(f"the inputs are {list(first)} before and {list(second)} after")
-    names: dict[str, str] = {}
+        return f"the inputs are {list(first)} before and {list(second)} after"
     for name, value in first.items():
-        old, new = dimensions(value, str(name)), dimensions(second[name], str(name))
-        if value.type != second[name].type:
-            raise Undecided(f"input {name} is {value.type} before, {second[name].type} after")
-        shapes = f"input {name} has the shape {value.shape} before and {second[name].shape} after"
-        if len(old or ()) != len(new or ()) or (old is None) != (new is None):
-            raise Undecided(shapes)
-        for a, b in zip(old or (), new or (), strict=True):
+        other = second[name]
+        old, new = dimensions(value, str(name)), dimensions(other, str(name))
+        if value.type != other.type:
+            return f"input {name} is {value.type} before and {other.type} after"
+        alike = (old is None) == (new is None) and len(old or ()) == len(new or ())
+        for a, b in zip(old or (), new or (), strict=alike):
             fixed = isinstance(a, int) or isinstance(b, int)
-            if (fixed and a != b) or (not fixed and names.setdefault(str(b), str(a)) != a):
-                raise Undecided(shapes)
-    return names
+            alike &= a == b if fixed else symbols.setdefault(str(b), str(a)) == a
+        if not alike:
+            return f"input {name} has the shape {value.shape} before and {other.shape} after"
+    return ""
 
 
 def _fault(table: Table, first: File, second: File) -> str:

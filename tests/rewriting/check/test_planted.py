@@ -1,0 +1,53 @@
+"""Faults of every kind, planted in small graphs: each is refuted, and no graph without one is."""
+
+from pathlib import Path
+
+import onnx
+import pytest
+
+from helpers.onnx_faults import BASES, FAULTS, SAME, Base
+from onebyone.rewriting.check import check
+from onebyone.rewriting.check.integers import integers
+from onebyone.rewriting.check.numbers import numbers
+from onebyone.rewriting.check.structure import structure
+
+UNDERSTOOD = "equal for every input in real arithmetic"
+
+
+def saved(folder: Path, before: Base, after: Base) -> tuple[Path, Path]:
+    paths = folder / "before.onnx", folder / "after.onnx"
+    for made, path in zip((before, after), paths, strict=True):
+        onnx.save(made.model(), path)
+    return paths
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_fault_is_refuted(kind: str, tmp_path: Path, record_property):
+    name, edits = FAULTS[kind]
+    rows = check(*saved(tmp_path, BASES[name], BASES[name].edited(*edits)))
+    assert [row.name for row in rows] == ["structure", "integers", "numbers"]
+    refuting = [row for row in rows if not row.passed and "undecided" not in row.detail]
+    record_property("refuted by", ", ".join(row.name for row in refuting))
+    assert rows[0] in refuting, rows
+    assert rows[0].detail.startswith(("output", "input", "the inputs")), rows[0]
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_a_graph_without_a_fault_is_not(name: str, tmp_path: Path):
+    """Each way by itself: as a whole, the check sees at once that the files are the same."""
+    paths = saved(tmp_path, BASES[name], BASES[name])
+    assert structure(*paths).detail == UNDERSTOOD
+    assert integers(*paths).passed
+    assert numbers(*paths).passed
+
+
+@pytest.mark.parametrize("kind", SAME)
+def test_what_is_no_fault_passes(kind: str, tmp_path: Path):
+    name, edits = SAME[kind]
+    paths = saved(tmp_path, BASES[name], BASES[name].edited(*edits))
+    for row in (*check(*paths), *check(*paths[::-1])):
+        assert row.passed, row
+
+
+def test_there_are_enough_kinds():
+    assert len(FAULTS) >= 138
