@@ -30,6 +30,10 @@ class Outline:
             return None
         return tuple(size if isinstance(size, int) else None for size in self.sizes)
 
+    def repeated(self) -> "Outline":
+        """One axis more, before the others, of a size that is not known."""
+        return Outline(self.element, None if self.sizes is None else ("", *self.sizes))
+
     def fits(self, value: Value) -> bool:
         """Whether nothing here contradicts what was found otherwise."""
         if self.sizes is None:
@@ -101,6 +105,16 @@ def _outline(output: ir.Value, found: Any) -> Outline:
 
 def _axes(found: Any) -> Any:
     return found.tensor_type.shape.dim
+
+
+def outline(value: Value) -> Outline:
+    """What the table knows of a value."""
+    if value.axes is None:
+        return Outline(value.element, None)
+    known = ((size, size.known) for size in value.shape)
+    return Outline(
+        value.element, tuple(str(s) if number is None else number for s, number in known)
+    )
 
 
 def declared(output: ir.Value) -> Outline:

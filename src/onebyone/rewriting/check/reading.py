@@ -15,7 +15,7 @@ from onebyone.rewriting.check import along, arithmetic, linear, moves, pointwise
 from onebyone.rewriting.check.bodies import bodies
 from onebyone.rewriting.check.call import OPERATORS, Call
 from onebyone.rewriting.check.constants import Tensor, constant_of, digest
-from onebyone.rewriting.check.inference import Outline, declared, inferred, since
+from onebyone.rewriting.check.inference import Outline, declared, inferred, outline, since
 from onebyone.rewriting.check.layout import whole
 from onebyone.rewriting.check.normalisation import write_out
 from onebyone.rewriting.check.shapes import computed_sizes, constant_sizes
@@ -35,21 +35,6 @@ LAST_FIXED = 3
 STANDARD = ("", "ai.onnx")
 # Invalid files are told by the check itself, in one line.
 logging.getLogger("onnx_ir.passes.common.shape_inference").setLevel(logging.ERROR)
-
-
-@dataclass
-class File:
-    """What the table knows of a file.
-
-    Attributes:
-        values: by the names of the file's values.
-        known: of those that are small integers.
-        outputs: in order.
-    """
-
-    values: dict[str, Value] = field(default_factory=dict)
-    known: dict[str, Known] = field(default_factory=dict)
-    outputs: list[str] = field(default_factory=list)
 
 
 def opened(path: Path) -> ir.Model:
@@ -73,7 +58,7 @@ def load(path: Path) -> ir.Model:
     return model
 
 
-def read(table: Table, model: ir.Model, index: int, symbols: dict[str, str]) -> File:
+def read(table: Table, model: ir.Model, index: int, symbols: dict[str, str]) -> dict[str, Value]:
     """Enter all functions of a file into the table.
 
     Args:
@@ -82,42 +67,56 @@ def read(table: Table, model: ir.Model, index: int, symbols: dict[str, str]) -> 
         index: of the file, for the names of its nodes.
         symbols: what the first file calls this file's dynamic sizes, by this file's names.
 
-    Raises:
-        Undecided: something cannot be followed.
+    Returns:
+        The outputs by name, in order.
     """
-    versions = {domain or "": version for domain, version in model.opset_imports.items()}
-    return _Reader(table, index, symbols, versions).read(model.graph, File(), ())
+    reader = _Reader(table, index, symbols, dict(model.opset_imports))
+    reader.read(model.graph, ())
+    return {_name(value): reader.values[value] for value in model.graph.outputs}
 
 
 @dataclass(frozen=True)
 class _Reader:
-    """Enters one file into the table."""
+    """Enters one file into the table.
+
+    Attributes:
+        values: what the table has for the file's.
+        known: of those that are small integers.
+    """
 
     table: Table
     index: int
     symbols: dict[str, str]
     versions: dict[str, int]
+    values: dict[ir.Value, Value] = field(default_factory=dict)
+    known: dict[ir.Value, Known] = field(default_factory=dict)
 
-    def read(self, graph: ir.Graph, outside: File, place: tuple[int, ...]) -> File:
+    def read(self, graph: ir.Graph, place: tuple[int, ...]) -> None:
         """Enter a graph: of the file, or within a node of it.
 
         What a graph within a node is given has no name, but a place: two such graphs are equal
         when they are equal functions of it. `place` says which of a node's graphs it is, after
         the same for each graph around it.
         """
-        file = File({**outside.values}, {**outside.known})
-        file.outputs = [_name(value) for value in graph.outputs]
-        for name, value in graph.initializers.items():
+        for value in graph.initializers.values():
             if not value.is_graph_input():
-                _enter_constant(file, name, value.const_value)
+                self._constant(value, value.const_value)
         for number, value in enumerate(graph.inputs):
             self.table.place = (self.index, _name(value))
             key = ".".join(map(str, (*place, number))) if place else _name(value)
-            operator = "given" if place else "input"
-            file.values[_name(value)] = self._input(operator, key, value)
+            self.values[value] = self._input("given" if place else "input", key, value)
         for node in graph:
-            self._enter(file, node, place)
-        return file
+            self._enter(node, place)
+
+    def _constant(self, value: ir.Value, tensor: Any) -> None:
+        constant = Value(Tensor(tensor), whole(map(Size.of, tensor.shape.numpy())))
+        known = constant_sizes(constant)
+        self._know(value, constant, known)
+
+    def _know(self, value: ir.Value, found: Value, known: Known | None) -> None:
+        self.values[value] = found
+        if known is not None:
+            self.known[value] = known
 
     def _input(self, operator: str, key: str, value: ir.Value) -> Value:
         """What is given from outside; an initializer that is an input is a default for it."""
@@ -132,60 +131,45 @@ class _Reader:
         term = self.table.term(operator, about, (), int(value.dtype or 0) if tensor else 0)
         return Value(term, None if sizes is None else whole(sizes))
 
-    def _enter(self, file: File, node: ir.Node, place: tuple[int, ...]) -> None:
+    def _enter(self, node: ir.Node, place: tuple[int, ...]) -> None:
         self.table.place = (self.index, f"{node.op_type} {node.name or node.outputs[0].name}")
-        if node.outputs and (tensor := constant_of(node.outputs[0])) is not None:
-            _enter_constant(file, _name(node.outputs[0]), tensor)
+        if (tensor := constant_of(node.outputs[0])) is not None:
+            self._constant(node.outputs[0], tensor)
             return
-        names = [None if value is None else _name(value) for value in node.inputs]
-        values = [None if not name else _look(file, name) for name in names]
-        known = [None if name is None else file.known.get(name) for name in names]
-        call = Call(self.table, node, values, known, self.versions.get(node.domain, 1))
-        within = bodies(node)
-        results, sizes = (
-            (self._around(call, within, file, place), None) if within else _results(call)
-        )
-        for output, result in zip(node.outputs, results, strict=False):
-            file.values[_name(output)] = result
-        if sizes is not None:
-            file.known[_name(node.outputs[0])] = sizes
+        version = self.versions.get(node.domain, 1)
+        call = Call(self.table, node, *self._of(node.inputs), version)
+        results, sizes = (self._around(call, place), None) if bodies(node) else _results(call)
+        self._know(node.outputs[0], results[0], sizes)
+        self.values.update(zip(node.outputs[1:], results[1:], strict=False))
 
-    def _around(
-        self, call: Call, within: dict[str, ir.Graph], file: File, place: tuple[int, ...]
-    ) -> list[Value]:
+    def _of(self, read: Sequence[ir.Value | None]) -> tuple[list[Value | None], list[Known | None]]:
+        """What is known of values."""
+        values = [None if value is None else self.values[value] for value in read]
+        return values, [None if value is None else self.known.get(value) for value in read]
+
+    def _around(self, call: Call, place: tuple[int, ...]) -> list[Value]:
         """The results of a node with graphs: equal where all that these compute lies alike."""
-        here = self.table.place
-        read = [self.read(g, file, (*place, k)) for k, g in enumerate(within.values())]
-        more = [(_look(f, name), f.known.get(name)) for f in read for name in f.outputs]
-        arity = tuple((name, len(g.inputs), len(g.outputs)) for name, g in within.items())
+        here, within = self.table.place, bodies(call.node)
+        for number, graph in enumerate(within.values()):
+            self.read(graph, (*place, number))
         self.table.place = here
-        call = replace(
-            call,
-            inputs=[*call.inputs, *(value for value, _ in more)],
-            known=[*call.known, *(numbers for _, numbers in more)],
-        )
+        arity = tuple((name, len(g.inputs), len(g.outputs)) for name, g in within.items())
+        values, known = self._of([value for graph in within.values() for value in graph.outputs])
         outlines = [declared(output) for output in call.node.outputs]
         if call.node.op_type == "Loop" and call.node.domain in STANDARD:
-            outlines = _turns(call, within["body"], read[0])
-        return _literal(call, outlines, "", arity)
+            outlines = self._turns(within["body"])
+        inputs, sizes = [*call.inputs, *values], [*call.known, *known]
+        return _literal(replace(call, inputs=inputs, known=sizes), outlines, "", arity)
 
-
-def _turns(call: Call, body: ir.Graph, file: File) -> list[Outline]:
-    """What a Loop gives: states, as its body takes and gives them, and values of all turns."""
-    outlines = []
-    for number, name in enumerate(file.outputs[1:]):
-        value = file.values[name]
-        if value.axes is None:
-            outlines.append(Outline(value.element, None))
-            continue
-        sizes = tuple(str(size) if size.known is None else size.known for size in value.shape)
-        if number >= len(call.node.inputs) - 2:
-            outlines.append(Outline(value.element, ("", *sizes)))
-        else:
-            state = file.values[_name(body.inputs[number + 2])]
-            same = state.axes is not None and state.shape == value.shape
-            outlines.append(Outline(value.element, sizes if same else None))
-    return outlines
+    def _turns(self, body: ir.Graph) -> list[Outline]:
+        """What a Loop gives: states, as its body takes and gives them, and values of all turns."""
+        made = [outline(self.values[value]) for value in body.outputs[1:]]
+        given = [outline(self.values[value]) for value in body.inputs[2:]]
+        states = [
+            after if after == before else Outline(after.element, None)
+            for before, after in zip(given, made, strict=False)
+        ]
+        return [*states, *(after.repeated() for after in made[len(states) :])]
 
 
 def dimensions(value: ir.Value, key: str) -> list[int | str] | None:
@@ -200,20 +184,6 @@ def dimensions(value: ir.Value, key: str) -> list[int | str] | None:
         size if isinstance(size, int) else f"'{size.value}'" if size.value else f"'{key}'.{axis}"
         for axis, size in enumerate(value.shape)
     ]
-
-
-def _enter_constant(file: File, name: str, tensor: Any) -> None:
-    value = Value(Tensor(tensor), whole(map(Size.of, tensor.shape.numpy())))
-    file.values[name] = value
-    known = constant_sizes(value)
-    if known is not None:
-        file.known[name] = known
-
-
-def _look(file: File, name: str) -> Value:
-    if name not in file.values:
-        raise Undecided(f"{name} comes from nothing that was read")
-    return file.values[name]
 
 
 def _results(call: Call) -> tuple[Sequence[Value], Known | None]:
@@ -247,9 +217,9 @@ def _followed(call: Call, outlines: Sequence[Outline]) -> tuple[Sequence[Value],
         raise Undecided("")
     found = follow(call)
     results = found if isinstance(found, list) else [found]
-    for result, outline in zip(results, outlines, strict=False):
-        if not outline.fits(result):
-            raise Undecided(f"ONNX infers {outline} and the check {list(map(str, result.shape))}")
+    for result, made in zip(results, outlines, strict=False):
+        if not made.fits(result):
+            raise Undecided(f"ONNX infers {made} and the check {outline(result)}")
     return results, None
 
 
@@ -265,17 +235,17 @@ def _literal(
     shapes = [value.shape for value in call.inputs if value is not None and value.axes is not None]
     given = {str(size): size for shape in shapes for size in shape}
     results = []
-    for index, outline in enumerate(outlines):
-        name, what = f"{node.op_type} as it lies", (kind, index, outline.numbers)
-        term = table.literal(name, what, operands, outline.element, reason, draws)
-        if outline.sizes is None:
+    for index, made in enumerate(outlines):
+        name, what = f"{node.op_type} as it lies", (kind, index, made.numbers)
+        term = table.literal(name, what, operands, made.element, reason, draws)
+        if made.sizes is None:
             results.append(Value(term, None))
             continue
         named = [
             Size.of(size)
             if isinstance(size, int)
             else given.get(size, Size.of(f"#{term.number}.{axis}"))
-            for axis, size in enumerate(outline.sizes)
+            for axis, size in enumerate(made.sizes)
         ]
         results.append(Value(term, whole(named)))
     return results

@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onebyone.rewriting.check.constants import view
-from onebyone.rewriting.check.reading import File, dimensions, load, read
+from onebyone.rewriting.check.reading import dimensions, load, read
 from onebyone.rewriting.check.sizes import Undecided
 from onebyone.rewriting.check.terms import Table
 from onebyone.rewriting.check.values import Term, Value
@@ -60,12 +60,12 @@ def _inputs(before: ir.Model, after: ir.Model, symbols: dict[str, str]) -> str:
     return ""
 
 
-def _fault(table: Table, first: File, second: File) -> str:
-    """The first difference, empty where there is none."""
-    if first.outputs != second.outputs:
-        return f"outputs {first.outputs} before, {second.outputs} after"
-    for name in first.outputs:
-        a, b = first.values[name], second.values[name]
+def _fault(table: Table, first: dict[str, Value], second: dict[str, Value]) -> str:
+    """The first difference between outputs, empty where there is none."""
+    if list(first) != list(second):
+        return f"outputs {list(first)} before, {list(second)} after"
+    for name, a in first.items():
+        b = second[name]
         old, new = _entry(table, a), _entry(table, b)
         if old is not new:
             return f"output {name}: {_difference(old, new)}"
