@@ -1,6 +1,6 @@
 """Inputs for onnxruntime: dynamic sizes drawn, elements drawn by type."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,18 @@ from onebyone.rewriting.check.sizes import Undecided
 
 Feeds = dict[str, np.ndarray]
 SIZES = (3, 8, 32, 64, 224, 1)
-"""Dynamic sizes are drawn near these, the first that the original runs with."""
+"""Dynamic sizes are drawn from one of these on, the first that the original runs with."""
 TYPES = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
     "tensor(float16)": np.float16,
     "tensor(int64)": np.int64,
     "tensor(int32)": np.int32,
+    "tensor(int16)": np.int16,
     "tensor(int8)": np.int8,
+    "tensor(uint64)": np.uint64,
+    "tensor(uint32)": np.uint32,
+    "tensor(uint16)": np.uint16,
     "tensor(uint8)": np.uint8,
     "tensor(bool)": np.bool_,
 }
@@ -29,17 +33,25 @@ class DoesNotRun(Exception):
     """What onnxruntime says to a model or its inputs, in one line."""
 
 
-def session(model: Path | bytes, *, optimised: bool = True, folder: Path | None = None) -> Any:
-    """An onnxruntime session on the CPU, one thread, quiet.
+def session(
+    model: Path | bytes,
+    *,
+    optimised: bool = True,
+    folder: Path | None = None,
+    parallel: bool = True,
+) -> Any:
+    """An onnxruntime session on the CPU, quiet.
 
     Args:
         model: a file, or the bytes of one.
         optimised: whether onnxruntime may fuse operators and choose layouts.
         folder: where external data lies, for bytes.
+        parallel: whether an operator runs on all cores.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = 0 if parallel else 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     levels = onnxruntime.GraphOptimizationLevel
     options.graph_optimization_level = (
         levels.ORT_ENABLE_ALL if optimised else levels.ORT_DISABLE_ALL
@@ -55,54 +67,83 @@ def session(model: Path | bytes, *, optimised: bool = True, folder: Path | None 
 def normal(rng: np.random.Generator, shape: Sequence[int], kind: type) -> np.ndarray:
     """Normal numbers for floats, small ones from 0 on for integers."""
     if kind == np.bool_:
-        return rng.integers(0, 2, shape).astype(kind)
+        return np.asarray(rng.integers(0, 2, shape), kind)
     if issubclass(kind, np.integer):
-        return rng.integers(0, 4, shape).astype(kind)
-    return rng.standard_normal(shape).astype(kind)
+        return np.asarray(rng.integers(0, 4, shape), kind)
+    return np.asarray(rng.standard_normal(shape), kind)
 
 
 def drawn(
-    running: Any,
-    rng: np.random.Generator,
-    draw: Callable[[np.random.Generator, Sequence[int], type], np.ndarray] = normal,
-) -> Feeds:
-    """Inputs that a session runs with.
+    running: Any, rng: np.random.Generator, least: int, given: Feeds | None = None
+) -> tuple[Feeds, Feeds, dict[str, int]]:
+    """Inputs that a session runs with, what it gives, and the dynamic sizes.
+
+    Args:
+        running: the session.
+        rng: to draw with.
+        least: the dynamic sizes start here where it runs so.
+        given: inputs that are not drawn.
 
     Raises:
         Undecided: it runs with none that were tried.
     """
-    reason: object = "an input of an unusual type"
-    for size in SIZES:
-        sizes: dict[str, int] = {}
-        feeds = {}
-        for value in running.get_inputs():
-            if value.type not in TYPES:
-                raise Undecided(f"input {value.name} has the type {value.type}")
-            shape = [_number(axis, size, sizes, rng) for axis in value.shape]
-            feeds[value.name] = draw(rng, shape, TYPES[value.type])
+    given = given or {}
+    reason: object = ""
+    names = symbols(running)
+    for start in (least, *SIZES) if names else (least,):
+        # Each has a size of its own, so that axes in another order have other sizes.
+        numbers = rng.permutation(len(names)) + start
+        sizes = dict(zip(names, map(int, numbers), strict=True))
+        feeds = fed(running, rng, sizes, given)
         try:
-            outputs(running, feeds)
+            return feeds, outputs(running, feeds | given), sizes
         except DoesNotRun as error:
             reason = error
-        else:
-            return feeds
     raise Undecided(f"no sizes found that the original runs with: {reason}")
 
 
-def _number(
-    axis: int | str | None, size: int, sizes: dict[str, int], rng: np.random.Generator
-) -> int:
-    if isinstance(axis, int):
-        return axis
-    drawn = size + int(rng.integers(0, 6)) * (size < 64)
-    return drawn if axis is None else sizes.setdefault(axis, drawn)
+def symbols(running: Any) -> list[str]:
+    """The names of a session's dynamic sizes; one without a name is called by its place."""
+    return list(dict.fromkeys(name for value in running.get_inputs() for name in _dynamic(value)))
 
 
-def outputs(running: Any, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The results by name."""
+def fed(
+    running: Any, rng: np.random.Generator, sizes: Mapping[str, int], given: Feeds | None = None
+) -> Feeds:
+    """Random inputs whose dynamic axes have these sizes, but for those that are given.
+
+    Raises:
+        Undecided: an input is of a type that is not drawn.
+    """
+    feeds = {}
+    for value in running.get_inputs():
+        if given and value.name in given:
+            continue
+        if value.type not in TYPES:
+            raise Undecided(f"input {value.name} has the type {value.type}")
+        names = iter(_dynamic(value))
+        shape = [axis if isinstance(axis, int) else sizes[next(names)] for axis in value.shape]
+        feeds[value.name] = normal(rng, shape, TYPES[value.type])
+    return feeds
+
+
+def _dynamic(value: Any) -> list[str]:
+    axes = [(place, axis) for place, axis in enumerate(value.shape) if not isinstance(axis, int)]
+    return [axis or f"{value.name}.{place}" for place, axis in axes]
+
+
+def outputs(running: Any, feeds: Mapping[str, np.ndarray]) -> Feeds:
+    """The results by name; the elements of a sequence each for itself."""
     names = [value.name for value in running.get_outputs()]
     with _running():
-        return dict(zip(names, running.run(names, dict(feeds)), strict=True))
+        results = running.run(names, dict(feeds))
+    found: Feeds = {}
+    for name, result in zip(names, results, strict=True):
+        if isinstance(result, list):
+            found |= {f"{name}[{index}]": np.asarray(part) for index, part in enumerate(result)}
+        else:
+            found[name] = np.asarray(result)
+    return found
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """A region of a file in onnxruntime, with integers for its weights."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,11 @@ SIXTEENTH = "one sixteenth"
 """Activations tell most near zero; a power of two keeps integers exact."""
 REAL = ("Clip", *QUANTISING)
 """Exact operators some of whose constants must keep their meaning."""
+LARGE = 1 << 20
+"""Bytes of inputs and weights from which a region runs on all cores."""
+TILE = 1 << 16
+"""Elements that are hashed at a time, few enough for the cache."""
+MIXING = ((np.uint32(16), np.uint32(0x85EBCA6B)), (np.uint32(13), np.uint32(0xC2B2AE35)))
 
 
 @dataclass(frozen=True)
@@ -39,85 +45,141 @@ class Draw:
         A single number becomes a power of two up to 32: it may be what keeps a root or a quotient
         real, and tells only where it is not small.
         """
-        hashed = _hash(array, self.seed)
-        place = (hashed >> np.uint64(8)) % np.uint64(6)
         if array.size == 1:
-            return np.asarray(np.where(array != 0, np.exp2(place.astype(np.int64)), 0), array.dtype)
-        drawn = np.array([-3, -2, -1, 1, 2, 3])[place]
-        kept = ((hashed & np.uint64(255)) < 256 * self.density) & (array != 0)
-        return np.asarray(np.where(kept, drawn, 0), array.dtype)
+            place = (_hashed(array.reshape(-1), self.seed) >> np.uint32(8)) % np.uint32(6)
+            powers = np.exp2(place.astype(np.int64)).reshape(array.shape)
+            return np.asarray(np.where(array != 0, powers, 0), array.dtype)
+        # What each sixteen bits of a hash stand for: which integer, and whether it is kept.
+        bits = np.arange(1 << 16)
+        chosen = np.array([-3, -2, -1, 1, 2, 3])[(bits >> 8) % 6]
+        integers = np.where((bits & 255) < 256 * self.density, chosen, 0).astype(array.dtype)
+        out = np.empty(array.shape, array.dtype)
+        flat, rest = out.reshape(-1), np.ascontiguousarray(array).reshape(-1)
+        for start in range(0, array.size, TILE):
+            tile = rest[start : start + TILE]
+            drawn = integers[(_hashed(tile, self.seed) & np.uint32(0xFFFF)).astype(np.uint16)]
+            flat[start : start + TILE] = np.where(tile != 0, drawn, drawn.dtype.type(0))
+        return out
 
     def scale(self, array: np.ndarray) -> np.ndarray:
         """Powers of two, for scales of quantised tensors."""
-        powers = (_hash(array, self.seed) % np.uint64(3)).astype(np.int64)
+        hashed = _hashed(np.ascontiguousarray(array).reshape(-1), self.seed)
+        powers = (hashed % np.uint32(3)).astype(np.int64).reshape(array.shape)
         return np.asarray(np.exp2(powers), array.dtype)
 
 
-def _hash(array: np.ndarray, seed: int) -> np.ndarray:
-    """A number for each element that depends on its value and the seed only."""
-    bits = array.astype(np.float64).reshape(-1).view(np.uint64)
-    bits = bits ^ np.uint64(seed * 0x9E3779B97F4A7C15 % 2**64)
-    for _ in range(2):
-        bits = (bits ^ (bits >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)
-    return (bits ^ (bits >> np.uint64(29))).reshape(array.shape)
+def _hashed(values: np.ndarray, seed: int) -> np.ndarray:
+    """A number for each element that depends on its value and the seed only, not on its type."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        bits = values.astype(np.float32).view(np.uint32)
+        if values.dtype.itemsize > 4:
+            # What single precision does not hold, which is 0 where it holds all.
+            rest = (values - values.astype(np.float32)).astype(np.float32)
+            bits ^= np.where(rest != 0, _mixed(rest.view(np.uint32)), np.uint32(0))
+    bits ^= np.uint32((seed + 1) * 0x9E3779B9 & 0xFFFFFFFF)
+    return _mixed(bits)
 
 
-def run(region: Region, feeds: Feeds, draw: Draw, wanted: Sequence[str]) -> dict[str, np.ndarray]:
-    """The region's result and the values wanted, by name."""
+def _mixed(bits: np.ndarray) -> np.ndarray:
+    for shift, factor in MIXING:
+        bits = (bits ^ (bits >> shift)) * factor
+    return np.asarray(bits ^ (bits >> np.uint32(16)))
+
+
+def run(
+    region: Region, feeds: Feeds, draw: Draw, *, bounded: bool = False
+) -> tuple[np.ndarray, float]:
+    """The region's result, and the largest sum in it over the largest exact integer.
+
+    The sum is of absolute products in a linear layer; 0 unless `bounded`. Weights are inputs here,
+    so that drawing them anew makes no other session.
+    """
     nodes: list[onnx.NodeProto] = []
-    constants: dict[str, onnx.TensorProto] = {}
+    held: dict[str, onnx.TensorProto] = {}
+    given = {name: feeds[name] for name in region.starts}
+    limits: dict[str, float] = {}
     for number, node in enumerate(region.nodes):
-        proto, held = _with_integers(node, number, draw)
+        proto = ir.serde.serialize_node(node)
+        _put_integers(proto, node, f"constant {number}", draw, held, given)
+        limit = _limit(node) if bounded and node.op_type in LINEAR else 0.0
+        if limit:
+            limits[f"sums {number}"] = limit
+            nodes.extend(_sums(proto, f"sums {number}"))
         if leaves_integers(node):
             element = ir.DataType.FLOAT if node.outputs[0].dtype is None else node.outputs[0].dtype
             held[SIXTEENTH] = onnx.helper.make_tensor(SIXTEENTH, int(element), [], [1 / 16])
-        constants |= held
-        nodes.extend(_rounded(proto) if leaves_integers(node) else [proto])
-    read = {name: feeds[name] for name in region.starts}
-    ends = sorted({region.end, *wanted} - feeds.keys())
-    return outputs(_session(region, nodes, read, list(constants.values()), ends), read)
+            nodes.extend(_rounded(proto))
+        else:
+            nodes.append(proto)
+    inputs = [
+        onnx.helper.make_tensor_value_info(
+            name, onnx.helper.np_dtype_to_tensor_dtype(array.dtype), array.shape
+        )
+        for name, array in given.items()
+    ]
+    ends = [onnx.ValueInfoProto(name=name) for name in (region.end, *limits)]
+    graph = onnx.helper.make_graph(nodes, "region", inputs, ends, list(held.values()))
+    owner = region.nodes[0].graph
+    assert owner is not None, "a node of a file is in its graph"
+    imports = [onnx.helper.make_opsetid(d, v) for d, v in owner.opset_imports.items()]
+    model = onnx.helper.make_model(graph, opset_imports=imports, ir_version=10)
+    large = sum(array.nbytes for array in given.values()) > LARGE
+    results = outputs(_session(model.SerializeToString(), large), given)
+    sums = (float(results[name].max(initial=0)) / limit for name, limit in limits.items())
+    return results[region.end], max(sums, default=0.0)
 
 
-def products(region: Region, values: Feeds, draw: Draw) -> float:
-    """The largest sum of absolute products in a linear layer, over the largest exact integer."""
-    largest = 0.0
-    for node in region.nodes:
-        if node.op_type in LINEAR:
-            proto, held = _with_integers(node, 0, draw)
-            constants = {name: onnx.numpy_helper.to_array(t) for name, t in held.items()}
-            arrays = {name: (values | constants)[name] for name in proto.input if name}
-            limit = 2.0 ** (np.finfo(next(iter(arrays.values())).dtype).nmant + 1)
-            feeds = {name: np.abs(array.astype(np.float32)) for name, array in arrays.items()}
-            running = _session(region, [proto], feeds, [], [proto.output[0]])
-            (result,) = outputs(running, feeds).values()
-            largest = max(largest, float(result.max(initial=0)) / limit)
-    return largest
+@lru_cache(maxsize=4)
+def _session(model: bytes, parallel: bool) -> Any:
+    return session(model, optimised=False, parallel=parallel)
 
 
-def _with_integers(
-    node: ir.Node, number: int, draw: Draw
-) -> tuple[onnx.NodeProto, dict[str, onnx.TensorProto]]:
-    """A node that reads constants of its own, and these."""
-    proto = ir.serde.serialize_node(node)
+def _limit(layer: ir.Node) -> float:
+    """The largest integer up to which the layer's type has all; 0 for integers, which have all."""
+    element = layer.outputs[0].dtype or ir.DataType.FLOAT
+    return 2.0 ** (np.finfo(element.numpy()).nmant + 1) if element.is_floating_point() else 0.0
+
+
+def _sums(layer: onnx.NodeProto, end: str) -> Iterator[onnx.NodeProto]:
+    """A layer on the absolute values of what it reads, in single precision."""
+    sums = onnx.NodeProto()
+    sums.CopyFrom(layer)
+    sums.name, sums.output[:] = end, [end]
+    for index, name in enumerate(layer.input):
+        if name:
+            single, sums.input[index] = f"{end}/single {index}", f"{end}/absolute {index}"
+            yield onnx.helper.make_node("Cast", [name], [single], to=onnx.TensorProto.FLOAT)
+            yield onnx.helper.make_node("Abs", [single], [sums.input[index]])
+    yield sums
+
+
+def _put_integers(
+    proto: onnx.NodeProto,
+    node: ir.Node,
+    label: str,
+    draw: Draw,
+    held: dict[str, onnx.TensorProto],
+    given: Feeds,
+) -> None:
+    """Let a node read constants of its own: drawn ones are given, others held."""
     factors = _factors(proto, draw) if node.op_type == "Gemm" else {}
-    constants = {}
     for index, value in enumerate(node.inputs):
         tensor = None if value is None else constant_of(value)
         if tensor is None:
             continue
-        name = proto.input[index] = f"constant {number}.{index}"
+        name = proto.input[index] = f"{label}.{index}"
         array = np.asarray(tensor.numpy())
         if np.issubdtype(array.dtype, np.floating) and node.op_type in EXACT:
-            array = np.asarray(array * array.dtype.type(factors.get(index, 1)), array.dtype)
+            if index in factors:
+                array = np.asarray(array * array.dtype.type(factors[index]), array.dtype)
             if node.op_type in QUANTISING and index == 1:
                 array = draw.scale(array)
             elif node.op_type not in REAL:
                 array = draw.weights(array)
-            constants[name] = onnx.numpy_helper.from_array(np.ascontiguousarray(array), name)
+            given[name] = array
         else:
-            constants[name] = ir.serde.serialize_tensor(tensor)
-            constants[name].name = name
-    return proto, constants
+            held[name] = ir.serde.serialize_tensor(tensor)
+            held[name].name = name
 
 
 def _factors(proto: onnx.NodeProto, draw: Draw) -> dict[int, float]:
@@ -148,25 +210,3 @@ def _rounded(proto: onnx.NodeProto) -> list[onnx.NodeProto]:
         onnx.helper.make_node("Div", [inner, SIXTEENTH], [f"{end}/large"]),
         onnx.helper.make_node("Round", [f"{end}/large"], [end]),
     ]
-
-
-def _session(
-    region: Region,
-    nodes: Sequence[onnx.NodeProto],
-    feeds: Feeds,
-    constants: Sequence[onnx.TensorProto],
-    ends: Sequence[str],
-) -> Any:
-    inputs = [
-        onnx.helper.make_tensor_value_info(
-            name, onnx.helper.np_dtype_to_tensor_dtype(array.dtype), array.shape
-        )
-        for name, array in feeds.items()
-    ]
-    results = [onnx.ValueInfoProto(name=name) for name in ends]
-    graph = onnx.helper.make_graph(list(nodes), "region", inputs, results, list(constants))
-    owner = region.nodes[0].graph
-    assert owner is not None, "a node of a file is in its graph"
-    imports = [onnx.helper.make_opsetid(d, v) for d, v in owner.opset_imports.items()]
-    model = onnx.helper.make_model(graph, opset_imports=imports, ir_version=10)
-    return session(model.SerializeToString(), optimised=False)
