@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from onebyone.cli import main
-from onebyone.cli.main import app
+from onebyone.cli.app import app
 
 GRID = ["--input", "2,2,2"]
 

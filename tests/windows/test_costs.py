@@ -44,11 +44,53 @@ def test_costs_of_another_machine_are_not_used(cache: Path) -> None:
     assert '"another"' in (cache / "costs.json").read_text()
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"a": {"red": 1}}'])
-def test_a_damaged_file_is_named(cache: Path, text: str) -> None:
-    (cache / "costs.json").write_text(text)
-    with pytest.raises(ob.InputError, match=r"costs\.json does not hold costs .*; delete it"):
-        known_costs()
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{",
+        b"[]",
+        b'{"a": {"red": 1}}',
+        b'{"a": {"written": "12", "joined": 20}}',
+        b'{"a": {"written": -1, "joined": 20}}',
+        b'{"a": {"written": NaN, "joined": 20}}',
+        b"[" * 10**5,
+        b"\xff",
+        b"",
+        None,
+    ],
+)
+def test_a_damaged_file_is_named_once_and_typical_costs_are_used(
+    cache: Path, content: bytes | None
+) -> None:
+    if content is None:
+        (cache / "costs.json").mkdir()
+    else:
+        (cache / "costs.json").write_bytes(content)
+    with pytest.warns(UserWarning, match=r"costs\.json does not hold costs .*: typical ones"):
+        assert known_costs() == ob.Costs()
+    assert known_costs() == ob.Costs()  # where a warning would be an error
+    if content is not None:
+        assert known_costs() != ob.calibrate() == known_costs()
+
+
+def test_a_file_in_the_place_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache of captured networks warns of it."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ONEBYONE_CACHE", str(tmp_path / "file"))
+    assert known_costs() == ob.Costs()
+    with pytest.raises(OSError, match="file"):
+        ob.calibrate()
+
+
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> None:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("ONEBYONE_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert costs_file() is None
+    assert known_costs() == ob.Costs()
 
 
 def test_without_a_folder_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,6 @@ def compare(
     if out is not None:
         bars(found).save(out)
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False))
+        print(json.dumps(found.to_dict(), ensure_ascii=False))
     else:
         Console(width=None if sys.stdout.isatty() else 120).print(found)

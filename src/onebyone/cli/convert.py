@@ -40,14 +40,14 @@ def convert(
     try:
         converted = layers_convert(module, to, grid, places)
     except NotConvertible as refusal:
-        typer.echo(json.dumps(_refused(refusal), ensure_ascii=False) if as_json else _say(refusal))
+        print(json.dumps(_refused(refusal), ensure_ascii=False) if as_json else _say(refusal))
         raise typer.Exit(1) from refusal
     if out is not None:
         write_tensors(converted, out)
     if as_json:
-        typer.echo(json.dumps({"convertible": True, **layer_fields(converted)}))
+        print(json.dumps({"convertible": True, **layer_fields(converted)}))
     else:
-        typer.echo(f"{converted}\n{count(converted):,} weights, {count(module):,} before")
+        print(f"{converted}\n{count(converted):,} weights, {count(module):,} before")
 
 
 def layer_fields(layer: Any) -> dict[str, Any]:

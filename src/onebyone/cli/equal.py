@@ -34,7 +34,7 @@ def equal(
     )
     verdict = layers_equal(first, second, grid, places, tol)
     if as_json:
-        typer.echo(json.dumps(_fields(verdict), ensure_ascii=False))
+        print(json.dumps(_fields(verdict), ensure_ascii=False))
     else:
         _show(verdict)
     if not verdict:
@@ -42,10 +42,10 @@ def equal(
 
 
 def _show(verdict: Any) -> None:
-    typer.echo(verdict.reason if verdict else f"not equal: {verdict.reason}")
+    print(verdict.reason if verdict else f"not equal: {verdict.reason}")
     if math.isfinite(verdict.distance) and verdict.bound:
-        typer.echo(f"distance {verdict.distance:.6g} (Frobenius norm of the difference)")
-        typer.echo(f"bound    {verdict.bound:.6g} (any output, over inputs of norm 1)")
+        print(f"distance {verdict.distance:.6g} (Frobenius norm of the difference)")
+        print(f"bound    {verdict.bound:.6g} (any output, over inputs of norm 1)")
 
 
 def _fields(verdict: Any) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def explain(
         from onebyone.cli.class_maps import draw_class_maps
 
         draw_class_maps(text or "nin-digits", maps, out)
-        typer.echo(out)
+        print(out)
         return
     if (model is None) != (layer is None) or (model is not None and text is not None):
         raise InputError("--model and --layer go together, and in the place of LAYER")
@@ -78,6 +78,6 @@ def explain(
     if as_json:
         rows, columns = figure.matrix.shape
         fields = {"out": str(out), "layer": str(figure.layer), "outputs": rows, "inputs": columns}
-        typer.echo(json.dumps(fields, ensure_ascii=False))
+        print(json.dumps(fields, ensure_ascii=False))
     else:
-        typer.echo(out)
+        print(out)

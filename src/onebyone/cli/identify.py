@@ -46,8 +46,8 @@ def identify(
         write_tensors(found.layer, out)
     if as_json:
         fields = {name: getattr(found, name) for name in FIELDS}
-        typer.echo(json.dumps({**fields, **layer_fields(found.layer)}))
+        print(json.dumps({**fields, **layer_fields(found.layer)}))
     else:
-        typer.echo(f"{found}\n{found.layer}")
+        print(f"{found}\n{found.layer}")
     if found.kind == "dense":
         raise typer.Exit(1)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from onebyone.cli.model_layer import model_layer
 from onebyone.cli.options import LAYER_HELP
+from onebyone.cli.streams import say
 from onebyone.cli.tensors import read_tensors
 from onebyone.errors import InputError
 from onebyone.layers import KINDS, LocallyConnected, NotConvertible, convert
@@ -85,7 +86,7 @@ def build_layer(
             layer = convert(layer, kind, input, output if isinstance(layer, nn.Linear) else None)
         except NotConvertible as refusal:
             words = f"onebyone: {kind}({found.text}): not convertible: {refusal.reason}"
-            typer.echo(words, err=True)
+            say(words)
             raise typer.Exit(1) from refusal
     return layer
 

@@ -29,7 +29,7 @@ def matrix(
     module, grid, places = layer_on_grid(layer, weights, input, output, trust)
     result = layer_matrix(module, grid, places, order)
     if as_json:
-        typer.echo(json.dumps(_fields(result)))
+        print(json.dumps(_fields(result)))
     else:
         _show(result)
 

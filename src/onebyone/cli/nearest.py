@@ -47,7 +47,7 @@ def nearest(
         write_tensors(found.layer, out)
     if as_json:
         distances = {"distance": found.distance, "relative": found.relative}
-        typer.echo(json.dumps({**layer_fields(found.layer), **distances}))
+        print(json.dumps({**layer_fields(found.layer), **distances}))
     else:
-        typer.echo(found.layer)
-        typer.echo(f"distance {found.distance:.6g}, {found.relative:.0%} of the layer's norm")
+        print(found.layer)
+        print(f"distance {found.distance:.6g}, {found.relative:.0%} of the layer's norm")

@@ -68,7 +68,7 @@ def rewrite(
         with replacing(report) as beside:
             beside.write_text(text + "\n", encoding="utf-8")
     if as_json:
-        typer.echo(text)
+        print(text)
     else:
         Console(width=None if sys.stdout.isatty() else 120).print(found)
     selection = Selection(where, skip)
@@ -86,9 +86,9 @@ def _check_only(before: Path, after: Path | None, level: str, as_json: bool, tru
         raise InputError(f"--check {level}: with --check-only say full or structure")
     checks = compare_files(before, after, level, trust=trust)
     if as_json:
-        typer.echo(json.dumps([vars(check) for check in checks], ensure_ascii=False))
+        print(json.dumps([vars(check) for check in checks], ensure_ascii=False))
     else:
         for check in checks:
-            typer.echo(str(check))
+            print(str(check))
     if not all(check.passed for check in checks):
         raise typer.Exit(1)

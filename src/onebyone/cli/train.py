@@ -91,7 +91,7 @@ def train(
         save_curve(history, curve)
     checkpoint.unlink(missing_ok=True)
     right = nin.accuracy(model, held_out)
-    typer.echo(f"{right:.2%} of {len(held_out.labels):,} held-out images right; wrote {out}")
+    print(f"{right:.2%} of {len(held_out.labels):,} held-out images right; wrote {out}")
 
 
 def _names(augment: str) -> list[str]:

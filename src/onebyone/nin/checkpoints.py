@@ -1,15 +1,19 @@
 """Checkpoints: all that a training needs to go on as if it had never stopped."""
 
+import io
 import pickle
 import zipfile
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from onebyone.errors import InputError
-from onebyone.writing import replacing
+from onebyone.writing import check_target, replacing
+
+DIGEST = sha256().digest_size
 
 
 def random_state(device: torch.device) -> dict[str, torch.Tensor]:
@@ -28,9 +32,26 @@ def set_random_state(state: Mapping[str, torch.Tensor], device: torch.device) ->
 
 
 def save(path: Path, settings: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Write a checkpoint, whole or not at all."""
+    """Write a checkpoint, whole or not at all: its digest, and what `torch.save` gives."""
+    buffer = io.BytesIO()
+    torch.save({"settings": dict(settings), "state": dict(state)}, buffer)
+    content = buffer.getvalue()
     with replacing(path) as temporary:
-        torch.save({"settings": dict(settings), "state": dict(state)}, temporary)
+        temporary.write_bytes(sha256(content).digest() + content)
+
+
+def check_new(path: Path) -> None:
+    """Make sure that a training that begins can write its checkpoint, and that none is lost by it.
+
+    Raises:
+        InputError: The file is there, or cannot be written.
+    """
+    check_target(path)
+    if path.exists():
+        raise InputError(
+            f"checkpoint {path}: is there already, of a training that was interrupted: go on with "
+            "it (resume=True, --resume), give another name, or delete it."
+        )
 
 
 def load(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,9 +67,13 @@ def load(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"checkpoint {path}: no such file; nothing to resume.")
     try:
-        content = torch.load(path, weights_only=True, map_location="cpu")
+        whole = path.read_bytes()
+        digest, archive = whole[:DIGEST], whole[DIGEST:]
+        if sha256(archive).digest() != digest:
+            raise ValueError("its digest is not that of its content")
+        content = torch.load(io.BytesIO(archive), weights_only=True, map_location="cpu")
         saved, state = content["settings"], content["state"]
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, TypeError,
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, TypeError, ValueError,
             zipfile.BadZipFile) as error:  # fmt: skip
         raise InputError(f"checkpoint {path}: damaged, or none of onebyone's.") from error
     for name, value in settings.items():

@@ -75,7 +75,7 @@ def train_digits(
         epochs: Passes over the training digits, each time drawn anew; 40 where None.
         seed: Decides the initial weights, the order of the digits and how each is drawn.
         train: Digits to train on; the 4,000 of `load_digits` where None.
-        checkpoint: A file that is written after each epoch.
+        checkpoint: A file that is written after each epoch; only with `resume` may it be there.
         resume: Continue from the checkpoint.
         progress: Who is told how it goes.
 

@@ -169,7 +169,7 @@ def fit(
         device: Where to compute.
         augment: Done to each batch of images.
         held_out: Images to measure on after each epoch.
-        checkpoint: A file that is written after each epoch.
+        checkpoint: A file that is written after each epoch; only with `resume` may it be there.
         resume: Continue from the checkpoint.
         progress: Who is told.
 
@@ -180,6 +180,8 @@ def fit(
     epochs = epochs or chosen.epochs
     described = {"architecture": str(model.architecture), "recipe": recipe, "epochs": epochs}
     settings = {**described, **settings}
+    if checkpoint is not None and not resume:
+        checkpoints.check_new(checkpoint)
     saved = checkpoints.load(checkpoint, settings) if checkpoint and resume else None
     run = _prepare(model, chosen, epochs, len(draw(1).labels), device)
     try:

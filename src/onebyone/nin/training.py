@@ -46,7 +46,7 @@ def train(
         seed: Decides the order of the images, their augmentation and the dropout.
         augment: Names of `AUGMENTATIONS`, done in this order to every batch.
         device: Where to compute; by default an accelerator where there is one.
-        checkpoint: A file that is written after each epoch.
+        checkpoint: A file that is written after each epoch; only with `resume` may it be there.
         resume: Continue from the checkpoint.
         progress: Who is told how it goes.
 
@@ -55,7 +55,7 @@ def train(
 
     Raises:
         InputError: The images do not fit the network, an option has no such value, the
-            checkpoint is of another training, or the loss is no longer a number.
+            checkpoint is of another training, damaged or there already, or the loss is no longer a number.
     """
     for part in (data, held_out):
         if part is not None:

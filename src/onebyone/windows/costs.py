@@ -4,7 +4,9 @@ import json
 import os
 import platform
 import time
+import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -66,14 +68,27 @@ def known_costs() -> Costs:
 
 def _kept(path: Path) -> dict[str, dict[str, int]]:
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return {name: _checked(Costs(**costs))._asdict() for name, costs in kept.items()}
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    try:
-        kept = json.loads(text)
-        return {str(name): Costs(**costs)._asdict() for name, costs in kept.items()}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} does not hold costs ({error}); delete it") from error
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        _warn_once(
+            f"{path} does not hold costs ({error}): typical ones are used; onebyone calibrate "
+            "writes it anew"
+        )
+        return {}
+
+
+def _checked(costs: Costs) -> Costs:
+    if not all(type(number) is int and number >= 0 for number in costs):
+        raise ValueError(f"{costs} are no numbers of operations")
+    return costs
+
+
+@cache
+def _warn_once(text: str) -> None:
+    warnings.warn(text, stacklevel=2)
 
 
 def _machine() -> str:

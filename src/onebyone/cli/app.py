@@ -1,0 +1,69 @@
+"""The command `onebyone`, made of all commands."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from onebyone.cli.bench import bench
+from onebyone.cli.calibrate import calibrate
+from onebyone.cli.compare import compare
+from onebyone.cli.convert import convert
+from onebyone.cli.demo import demo
+from onebyone.cli.equal import equal
+from onebyone.cli.explain import explain
+from onebyone.cli.identify import identify
+from onebyone.cli.matrix import matrix
+from onebyone.cli.nearest import nearest
+from onebyone.cli.rewrite import rewrite
+from onebyone.cli.slide import slide
+from onebyone.cli.train import train
+from onebyone.errors import InputError
+
+app = typer.Typer(
+    name="onebyone",
+    help="A convolution is a fully connected layer applied at every window.",
+    epilog="Exit status: 0 yes, 1 no (not equal, check failed), 2 trouble (bad input).",
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+LAYERS = (matrix, equal, convert, nearest, identify, compare, explain)
+for command in (slide, *LAYERS, rewrite, train, bench, calibrate, demo):
+    app.command()(command)
+
+
+def _print_version(asked: bool) -> bool:
+    if asked:
+        print(f"onebyone {version('onebyone')}")
+        raise typer.Exit
+    return asked
+
+
+@app.callback()
+def _top(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    del show_version  # its callback has done the work
+
+
+def run(words: list[str]) -> int:
+    """Run a command by itself, and give its exit status: typer would turn errors into its own."""
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("onebyone", words or ["--help"]) as context:
+            command.invoke(context)
+    except typer.Exit as stop:
+        return stop.exit_code
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # how rich answers a closed pipe
+            raise stop.__context__ from None
+        raise InputError(f"code that the command ran asked to exit ({stop.code})") from stop
+    except TyperException as error:
+        raise InputError(error.format_message()) from error
+    return 0
