@@ -90,7 +90,7 @@ def _message(path: Path) -> onnx.ModelProto:
     try:
         model: onnx.ModelProto = onnx.ModelProto.FromString(data)
         _check_text([model])
-    except (DecodeError, UnicodeDecodeError) as error:
+    except (DecodeError, InputError) as error:
         raise InputError(f"{path}: is not an ONNX file ({line(str(error))})") from error
     return model
 
@@ -99,23 +99,29 @@ def _bytes(path: Path) -> bytes:
     """All bytes of a regular file; nothing else is opened, as what a pipe holds never ends."""
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
                 raise InputError(f"{path}: is no regular file")
             if found.st_size > MOST_BYTES:
                 raise InputError(f"{path}: has more than 2 GiB: save its weights as external data")
-            return file.read(MOST_BYTES)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read(MOST_BYTES)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def _check_text(messages: Iterable[Any]) -> None:
-    """Read all text once, as that is where bytes that are none show."""
+    """Find text that is no UTF-8, which Protocol Buffers gives as bytes."""
     for message in messages:
         for field, value in message.ListFields():
+            values = value if field.is_repeated else [value]
             if field.message_type is not None:
-                _check_text(value if field.is_repeated else [value])
+                _check_text(values)
+            elif field.type == field.TYPE_STRING and any(isinstance(v, bytes) for v in values):
+                raise InputError(f"has a {field.name} that is no text")
 
 
 def _check(model: onnx.ModelProto, path: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """Functions that an ONNX file defines: valid bodies, no circles, and no explosion of nodes."""
 
 from collections import ChainMap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
@@ -9,11 +9,12 @@ import onnx
 
 from onebyone.errors import InputError
 from onebyone.models.onnx_graphs import Reader, arrange
-from onebyone.models.onnx_nodes import UNKNOWN, Known
+from onebyone.models.onnx_nodes import UNKNOWN, Known, every, named
 from onebyone.models.onnx_versions import versions
 from onebyone.models.shown import shown
 
 Key = tuple[str, str, str]
+Nodes = Iterable[onnx.NodeProto]
 
 MOST_NODES = 1_000_000
 """A file may stand for so many nodes once its functions are written out where they are called."""
@@ -35,6 +36,12 @@ def check_functions(model: onnx.ModelProto, reader: Reader) -> None:
         raise InputError("two functions have one name")
     for function in functions.values():
         _check_body(function, reader)
+    for node in every(*model.graph.node, *(n for f in model.functions for n in f.node)):
+        called = functions.get((node.domain, node.op_type, node.overload))
+        if called is not None and (
+            len(node.input) > len(called.input) or len(node.output) > len(called.output)
+        ):
+            raise InputError(f"{named(node)} does not fit the function that it calls")
     calls = {name: list(_calls(f.node, functions)) for name, f in functions.items()}
     try:
         order = list(TopologicalSorter(calls).static_order())
@@ -67,19 +74,10 @@ def _check_body(function: onnx.FunctionProto, reader: Reader) -> None:
             raise InputError(f"the function {name} gives {shown(output)}, which comes from nothing")
 
 
-def _every(nodes: "object") -> Iterator[onnx.NodeProto]:
-    """Nodes, and those of the graphs within them."""
-    for node in nodes:  # type: ignore[attr-defined]
-        yield node
-        for attribute in node.attribute:
-            for graph in (attribute.g, *attribute.graphs):
-                yield from _every(graph.node)
+def _count(nodes: Nodes) -> int:
+    return sum(1 for _ in every(*nodes))
 
 
-def _calls(nodes: "object", functions: Mapping[Key, object]) -> Iterator[Key]:
-    called = ((node.domain, node.op_type, node.overload) for node in _every(nodes))
+def _calls(nodes: Nodes, functions: Mapping[Key, onnx.FunctionProto]) -> Iterator[Key]:
+    called = ((node.domain, node.op_type, node.overload) for node in every(*nodes))
     return (name for name in called if name in functions)
-
-
-def _count(nodes: "object") -> int:
-    return sum(1 for _ in _every(nodes))

@@ -1,14 +1,13 @@
 """Graphs of an ONNX file: names that are defined once and before use, and types that agree."""
 
 from collections import ChainMap
-from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 import onnx
 
 from onebyone.errors import InputError
-from onebyone.models.onnx_nodes import UNKNOWN, Known, Operators, constant, named
+from onebyone.models.onnx_nodes import Known, Operators, constant, graphs, named, reads
 from onebyone.models.shown import shown
 
 Scope = ChainMap[str, Known]
@@ -27,16 +26,15 @@ class Reader:
     operators: Operators
     corrections: list[str]
 
-    def graph(self, graph: onnx.GraphProto, outside: Scope) -> list[Known]:
+    def graph(self, graph: onnx.GraphProto, outside: Scope) -> None:
         """Check a graph and the graphs within its nodes; nodes are put in order where they are not.
-
-        Returns:
-            What is known of its outputs.
 
         Raises:
             InputError: it is not valid.
         """
         scope = outside.new_child()
+        for value in (*graph.input, *graph.value_info, *graph.output):
+            _open_negative(value.type)
         _enter_inputs(graph, scope)
         arrange(graph, scope)
         declared = {value.name: value for value in (*graph.value_info, *graph.output)}
@@ -45,7 +43,6 @@ class Reader:
         for value in graph.output:
             if value.name not in scope.maps[0]:
                 raise InputError(f"output {shown(value.name)} comes from nothing in its graph")
-        return [scope[value.name] for value in graph.output]
 
     def node(
         self, node: onnx.NodeProto, scope: Scope, declared: dict[str, onnx.ValueInfoProto]
@@ -57,16 +54,10 @@ class Reader:
         if not any(node.output):
             raise InputError(f"{named(node)} gives nothing a name")
         self.operators.check(node)
-        held = {a.name: self.graph(a.g, scope) for a in node.attribute if a.HasField("g")}
-        for graph in (g for a in node.attribute for g in a.graphs):
+        for graph in graphs(node):
             self.graph(graph, scope)
-        if held:
-            _check_arity(node)
-            results = _held_results(node, held)
-        else:
-            inputs = [scope[name] if name else None for name in node.input]
-            results = self.operators.results(node, inputs)
-        for name, known in zip(node.output, results, strict=True):
+        _check_arity(node)
+        for name, known in zip(node.output, self.operators.results(node, scope), strict=True):
             if name:
                 _define(scope, name, self._agreed(declared.get(name), known))
 
@@ -122,6 +113,13 @@ def _enter_inputs(graph: onnx.GraphProto, scope: Scope) -> None:
             raise InputError(f"input {shown(tensor.name)} is not of its initializer's type")
 
 
+def _open_negative(kind: onnx.TypeProto) -> None:
+    """A size below 0 stands for one that is not known, as onnxruntime has it."""
+    for axis in kind.tensor_type.shape.dim:
+        if axis.dim_value < 0:
+            axis.Clear()
+
+
 def _define(scope: Scope, name: str, known: Known, *, shadows: bool = False) -> None:
     if not name:
         raise InputError("an input or initializer has no name")
@@ -137,14 +135,14 @@ def arrange(graph: onnx.GraphProto | onnx.FunctionProto, scope: Scope) -> None:
         InputError: they read from each other in a circle.
     """
     makers = {name: k for k, node in enumerate(graph.node) for name in node.output if name}
-    reads = [
-        {makers[name] for name in _reads(node) if name in makers and name not in scope.maps[0]}
+    sources = [
+        {makers[name] for name in reads(node) if name in makers and name not in scope.maps[0]}
         for node in graph.node
     ]
-    if all(source < k for k, sources in enumerate(reads) for source in sources):
+    if all(source < k for k, all_of in enumerate(sources) for source in all_of):
         return
     try:
-        order = list(TopologicalSorter(dict(enumerate(reads))).static_order())
+        order = list(TopologicalSorter(dict(enumerate(sources))).static_order())
     except CycleError as error:
         raise InputError(f"{named(graph.node[error.args[1][0]])} reads its own result") from error
     nodes = [onnx.NodeProto.FromString(graph.node[k].SerializeToString()) for k in order]
@@ -152,24 +150,10 @@ def arrange(graph: onnx.GraphProto | onnx.FunctionProto, scope: Scope) -> None:
     graph.node.extend(nodes)
 
 
-def _reads(node: onnx.NodeProto) -> Iterator[str]:
-    """The names that a node reads from around it, those within its graphs included."""
-    yield from node.input
-    for attribute in node.attribute:
-        for graph in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-            inside = {v.name for v in (*graph.input, *graph.initializer)}
-            inside.update(name for step in graph.node for name in step.output)
-            yield from (name for step in graph.node for name in _reads(step) if name not in inside)
-
-
-def _graphs(node: onnx.NodeProto) -> Iterator[tuple[str, onnx.GraphProto]]:
-    return ((a.name, a.g) for a in node.attribute if a.HasField("g"))
-
-
 def _check_arity(node: onnx.NodeProto) -> None:
     """A node's graphs take and give as many values as it has inputs and outputs."""
     given, made = len(node.input), len(node.output)
-    for name, graph in _graphs(node):
+    for graph in graphs(node):
         arity = len(graph.input), len(graph.output)
         fits = {
             "If": arity == (0, made),
@@ -178,19 +162,6 @@ def _check_arity(node: onnx.NodeProto) -> None:
         }.get(node.op_type, True)
         if not fits:
             raise InputError(
-                f"{named(node)} has {given} inputs and {made} outputs, and its graph {name} "
-                f"{arity[0]} and {arity[1]}"
+                f"{named(node)} has {given} inputs and {made} outputs, and its graph "
+                f"{shown(graph.name)} {arity[0]} and {arity[1]}"
             )
-
-
-def _held_results(node: onnx.NodeProto, held: dict[str, list[Known]]) -> list[Known]:
-    """What a node with graphs gives: of the types that these give, in sizes of its own."""
-    body = {"If": "then_branch", "Loop": "body", "Scan": "body"}.get(node.op_type, "")
-    results = held.get(body, [])[1 if node.op_type == "Loop" else 0 :]
-    return [_sizeless(known) for known in results] or [UNKNOWN] * len(node.output)
-
-
-def _sizeless(known: Known) -> Known:
-    if known.type is None or known.type.WhichOneof("value") != "tensor_type":
-        return UNKNOWN
-    return Known(onnx.helper.make_tensor_type_proto(known.type.tensor_type.elem_type, None))

@@ -1,6 +1,6 @@
 """Single nodes of an ONNX file: whether ONNX has the operator so, and what types it gives."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -92,31 +92,37 @@ class Operators:
         except _REFUSALS as error:
             raise InputError(f"{named(node)} is not valid: {line(str(error))}") from error
 
-    def results(self, node: onnx.NodeProto, inputs: Sequence[Known | None]) -> list[Known]:
-        """What a node without graphs gives.
+    def results(self, node: onnx.NodeProto, scope: Mapping[str, Known]) -> list[Known]:
+        """What is known of a node's results.
 
         Args:
-            node: one that has been checked.
-            inputs: what is known of each; None where it is left out.
+            node: one that has been checked, as the graphs within it have been.
+            scope: what is known of the values that it may read.
 
         Raises:
             InputError: ONNX does not have this operator for such inputs.
         """
         nothing = [UNKNOWN] * len(node.output)
         schema = None if self.in_function or self._is_own(node) else self._schema(node)
-        if schema is None or any(known is not None and known.type is None for known in inputs):
+        inputs = [scope[name] for name in node.input if name]
+        if schema is None or any(known.type is None for known in inputs):
             return nothing
         tensor = next((a.t for a in node.attribute if a.HasField("t")), None)
         if node.op_type == "Constant" and tensor is not None:
             return [constant(tensor)]
         self._check_growth(node, inputs)
-        given = {n: k for n, k in zip(node.input, inputs, strict=True) if k is not None}
+        given = {name: scope[name] for name in reads(node) if name in scope}
         types = {name: known.type for name, known in given.items() if known.type is not None}
         data = {name: known.data for name, known in given.items() if known.data is not None}
-        imports = [onnx.helper.make_opsetid(*item) for item in self.versions.items()]
+        inside = {inner.domain: 1 for inner in every(node)}
+        imports = inside | dict(self.versions) | {"ai.onnx": self.versions.get("", 1)}
         try:
             found = onnx.shape_inference.infer_node_outputs(
-                schema, _bare(node), types, data, opset_imports=imports
+                schema,
+                _bare(node, whole=True),
+                types,
+                data,
+                opset_imports=[onnx.helper.make_opsetid(*item) for item in imports.items()],
             )
         except _REFUSALS as error:
             raise InputError(f"{named(node)} is not valid: {line(str(error))}") from error
@@ -133,15 +139,15 @@ class Operators:
             return None
         return found if found.has_type_and_shape_inference_function else None
 
-    def _check_growth(self, node: onnx.NodeProto, inputs: Sequence[Known | None]) -> None:
+    def _check_growth(self, node: onnx.NodeProto, inputs: Sequence[Known]) -> None:
         """Few nodes must not stand for very many numbers, which ONNX and the check would note."""
         outputs = next((a.i for a in node.attribute if a.name == "num_outputs"), 0)
         if node.op_type == "Split" and outputs > len(node.output):
             raise InputError(f"{named(node)} has {len(node.output)} outputs, not {outputs}")
         if node.op_type == "Concat":
-            joined = [known.sizes for known in inputs if known is not None]
+            joined = [known.sizes for known in inputs]
             size = sum(s[0] or 0 for s in joined if s is not None and len(s) == 1)
-            integers = all(k is None or _element(k) in _INTEGERS for k in inputs)
+            integers = all(_element(known) in _INTEGERS for known in inputs)
             if integers and size > max(_MOST_JOINED, self.file_size):
                 raise InputError(f"{named(node)} joins {size} integers, more than the file has")
 
@@ -161,13 +167,38 @@ def _is_small(tensor: onnx.TensorProto) -> bool:
     return tensor.ByteSize() <= _SMALL and tensor.data_location != onnx.TensorProto.EXTERNAL
 
 
-def _bare(node: onnx.NodeProto) -> onnx.NodeProto:
-    """A node in ONNX's own domain without what it holds: graphs, and tensors that are not small."""
+def graphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    """The graphs within a node."""
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
+
+
+def every(*nodes: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
+    """Nodes, and those of the graphs within them."""
+    for node in nodes:
+        yield node
+        for graph in graphs(node):
+            yield from every(*graph.node)
+
+
+def reads(node: onnx.NodeProto) -> Iterator[str]:
+    """The names that a node reads from around it, those within its graphs included."""
+    yield from node.input
+    for graph in graphs(node):
+        inside = {value.name for value in (*graph.input, *graph.initializer)}
+        inside.update(name for step in graph.node for name in step.output)
+        yield from (name for step in graph.node for name in reads(step) if name not in inside)
+
+
+def _bare(node: onnx.NodeProto, *, whole: bool = False) -> onnx.NodeProto:
+    """A node in ONNX's own domain without larger tensors, and without graphs if not `whole`."""
     bare = onnx.NodeProto(op_type=node.op_type, name=node.name, domain=_domain(node))
     bare.input.extend(node.input)
     bare.output.extend(node.output)
     for attribute in node.attribute:
-        if attribute.HasField("g") or attribute.graphs:
+        if not whole and (attribute.HasField("g") or attribute.graphs):
             held = onnx.AttributeProto(name=attribute.name, type=attribute.type)
             if attribute.HasField("g"):
                 held.g.name = "graph"

@@ -29,6 +29,7 @@ _FIELDS = {
 }
 """All other types are in `int32_data`."""
 _TYPED = {*_FIELDS.values(), "int32_data"}
+_TYPES = set(map(int, ir.DataType)) - {int(ir.DataType.UNDEFINED)}
 _PAIRS = {ir.DataType.COMPLEX64, ir.DataType.COMPLEX128}
 
 
@@ -66,7 +67,7 @@ def check_tensor(tensor: onnx.TensorProto, path: Path) -> None:
         InputError: it does not.
     """
     name = shown(tensor.name)
-    if tensor.data_type not in set(ir.DataType) - {ir.DataType.UNDEFINED}:
+    if tensor.data_type not in _TYPES:
         raise InputError(f"tensor {name} has the unknown type {tensor.data_type}")
     if any(size < 0 for size in tensor.dims) or len(tensor.dims) > MOST_AXES:
         raise InputError(f"tensor {name} has the sizes {shown(list(tensor.dims))}")

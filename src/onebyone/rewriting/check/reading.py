@@ -50,8 +50,15 @@ def load(path: Path) -> ir.Model:
     """A file with its functions inlined and its values' types inferred.
 
     Its normalisations are written as operators.
+
+    Raises:
+        InputError: the file cannot be read, or (Undecided) its functions not inlined.
     """
     model = opened(path)
+    for (domain, name, _), function in model.functions.items():
+        for own, version in function.opset_imports.items():
+            if model.opset_imports.get(own, version) != version:
+                raise Undecided(f"the function {domain}.{name} is of another opset than the file")
     InlinePass()(model)
     ShapeInferencePass(strict_mode=False)(model)
     write_out(model, str(path))

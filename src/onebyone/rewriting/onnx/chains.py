@@ -81,8 +81,10 @@ def expand(editor: Editor) -> None:
     for node in list(editor.graph):
         if node.domain == "onebyone":
             source, result = node.inputs[0], node.outputs[0]
+            move = move_of(node)
             assert source is not None
-            made = _steps(editor, node, source, move_of(node) or Move(0, ()))
+            assert move is not None
+            made = _steps(editor, node, source, move)
             editor.replace(result, made)
             drop(node)
 

@@ -11,12 +11,12 @@ from onebyone.rewriting.onnx.sizes import Sizes, sizes_of
 
 def move_of(node: ir.Node | None) -> Move | None:
     """What a node does, where it is a move: a Transpose, Squeeze, Unsqueeze, Flatten, Reshape."""
+    if node is not None and node.domain == "onebyone":
+        move: Move = node.meta["onebyone.move"]
+        return move
     source = sizes_of(node.inputs[0]) if node is not None and node.inputs else None
     if node is None or source is None:
         return None
-    if node.domain == "onebyone":
-        move: Move = node.meta["onebyone.move"]
-        return move
     reader = _READERS.get(node.op_type) if node.domain in {"", "ai.onnx"} else None
     return None if reader is None else reader(node, source)
 
