@@ -73,7 +73,7 @@ def test_the_difference_is_that_of_the_matrices(drawn):
     a, b = (read(layer, grid) for layer in layers)
     assert common_windows(a.geometry, b.geometry) is not None
     found, expected = difference(a, b), _of_matrices(LayerMatrix(a), LayerMatrix(b))
-    np.testing.assert_array_equal(found.squares, expected.squares)
+    np.testing.assert_array_equal(found.norms, expected.norms)
     assert (found.largest, found.exclusive) == (expected.largest, expected.exclusive)
     assert (found.weights, found.in_first) == (expected.weights, expected.in_first)
 

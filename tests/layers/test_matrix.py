@@ -98,7 +98,7 @@ def test_low_precision_and_layers_too_large_to_store():
     ("layer", "input", "output", "message"),
     [
         (nn.ReLU(), (2, 2), None, "layer=ReLU"),
-        (nn.LazyLinear(2), (2,), None, "takes 0 values"),
+        (nn.LazyLinear(2), (2,), None, "has no weights yet"),
         (nn.Conv2d(2, 1, 3), (2, 2, 4), None, "kernel=3 .* larger than the padded input of 2"),
         (nn.Conv2d(2, 1, 1), (3, 2, 2), None, r"input=\(3, 2, 2\)"),
         (nn.Conv2d(2, 1, 1), (2, 4), None, r"2 channels and 2 axes"),

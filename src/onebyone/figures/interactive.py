@@ -15,7 +15,7 @@ from onebyone.errors import InputError
 from onebyone.layers import LayerMatrix
 from onebyone.layers.axis import Axis, window_axes
 from onebyone.layers.kinds import Geometry
-from onebyone.layers.matrix import as_numpy, require_finite
+from onebyone.layers.values import as_numpy, require_finite
 
 MOST_WEIGHTS = 1_000_000
 """The most weights that a page carries."""

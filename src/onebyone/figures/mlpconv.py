@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from onebyone.layers.reading import is_convolution
+from onebyone.layers.listed import is_convolution
 
 
 class Mlpconv(NamedTuple):

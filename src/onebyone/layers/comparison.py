@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from onebyone.errors import InputError
 from onebyone.layers.conversion import NotConvertible, convert
 from onebyone.layers.kinds import MEMORY_LIMIT, Form, Geometry, build
-from onebyone.layers.matrix import require_finite
 from onebyone.layers.nearest import target
 from onebyone.layers.reading import read
+from onebyone.layers.values import require_finite
 
 MOST_WEIGHTS = 2**24
 """Weights above which a form with more than the layer's own is neither built nor timed."""

@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Num
+from scipy.sparse import csr_array
 
 from onebyone.layers.common import common_windows, spread
 from onebyone.layers.entries import positions
 from onebyone.layers.kinds import Form, Geometry
-from onebyone.layers.matrix import LayerMatrix, as_numpy, require_finite
+from onebyone.layers.matrix import LayerMatrix
+from onebyone.layers.values import as_numpy, require_finite, scaled
 
 Place = tuple[int, int]
 Tap = tuple[int, int, int, int]
@@ -21,14 +23,14 @@ class Difference:
     """ΔM of two layers that map the same grids.
 
     Attributes:
-        squares: the squared norm of each row.
+        norms: of each row.
         largest: row and column of the first entry with the largest |ΔM|; None where all are 0.
         weights: of the two layers at `largest`.
         exclusive: the first entry of ΔM that only one of the layers has at all.
         in_first: whether it is the first layer that has it.
     """
 
-    squares: Float[np.ndarray, " outputs"]
+    norms: Float[np.ndarray, " outputs"]
     largest: Place | None = None
     weights: tuple[float, float] = (0.0, 0.0)
     exclusive: Place | None = None
@@ -62,10 +64,12 @@ def _of_weights(a: Form, b: Form, window: Geometry) -> Difference:
     position, inside = (
         array.reshape(math.prod(window.output[1:]), -1) for array in positions(window)
     )
-    squares = np.einsum("opct,opct->opt", delta, delta)
-    rows = (
+    small, exponent = scaled(delta)
+    squares = np.einsum("opct,opct->opt", small, small)
+    sums = (
         squares[:, 0] @ inside.T.astype(np.float64) if shape[1] == 1 else (squares * inside).sum(-1)
     )
+    rows = np.ldexp(np.sqrt(sums), exponent)
     read = np.atleast_2d(inside if shape[1] > 1 else inside.any(axis=0))
     sizes = np.abs(delta) * read[:, None]
     if not sizes.any():
@@ -123,9 +127,11 @@ def _first(
 def _of_matrices(a: LayerMatrix, b: LayerMatrix) -> Difference:
     delta = (a.weight.astype(np.float64) - b.weight.astype(np.float64)).tocsr()
     delta.sort_indices()
-    squares = np.asarray(delta.multiply(delta).sum(axis=1)).ravel()
-    if not delta.nnz:
-        return Difference(squares)
+    small, exponent = scaled(delta.data)
+    squares = csr_array((np.square(small), delta.indices, delta.indptr), shape=delta.shape)
+    norms = np.ldexp(np.sqrt(np.asarray(squares.sum(axis=1)).ravel()), exponent)
+    if not small.any():
+        return Difference(norms)
     columns = a.shape[1]
     rows = np.repeat(np.arange(a.shape[0]), np.diff(delta.indptr))
     entry = int(np.abs(delta.data).argmax())
@@ -135,7 +141,7 @@ def _of_matrices(a: LayerMatrix, b: LayerMatrix) -> Difference:
     in_a, in_b = (np.isin(keys, m.entries.keys(columns)) for m in (a, b))
     exclusive = np.flatnonzero(in_a != in_b)
     if not len(exclusive):
-        return Difference(squares, largest, weights)
+        return Difference(norms, largest, weights)
     entry = int(exclusive[0])
     only = int(rows[entry]), int(delta.indices[entry])
-    return Difference(squares, largest, weights, only, bool(in_a[entry]))
+    return Difference(norms, largest, weights, only, bool(in_a[entry]))

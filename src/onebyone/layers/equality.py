@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from onebyone.errors import InputError
 from onebyone.layers.difference import Difference, difference
 from onebyone.layers.kinds import Form, Geometry
-from onebyone.layers.matrix import as_numpy
 from onebyone.layers.reading import read
+from onebyone.layers.values import as_numpy, norm
 
 
 class Connection(NamedTuple):
@@ -60,7 +60,9 @@ def equal(
 ) -> Verdict:
     """Say whether two layers are equal for every input, by their structure and weights.
 
-    Their forwards may still differ by rounding, since kernels add in different orders.
+    Their forwards may still differ by rounding, since kernels add in different orders. Where a
+    matrix has to be computed (layers in a row, modules of unknown kind), the answer is about its
+    numbers rounded to the layer's precision, and the reason says so.
 
     Args:
         a: a layer that `matrix` takes.
@@ -87,7 +89,7 @@ def compare_forms(a: Form, b: Form, tol: float = 0.0) -> Verdict:
         reason = f"{a.geometry} gives {a.geometry.output}, {b.geometry} {b.geometry.output}"
         return Verdict(False, reason, distance=np.inf, bound=np.inf)
     if _same_bits(a, b):
-        return Verdict(True, _equal_reason(a.geometry, b.geometry))
+        return Verdict(True, _equal_reason(a, b))
     return _verdict(a, b, tol)
 
 
@@ -129,9 +131,9 @@ def _verdict(a: Form, b: Form, tol: float) -> Verdict:
     biases = [_bias(form) for form in (a, b)]
     delta_bias = np.abs(biases[0] - biases[1])
     if found.largest is None and not delta_bias.any():
-        return Verdict(True, _equal_reason(a.geometry, b.geometry))
-    distance = float(np.sqrt(found.squares.sum() + (delta_bias**2).sum()))
-    bound = float((np.sqrt(found.squares) + delta_bias).max())
+        return Verdict(True, _equal_reason(a, b))
+    distance = norm(np.concatenate([found.norms, delta_bias]))
+    bound = float((found.norms + delta_bias).max())
     witness = np.zeros(math.prod(a.geometry.input))
     if found.largest is not None:
         witness[found.largest[1]] = 1.0
@@ -167,8 +169,9 @@ def _bias(form: Form) -> Float[np.ndarray, " outputs"]:
     return grid.astype(np.float64).ravel()
 
 
-def _equal_reason(a: Geometry, b: Geometry) -> str:
+def _equal_reason(first: Form, second: Form) -> str:
     """Name the statement that makes layers of these two kinds equal."""
+    a, b = first.geometry, second.geometry
     kinds = {a.kind, b.kind}
     positions = math.prod(a.output[1:])
     pointwise = kinds & {"pointwise", "linear"}
@@ -186,4 +189,6 @@ def _equal_reason(a: Geometry, b: Geometry) -> str:
         why = "S3: a fully connected layer is a convolution with the input as window"
     else:
         why = "S5: both have the same matrix"
+    if first.rounded or second.rounded:
+        why += f", computed and rounded to {str(first.weight.dtype).removeprefix('torch.')}"
     return f"equal for every input ({why})"

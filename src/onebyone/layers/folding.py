@@ -12,7 +12,7 @@ from onebyone.errors import InputError
 from onebyone.layers.axis import pads
 from onebyone.layers.conversion import NotConvertible
 from onebyone.layers.kinds import CONVOLUTIONS
-from onebyone.layers.reading import is_convolution, is_linear
+from onebyone.layers.listed import is_convolution, is_linear
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 

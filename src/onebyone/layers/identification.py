@@ -9,10 +9,10 @@ from torch import nn
 from onebyone.errors import InputError
 from onebyone.layers.axis import dense_axes, window_axes
 from onebyone.layers.kinds import Form, Geometry, build
-from onebyone.layers.matrix import require_finite
 from onebyone.layers.nearest import project, project_bias
 from onebyone.layers.reading import read
 from onebyone.layers.recovery import Recovery, grid_entries
+from onebyone.layers.values import require_finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +97,8 @@ def _candidates(form: Form, tol: float) -> Iterator[Geometry]:
     entries = grid_entries(form)
     # First as if everything below the tolerance were nothing, then with all entries.
     recoveries = [Recovery(entries, budget) for budget in sorted({tol, 0.0}, reverse=True)]
-    _, spread, _ = project_bias(form, Geometry("pointwise", source.input, source.output, ()))
-    kinds = ["local"] if math.sqrt(spread) > tol or not source.axes else ["convolution", "local"]
+    _, apart, _ = project_bias(form, Geometry("pointwise", source.input, source.output, ()))
+    kinds = ["local"] if apart > tol or not source.axes else ["convolution", "local"]
     for kind in kinds:
         for recovery in recoveries:
             groups = recovery.groups()

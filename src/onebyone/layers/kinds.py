@@ -88,11 +88,15 @@ class Geometry:
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """A linear layer: its geometry with the weights and biases, in `Geometry`'s shapes."""
+    """A linear layer: its geometry with the weights and biases, in `Geometry`'s shapes.
+
+    `rounded` says that the numbers were computed: each was rounded to the weight's precision.
+    """
 
     geometry: Geometry
     weight: Float[Tensor, "..."]
     bias: Float[Tensor, "..."] | None
+    rounded: bool = False
 
 
 def build(form: Form) -> nn.Module:

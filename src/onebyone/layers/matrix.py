@@ -17,6 +17,7 @@ from onebyone.layers.entries import Entries, channels, entries, require_room
 from onebyone.layers.kinds import Form
 from onebyone.layers.operator import LayerOperator
 from onebyone.layers.reading import read
+from onebyone.layers.values import as_numpy, require_finite
 
 ORDERS = ("channels_first", "channels_last")
 
@@ -135,20 +136,3 @@ def matrix(
     if order not in ORDERS:
         raise InputError(f"order={order!r}: give one of {', '.join(ORDERS)}")
     return LayerMatrix(read(layer, input, output), order)
-
-
-def require_finite(form: Form) -> None:
-    """Refuse weights and biases that are NaN or infinite.
-
-    Raises:
-        InputError: a value is not finite.
-    """
-    for name, tensor in (("weight", form.weight), ("bias", form.bias)):
-        if tensor is not None and not bool(tensor.isfinite().all()):
-            raise InputError(f"{name} of {form.geometry} has NaN or infinite values: give finite")
-
-
-def as_numpy(tensor: Tensor) -> Num[np.ndarray, "..."]:
-    """Return a tensor's values, without a copy but for low precisions, which become float32."""
-    tensor = tensor.detach().cpu()
-    return np.asarray(tensor.numpy() if tensor.dtype.itemsize >= 4 else tensor.float().numpy())

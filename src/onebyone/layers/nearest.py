@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Num
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from onebyone.errors import InputError
 from onebyone.layers.axis import Axis, dense_axes, per_axis, window_axes
 from onebyone.layers.entries import entries, positions, require_room
 from onebyone.layers.kinds import KINDS, Form, Geometry, build
-from onebyone.layers.matrix import LayerMatrix, as_numpy, require_finite
+from onebyone.layers.matrix import LayerMatrix
 from onebyone.layers.reading import read
+from onebyone.layers.values import as_numpy, norm, require_finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,7 @@ def nearest(
     form = read(layer, input, output)
     require_finite(form)
     projection = project(form, target(form.geometry, to, kernel))
-    distance, size = projection.distance, norm(form)
+    distance, size = projection.distance, _size(form)
     return Nearest(build(projection.form), distance, distance / size if size else 0.0)
 
 
@@ -110,7 +111,7 @@ def target(source: Geometry, to: str, kernel: int | Sequence[int] | None = None)
     return Geometry(to, source.input, source.output, axes, groups)
 
 
-def norm(form: Form) -> float:
+def _size(form: Form) -> float:
     """Return the Frobenius norm of a form's [M, bias], without building M."""
     geometry = form.geometry
     _, inside = positions(geometry)
@@ -118,9 +119,8 @@ def norm(form: Form) -> float:
     uses = np.expand_dims(inside, (0, 1 + rank))
     if geometry.shared:
         uses = uses.sum(axis=tuple(range(1, 1 + rank)), keepdims=True)
-    total = float((np.square(as_numpy(form.weight), dtype=np.float64) * uses).sum())
     bias = np.broadcast_to(_bias(form), geometry.output)
-    return math.sqrt(total + float(np.square(bias).sum()))
+    return math.hypot(norm(as_numpy(form.weight), uses), norm(bias))
 
 
 def project(source: Form, geometry: Geometry) -> Projection:
@@ -128,19 +128,19 @@ def project(source: Form, geometry: Geometry) -> Projection:
 
     The weights pass through as a view where both store them alike.
     """
-    bias, bias_squares, same_bias = project_bias(source, geometry)
+    bias, bias_distance, same_bias = project_bias(source, geometry)
     if source.geometry.same_windows(geometry) and source.weight.shape == geometry.weight_shape:
         form = Form(geometry, source.weight, bias)
-        return Projection(form, math.sqrt(bias_squares), same_bias)
-    weight, squares, exact, clash = _project_weight(LayerMatrix(source), geometry)
-    form = Form(geometry, torch.from_numpy(weight).to(source.weight), bias)
-    return Projection(form, math.sqrt(squares + bias_squares), exact and same_bias, clash)
+        return Projection(form, bias_distance, same_bias)
+    weight, distance, exact, clash = _project_weight(LayerMatrix(source), geometry)
+    form = Form(geometry, weight, bias)
+    return Projection(form, math.hypot(distance, bias_distance), exact and same_bias, clash)
 
 
 def _project_weight(
     source: LayerMatrix, geometry: Geometry
-) -> tuple[Num[np.ndarray, "..."], float, bool, Clash | None]:
-    """Return the mean weight of every sharing class, the squares left over, if any, and a clash."""
+) -> tuple[Tensor, float, bool, Clash | None]:
+    """Return the mean weight of every sharing class, the norm of what is left, and a clash."""
     columns = source.shape[1]
     require_room(geometry, source.form.weight.element_size(), "give a smaller input")
     mine, theirs = source.entries, entries(geometry)
@@ -156,8 +156,9 @@ def _project_weight(
     size = math.prod(geometry.weight_shape)
     sharing = theirs.sharing(size)
     means, first = _class_means(sampled, sharing, size)
-    left = sampled - means[sharing]
-    squares = float(np.square(left).sum() + np.square(values[outside]).sum())
+    weight = torch.from_numpy(means).to(source.form.weight)
+    left = sampled - as_numpy(weight)[sharing]
+    distance = math.hypot(norm(left), norm(values[outside]))
     differs = np.flatnonzero(sampled != sampled[first[sharing]])
     clash = None
     if len(differs):
@@ -165,7 +166,7 @@ def _project_weight(
         a, b = (divmod(int(wanted[entry]), columns) for entry in pair)
         clash = (a, b)
     exact = clash is None and not values[outside].any()
-    return means.reshape(geometry.weight_shape), squares, exact, clash
+    return weight.reshape(geometry.weight_shape), distance, exact, clash
 
 
 def _class_means(
@@ -185,7 +186,7 @@ def _class_means(
 
 
 def project_bias(source: Form, geometry: Geometry) -> tuple[Tensor | None, float, bool]:
-    """Return the bias in the geometry's shape, the squares left over, and whether there are none.
+    """Return the bias in the geometry's shape, the norm of what is left, and whether nothing is.
 
     It is a view where it can be.
     """
@@ -199,8 +200,8 @@ def project_bias(source: Form, geometry: Geometry) -> tuple[Tensor | None, float
         mean = bias
     mean = mean.reshape(geometry.bias_shape)
     tensor = torch.from_numpy(np.array(mean)).to(source.bias)
-    left = bias - mean
-    return tensor, float(np.square(left).sum()), not left.any()
+    left = bias - as_numpy(tensor)
+    return tensor, norm(left), not (bias - mean).any()
 
 
 def _bias(form: Form) -> Float[np.ndarray, "..."]:

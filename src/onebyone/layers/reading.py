@@ -2,24 +2,18 @@
 
 import math
 import operator
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, TypeGuard
+from collections.abc import Sequence
 
-import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.nn.parameter import is_lazy
 
 from onebyone.errors import InputError
-from onebyone.layers.axis import Axis, dense_axes, per_axis, window_axes
-from onebyone.layers.kinds import CONVOLUTIONS, MAX_RANK, Form, Geometry
-from onebyone.layers.local import LocallyConnected
+from onebyone.layers.kinds import MAX_RANK, Form
+from onebyone.layers.listed import Grid, read_listed
 from onebyone.layers.probing import probe
+from onebyone.layers.sequence import read_sequence
 
-Grid = tuple[int, ...]
 MOST_VALUES = 2**63 - 1
-TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-POOLINGS = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
-ADAPTIVE = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)
 
 
 def read(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None = None) -> Form:
@@ -27,177 +21,35 @@ def read(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None = 
 
     An `nn.Linear` of C·prod(space) inputs is dense; one of C inputs acts at every position
     (channels-last). Average pooling is a convolution whose weights are alike (S6). The storage is
-    not shared by transposed convolutions, poolings, and modules that are not listed: unit vectors
-    are pushed through those, in eval mode, and their matrix is dense.
+    not shared by transposed convolutions, poolings, and what is computed in float64 and rounded
+    once: the dense matrix of a convolution with another padding than zeros, of an `nn.Sequential`
+    of such layers, and of any other module, whose derivative is taken in eval mode.
 
     Args:
         layer: `nn.Linear`, `nn.Conv1d/2d/3d`, `nn.ConvTranspose1d/2d/3d`, `nn.AvgPool1d/2d/3d`,
-            `nn.AdaptiveAvgPool1d/2d/3d`, `LocallyConnected`, or any module that is linear.
+            `nn.AdaptiveAvgPool1d/2d/3d`, `LocallyConnected`, an `nn.Sequential` of them, or any
+            module that is linear.
         input: the grid (C, *space), spatial rank 0 to 3.
         output: the grid (O, *space'); needed where a dense layer's outputs have a grid.
 
     Raises:
         NotLinear: the module is not linear; it has the witness.
-        InputError: the grids do not fit the layer.
+        InputError: the grids do not fit the layer, or a number that was computed is not known.
     """
+    if any(is_lazy(one) for one in (*layer.parameters(), *layer.buffers())):
+        raise InputError(f"layer={layer} has no weights yet: run it once")
     grid = _grid(input, "input")
     wanted = None if output is None else _grid(output, "output")
     if wanted is not None and len(wanted) != len(grid):
         raise InputError(f"output={wanted} must have as many axes as input={grid}")
-    form = _read(layer, grid, wanted)
+    form = (
+        read_listed(layer, grid, wanted)
+        or read_sequence(layer, grid, wanted)
+        or probe(layer, grid, wanted)
+    )
     if wanted not in (None, form.geometry.output):
         raise InputError(f"output={wanted}: this layer gives {form.geometry.output} for {grid}")
     return form
-
-
-def is_linear(layer: nn.Module) -> TypeGuard[nn.Linear]:
-    """Whether a module is an `nn.Linear`, and no subclass that computes something else."""
-    return _is(layer, (nn.Linear,))
-
-
-def is_convolution(layer: nn.Module) -> TypeGuard[nn.Conv1d | nn.Conv2d | nn.Conv3d]:
-    """Whether a module is a convolution that pads with zeros."""
-    return _is(layer, CONVOLUTIONS) and layer.padding_mode == "zeros"
-
-
-def _is(layer: nn.Module, kinds: tuple[type[nn.Module], ...]) -> bool:
-    return any(isinstance(layer, kind) and type(layer).forward is kind.forward for kind in kinds)
-
-
-def _read(layer: nn.Module, grid: Grid, output: Grid | None) -> Form:
-    if is_linear(layer):
-        return _stored(layer, _linear_geometry(layer, grid, output))
-    if is_convolution(layer):
-        _require_input(layer, grid, layer.in_channels, len(layer.kernel_size))
-        axes = window_axes(grid[1:], layer.kernel_size, layer.stride, layer.padding, layer.dilation)
-        return _stored(layer, _convolution_geometry(grid, layer.out_channels, axes, layer.groups))
-    if isinstance(layer, LocallyConnected):
-        _require(layer.input == grid, f"input={grid}: this layer takes {layer.input}")
-        return _stored(layer, Geometry("local", grid, layer.output, layer.axes, layer.groups))
-    for kinds, reader in _OTHERS:
-        if _is(layer, kinds):
-            form = reader(layer, grid)
-            if form is not None:
-                return form
-    return probe(layer, grid, output)
-
-
-def _stored(layer: Any, geometry: Geometry) -> Form:
-    _require(
-        layer.weight.is_floating_point(),
-        f"layer={layer} has weights of type {layer.weight.dtype}: give a layer of floats",
-    )
-    bias = None if layer.bias is None else layer.bias.detach().reshape(geometry.bias_shape)
-    return Form(geometry, layer.weight.detach().reshape(geometry.weight_shape), bias)
-
-
-def _linear_geometry(layer: nn.Linear, grid: Grid, output: Grid | None) -> Geometry:
-    channels, *space = grid
-    if layer.in_features == math.prod(grid):
-        output = output or (layer.out_features, *(1 for _ in space))
-        _require(
-            math.prod(output) == layer.out_features,
-            f"output={output}: this layer has {layer.out_features} outputs",
-        )
-        return Geometry("dense", grid, output, dense_axes(space, output[1:]))
-    _require(
-        layer.in_features == channels,
-        f"input={grid}: this linear layer takes {layer.in_features} values; give a grid of so "
-        "many values, or of so many channels",
-    )
-    return Geometry("linear", grid, (layer.out_features, *space), window_axes(space, 1))
-
-
-def _convolution_geometry(
-    grid: Grid, outputs: int, axes: tuple[Axis, ...], groups: int
-) -> Geometry:
-    kind = "pointwise" if axes == window_axes(grid[1:], 1) else "convolution"
-    return Geometry(kind, grid, (outputs, *(axis.outputs for axis in axes)), axes, groups)
-
-
-def _read_transposed(layer: Any, grid: Grid) -> Form:
-    """Read a convolution's transpose: a convolution of the inputs with zeros between them.
-
-    Its kernel is the other way round, and it pads by what PyTorch's `padding` leaves of the span.
-    """
-    rank = len(layer.kernel_size)
-    _require_input(layer, grid, layer.in_channels, rank)
-    axes = tuple(_transposed_axis(layer, a, size) for a, size in enumerate(grid[1:]))
-    plain = all(axis.spacing == 1 and axis.before == axis.after >= 0 for axis in axes)
-    geometry = _convolution_geometry(grid, layer.out_channels, axes, layer.groups)
-    if not plain:
-        geometry = Geometry("transposed", grid, geometry.output, axes, layer.groups)
-    form = _stored(layer, geometry)
-    blocks = layer.weight.detach().unflatten(0, (layer.groups, -1)).transpose(1, 2).flatten(0, 1)
-    flipped = blocks.flip(tuple(range(2, 2 + rank))).reshape(geometry.weight_shape)
-    return replace(form, weight=flipped)
-
-
-def _transposed_axis(layer: Any, a: int, size: int) -> Axis:
-    kernel, stride, dilation = layer.kernel_size[a], layer.stride[a], layer.dilation[a]
-    span, padding, extra = dilation * (kernel - 1), layer.padding[a], layer.output_padding[a]
-    outputs = (size - 1) * stride - 2 * padding + span + extra + 1
-    _require(
-        outputs > 0, f"padding={layer.padding} of this layer leaves no output of {size} positions"
-    )
-    return Axis(
-        size, outputs, kernel, 1, dilation, span - padding, span - padding + extra, spacing=stride
-    )
-
-
-def _read_pooling(layer: Any, grid: Grid) -> Form | None:
-    """Read average pooling, unless its windows differ in what they divide by."""
-    rank = len(grid) - 1
-    _require_rank(layer, grid, POOLINGS)
-    kernel = per_axis(layer.kernel_size, rank, "kernel_size", least=1)
-    stride = per_axis(layer.stride, rank, "stride", least=1)
-    padding = per_axis(layer.padding, rank, "padding", least=0)
-    axes = window_axes(grid[1:], kernel, stride, padding)
-    divisor = getattr(layer, "divisor_override", None)
-    alike = divisor or layer.count_include_pad or not any(padding)
-    if layer.ceil_mode:
-        rest = [(a.size + 2 * a.before - a.kernel) % a.stride for a in axes]
-        alike = alike and not any(rest)
-    return _average(grid, axes, divisor or math.prod(kernel)) if alike else None
-
-
-def _read_adaptive(layer: Any, grid: Grid) -> Form | None:
-    """Read average pooling onto a given size, unless its windows differ in size."""
-    _require_rank(layer, grid, ADAPTIVE)
-    space = grid[1:]
-    wanted = layer.output_size
-    sizes = wanted if isinstance(wanted, tuple) else (wanted,) * len(space)
-    outputs = [n if m is None else m for n, m in zip(space, sizes, strict=True)]
-    if any(n % m for n, m in zip(space, outputs, strict=True)):
-        return None
-    kernel = [n // m for n, m in zip(space, outputs, strict=True)]
-    return _average(grid, window_axes(space, kernel, kernel), math.prod(kernel))
-
-
-def _average(grid: Grid, axes: tuple[Axis, ...], divisor: int) -> Form:
-    """Return I ⊗ (1/n)·1ᵀ over the windows (S6): a depthwise convolution with equal weights."""
-    geometry = _convolution_geometry(grid, grid[0], axes, grid[0])
-    weight: Tensor = torch.full(geometry.weight_shape, 1 / divisor)
-    return Form(geometry, weight, None)
-
-
-_OTHERS: tuple[tuple[Any, Callable[[nn.Module, Grid], Form | None]], ...] = (
-    (TRANSPOSED, _read_transposed),
-    (POOLINGS, _read_pooling),
-    (ADAPTIVE, _read_adaptive),
-)
-
-
-def _require_input(layer: nn.Module, grid: Grid, channels: int, rank: int) -> None:
-    _require(
-        len(grid) - 1 == rank and grid[0] == channels,
-        f"input={grid}: this {type(layer).__name__} takes {channels} channels and {rank} axes",
-    )
-
-
-def _require_rank(layer: nn.Module, grid: Grid, kinds: tuple[type[nn.Module], ...]) -> None:
-    (rank,) = (rank for rank, kind in enumerate(kinds, start=1) if isinstance(layer, kind))
-    _require_input(layer, grid, grid[0], rank)
 
 
 def _grid(value: Sequence[int], name: str) -> Grid:
@@ -210,8 +62,3 @@ def _grid(value: Sequence[int], name: str) -> Grid:
     if math.prod(grid) > MOST_VALUES:
         raise InputError(f"{name}={grid}: has more values than 64 bits can count; give fewer")
     return grid
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise InputError(message)

@@ -15,7 +15,8 @@ from jaxtyping import Float, Int, Num
 from onebyone.errors import InputError
 from onebyone.layers.axis import Axis, same_pads
 from onebyone.layers.kinds import MEMORY_LIMIT, Form
-from onebyone.layers.matrix import LayerMatrix, as_numpy
+from onebyone.layers.matrix import LayerMatrix
+from onebyone.layers.values import as_numpy, scaled
 
 
 class Recovery:
@@ -27,8 +28,10 @@ class Recovery:
     """
 
     def __init__(self, entries: Num[np.ndarray, "..."], tol: float = 0.0) -> None:
-        self.entries = entries
-        self.tol = tol
+        self.entries, self.tol = entries, tol
+        if tol:  # their squares are summed
+            self.entries, exponent = scaled(entries)
+            self.tol = math.ldexp(tol, -exponent)
         self.rank = entries.ndim // 2 - 1
 
     def axes(self, shared: bool) -> Iterator[tuple[Axis, ...]]:

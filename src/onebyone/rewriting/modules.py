@@ -15,7 +15,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from onebyone.errors import InputError
 from onebyone.layers.kinds import CONVOLUTIONS
-from onebyone.layers.reading import TRANSPOSED
+from onebyone.layers.listed import TRANSPOSED
 from onebyone.rewriting.forms import (
     ConvolutionByLinear,
     LinearByConvolution,
