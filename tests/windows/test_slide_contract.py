@@ -439,7 +439,6 @@ def test_pixels_are_prepared_piece_by_piece_and_to_the_same_bits(dtype: torch.dt
     settings: dict[str, Any] = {"memory": 1 << 17, "verify": 0}
     whole = ob.slide(model, (3, 8, 8), 8, **settings)
     sliding = ob.slide(model, (3, 8, 8), 8, mean=mean, std=std, scale=scale, **settings)
-    assert sliding.plan(512, 96).pieces > 4
     with torch.no_grad(), LargestFloats() as largest:
         scores = sliding(x)
     assert torch.equal(scores, whole(prepared))

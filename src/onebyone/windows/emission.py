@@ -9,7 +9,7 @@ from onebyone.windows.axis import Part
 from onebyone.windows.bands import Stored, band_windows, stored
 from onebyone.windows.blocks import Builder
 from onebyone.windows.grid import Grid
-from onebyone.windows.levels import Block, Level, is_tensor, module_of
+from onebyone.windows.levels import Block, Level, dividing, is_tensor
 
 
 def emit(grid: Grid) -> fx.GraphModule:
@@ -67,4 +67,4 @@ def _in_bands(grid: Grid, most: int) -> fx.GraphModule:
         )
     )
     graph.eliminate_dead_code(lambda node: node.op in ("placeholder", "output", "call_module"))
-    return module_of(graph, model=captured.model, constants=captured.constants, **children)
+    return dividing(graph, model=captured.model, constants=captured.constants, **children)

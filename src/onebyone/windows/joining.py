@@ -11,7 +11,7 @@ from torch import fx
 from onebyone.graphs.aten import aten
 from onebyone.windows.axis import Axis
 from onebyone.windows.blocks import Builder
-from onebyone.windows.levels import is_tensor, module_of
+from onebyone.windows.levels import dividing, is_tensor
 from onebyone.windows.lowering import Lowered
 
 
@@ -44,7 +44,7 @@ def joined(
     joining = _Joining(lowered, stretches, modules)
     joining.graph.output(tuple(joining.rows(())))
     children = {joining.names[axes]: module for axes, module in modules.items()}
-    return module_of(joining.graph, constants=lowered.captured.constants, **children)
+    return dividing(joining.graph, constants=lowered.captured.constants, **children)
 
 
 class _Joining:

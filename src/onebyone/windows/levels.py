@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from onebyone.graphs.aten import aten, value_of
 from onebyone.windows.axis import Part
@@ -38,6 +38,31 @@ def module_of(graph: fx.Graph, **children: Any) -> fx.GraphModule:
     for name, child in children.items():
         module.add_module(name, child)
     return module
+
+
+DIVIDES = "divides"
+
+
+def dividing(graph: fx.Graph, **children: Any) -> fx.GraphModule:
+    """A graph module that only hands parts of the image to its children, and joins the results."""
+    module = module_of(graph, **children)
+    module.meta[DIVIDES] = True
+    return module
+
+
+def through_parts(module: Any, wrap: Callable[[fx.GraphModule], nn.Module]) -> nn.Module:
+    """A module with something else in the place of each graph that computes from pixels.
+
+    Args:
+        module: a plan's, or that of a piece.
+        wrap: makes of such a graph a module that takes and gives the same.
+    """
+    if DIVIDES not in module.meta:
+        return wrap(module)
+    children = dict(module.named_children())
+    for name in {str(node.target) for node in module.graph.find_nodes(op="call_module")}:
+        children[name] = through_parts(module.get_submodule(name), wrap)
+    return dividing(module.graph, **children)
 
 
 Block = tuple[fx.Node, Key]

@@ -19,6 +19,7 @@ from onebyone.windows.backends import ASKED, Choice, CompiledPiece, state_of
 from onebyone.windows.costs import Costs
 from onebyone.windows.deviation import Deviation, deviation, require_exact
 from onebyone.windows.explanation import explain_plan
+from onebyone.windows.levels import through_parts
 from onebyone.windows.lowering import Lowered, lower
 from onebyone.windows.plan import Geometry, Plan, make_plan
 from onebyone.windows.progress import followed
@@ -242,12 +243,17 @@ class SlidingModel(nn.Module):
     def prepare(self, x: Num[Tensor, "batch channels *size"]) -> Tensor:
         """Images as the network takes them: scaled, less the mean, over the standard deviation."""
         like = example_windows(self.model, self.window, 0)
-        x = x.to(like.dtype)
-        x = x if self.scale is None else x * self.scale
-        x = x if self.mean is None else x - self.mean
-        x = x if self.std is None else x / self.std
         # Channels last: poolings of one map take a tenth of the time, and convolutions less too.
-        return x.movedim(1, -1).contiguous().movedim(-1, 1)
+        x = x.movedim(1, -1).contiguous().movedim(-1, 1)
+        changed = any(value is not None for value in (self.scale, self.mean, self.std))
+        x = x.to(like.dtype, copy=changed)
+        if self.scale is not None:
+            x.mul_(self.scale)
+        if self.mean is not None:
+            x.sub_(self.mean)
+        if self.std is not None:
+            x.div_(self.std)
+        return x
 
     def train(self, mode: bool = True) -> "SlidingModel":
         """Stay in eval mode; training mode is refused, gradients are there all the same.
@@ -298,16 +304,16 @@ class SlidingModel(nn.Module):
         return self._runner(plan)
 
     def _runner(self, plan: Plan) -> nn.Module:
-        """The plan, each piece run by the backend on its own part of the image."""
+        """The plan as the backend runs it, each part on pixels that are prepared for it alone."""
         if plan.size not in self._runs:
-            choice = self.choice(*plan.size)
-            self._runs[plan.size] = plan.through(
-                lambda piece: Prepared(
-                    self.prepare,
-                    piece if self.backend == "torch" else CompiledPiece(piece, choice),
-                )
-            )
+            self._runs[plan.size] = self._prepared(plan)
         return self._runs[plan.size]
+
+    def _prepared(self, plan: Plan) -> nn.Module:
+        if self.backend == "torch":
+            return through_parts(plan.module, lambda part: Prepared(self.prepare, part))
+        choice = self.choice(*plan.size)
+        return plan.through(lambda piece: Prepared(self.prepare, CompiledPiece(piece, choice)))
 
     def _on_crops(self, crops: Tensor) -> Any:
         """What the network gives for crops of the image, which must lie in memory as outside."""
@@ -329,18 +335,18 @@ class SlidingModel(nn.Module):
 
 
 class Prepared(nn.Module):
-    """What runs a piece of the image, given its pixels as they are.
+    """What runs a part of the image, given its pixels as they are.
 
-    So no more than one piece is ever held as the network's numbers.
+    So no more than one part is ever held as the network's numbers.
     """
 
     def __init__(self, prepare: Callable[[Tensor], Tensor], run: nn.Module) -> None:
         super().__init__()
         self.prepare, self.run = prepare, run
 
-    def forward(self, x: Tensor) -> Sequence[Any]:
-        """Run the piece on pixels [B, C, *size]."""
-        leaves: Sequence[Any] = self.run(self.prepare(x))
+    def forward(self, x: Tensor, *others: Any) -> Sequence[Any]:
+        """Run the part on pixels [B, C, *size], and on what a part before it leaves."""
+        leaves: Sequence[Any] = self.run(self.prepare(x), *others)
         return leaves
 
 
