@@ -70,6 +70,7 @@ def here(made, tmp_path, monkeypatch):
     for path in made.iterdir():
         shutil.copy(path, tmp_path)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])  # a command leaves its folder there
     return tmp_path
 
 
@@ -392,12 +393,27 @@ def test_bad_input_is_one_line_and_status_2(here, capsys, words, said):
         (network("netwrok"), "did you mean onebyone_test_networks:network?"),
         (network("number"), "returned int, not a torch.nn.Module"),
         (network("broken"), "the call failed: RuntimeError: no such thing"),
-        (network("training"), "training"),
+        (
+            "net.onnx",
+            "net.onnx: is an ONNX file, which is not read; export the PyTorch module, torch.",
+        ),
+        ("net.h5", "net.h5: is a Keras file, which is not read; export the PyTorch module, torch."),
+        (
+            "net.xyz",
+            "net.xyz: is no .pt2 file, which is not read; export the PyTorch module, torch.",
+        ),
+        ("script.pt", "script.pt: is a TorchScript file, which is not read; export the PyTorch"),
+        ("empty.pt", "empty.pt: a .pt file holds weights without their network"),
+        (".", "--model .: is a folder, which is not read"),
         (network("flat"), "first dimension must be the batch"),
     ],
 )
 def test_models_that_cannot_be_used(here, capsys, program, model, said):
     (here / "short.pt2").write_bytes(program.read_bytes()[:5000])
+    for name in ("net.onnx", "net.h5", "net.xyz", "empty.pt"):
+        (here / name).write_bytes(b"")
+    with zipfile.ZipFile(here / "script.pt", "w") as script:  # as torch.jit.save lays it out
+        script.writestr("script/code/__torch__.py", "")
     assert slide("x.npy", *WINDOW, model=model) == 2
     assert said in one_line(capsys)
 
@@ -423,6 +439,100 @@ def test_warnings_are_lines_too(here, capsys):
     first, second = capsys.readouterr().err.splitlines()
     assert first == "onebyone: warning: alpha.png: its alpha channel is left out"
     assert second.startswith("onebyone: alpha.png: its pixels are whole numbers")
+
+
+LAZY = """
+import torch
+
+class Lazy(torch.nn.Module):
+    def forward(self, x):
+        from onebyone_test_lazily.inside import mean
+        return mean(x)
+
+def network():
+    import onebyone_test_lazily
+    return Lazy()
+"""
+
+
+def test_what_a_function_and_its_network_import_when_they_run_is_found(here):
+    (here / "onebyone_test_lazy.py").write_text(LAZY)
+    (here / "onebyone_test_lazily").mkdir()
+    (here / "onebyone_test_lazily" / "__init__.py").write_text("")
+    inside = here / "onebyone_test_lazily" / "inside.py"
+    inside.write_text("def mean(x):\n    return x.mean((2, 3))\n")
+    assert slide("x.npy", *WINDOW, model="onebyone_test_lazy:network") == 0
+    assert np.load("map.npz")["scores"].shape == (1, 8, 13)
+
+
+def test_a_network_in_training_mode_is_put_into_eval_mode(here):
+    assert slide("x.npy", *WINDOW, model=network("training")) == 0
+    np.testing.assert_allclose(np.load("map.npz")["scores"], crops(np.load("x.npy")), atol=1e-6)
+
+
+def test_an_exported_program_brings_its_window(here, program, capsys):
+    shutil.copy(program, here / "net.pt2")
+    assert slide("x.npy", "--stride", "2", model="net.pt2") == 0
+    np.testing.assert_allclose(np.load("map.npz")["scores"], crops(np.load("x.npy")), atol=1e-6)
+    capsys.readouterr()
+    assert slide("x.npy", "--window", "1,5,6", model="net.pt2") == 2
+    assert "--window 1,5,6: the model was exported for windows of 1,6,6" in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "words", "said"),
+    [
+        (np.uint16([[0, 60000]]), ["--scale", "1/255"], "pass --scale 1/65535 to have 0 to 1"),
+        (np.uint16([[0, 256]]), ["--scale", "0.0039"], "more than 8 bits (uint16, up to 256)"),
+        (np.int64([[0, 4000]]), ["--scale", "2/255"], "pass --scale 1/65535 to have 0 to 1"),
+        (np.int32([[0, 70000]]), ["--scale", "1/256"], "pass --scale 1/2147483647"),
+        (np.uint16([[0, 60000]]), ["--scale", "1"], None),
+        (np.uint16([[0, 60000]]), ["--scale", "1/10000"], None),  # satellites' reflectance
+        (np.uint16([[0, 60000]]), ["--scale", "1/65535"], None),
+        (np.uint16([[0, 255]]), ["--scale", "1/255"], None),
+        (np.uint16([[0, 255]]), [], "1/255 if they are 8 bits, 1/65535 if they are 16"),
+        (np.uint16([[0, 4095]]), [], "whole numbers (uint16, up to 4095); pass --scale 1/65535"),
+        (np.int64([[0, 200]]), [], "1/255 if they are 8 bits"),
+    ],
+)
+def test_a_scale_for_fewer_bits_than_the_pixels_have_is_refused(here, capsys, pixels, words, said):
+    np.save("deep.npy", np.tile(pixels, (6, 3)))
+    assert slide("deep.npy", *WINDOW, *words) == (0 if said is None else 2)
+    if said is not None:
+        assert said in one_line(capsys)
+
+
+def test_a_network_that_takes_0_to_1_scales_what_files_of_pictures_hold(here, capsys):
+    grey = np.random.default_rng(0).integers(0, 256, (28, 28))
+    maps = {}
+    for kind, factor in ((np.uint8, 1), (np.uint16, 257)):
+        np.save("deep.npy", (grey * factor).astype(kind))
+        assert slide("deep.npy", model="nin-digits") == 0
+        maps[kind] = np.load("map.npz")["scores"]
+    np.testing.assert_allclose(maps[np.uint8], maps[np.uint16], atol=1e-6)
+    capsys.readouterr()
+    for kind in (np.int64, np.uint16):  # of 64 bits, or dark: which white is meant is not known
+        np.save("deep.npy", grey.astype(kind))
+        assert slide("deep.npy", model="nin-digits") == 2
+        assert "pass --scale 1/255 if they are 8 bits" in one_line(capsys)
+
+
+def test_channels_that_come_last_are_seen(here, capsys):
+    np.save("last.npy", np.zeros((20, 30, 1), np.float32))
+    assert slide("last.npy", *WINDOW) == 2
+    said = one_line(capsys)
+    assert "has 20 channels (20 × 30 × 1), --window 1,6,6 needs 1; it looks like [H, W, C]" in said
+    assert "np.moveaxis(x, -1, 0)" in said
+
+
+def test_memory_holds_for_the_image_too(here, capsys):
+    np.savez_compressed("packed.npz", image=np.zeros((1, 200, 300), np.float32))
+    assert slide("packed.npz", *WINDOW, "--memory", "200KB") == 2
+    assert "--memory: 200000 bytes are too little, packed.npz alone takes 240000" in one_line(
+        capsys
+    )
+    np.save("mapped.npy", np.zeros((1, 200, 300), np.float32))
+    assert slide("mapped.npy", *WINDOW, "--memory", "200KB") == 0
 
 
 def test_another_backend_runs_and_is_named(here, capsys, monkeypatch):

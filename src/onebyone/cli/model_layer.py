@@ -57,10 +57,8 @@ def _near(model: nn.Module, path: str) -> str:
 
 def _windows(chosen: Chosen, model: nn.Module) -> Tensor | None:
     """Return windows that the model takes, where it says which."""
-    if chosen.window is not None:
-        return example_windows(model, chosen.window, 2)
     if not isinstance(chosen.model, ExportedProgram):
-        return None
+        return None if chosen.window is None else example_windows(model, chosen.window, 2)
     specs = chosen.model.graph_signature.input_specs
     names = {spec.arg.name for spec in specs if spec.kind is InputKind.USER_INPUT}
     values = [value_of(node) for node in chosen.model.graph.nodes if node.name in names]

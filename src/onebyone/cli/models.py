@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -10,23 +11,40 @@ from pickle import UnpicklingError
 from typing import Any
 
 from safetensors import SafetensorError
-from torch import Tensor, load, nn
+from torch import Tensor, fx, load, nn
 from torch.export import ExportedProgram
 
 from onebyone import nin
 from onebyone.errors import InputError
-from onebyone.models import load_program
+from onebyone.models import load_program, window
 
 PICKLED = (".pth", ".pt", ".bin")
+# Files of whole networks that people have, by suffix; none of them is read.
+OTHERS = {
+    ".onnx": "an ONNX file",
+    ".tflite": "a TensorFlow Lite file",
+    ".pb": "a TensorFlow file",
+    ".h5": "a Keras file",
+    ".hdf5": "a Keras file",
+    ".keras": "a Keras file",
+    ".mlmodel": "a Core ML file",
+    ".engine": "a TensorRT file",
+    ".ts": "a TorchScript file",
+    ".torchscript": "a TorchScript file",
+}
+EXPORT = (
+    "export the PyTorch module, torch.export.save(torch.export.export(model.eval(), (windows,)), "
+    "'net.pt2'), or pass --model package.module:function"
+)
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A model, and what it says about itself where it is a Network in Network of onebyone.
+    """A model, and what it says about itself.
 
     Attributes:
         model: The network for one window.
-        window: Its window (C, H, W).
+        window: Its window (C, H, W), where it says so.
         classes: Names of its classes.
     """
 
@@ -38,6 +56,22 @@ class Chosen:
     def takes_unit_pixels(self) -> bool:
         """Whether its pixels are known to go from 0 to 1, as onebyone trains."""
         return self.classes is not None
+
+    def window_of(self, asked: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        """Its window, or the one asked for.
+
+        Raises:
+            InputError: An exported program takes its own only, and another is asked for.
+        """
+        if asked is None or self.window is None or not isinstance(self.model, ExportedProgram):
+            return asked or self.window
+        if asked != self.window:
+            given, own = (",".join(map(str, sizes)) for sizes in (asked, self.window))
+            raise InputError(
+                f"--window {given}: the model was exported for windows of {own}; leave --window "
+                "out, or export it for others"
+            )
+        return asked
 
 
 def choose(spec: str, weights: Path | None, *, trust: bool) -> Chosen:
@@ -63,13 +97,27 @@ def choose(spec: str, weights: Path | None, *, trust: bool) -> Chosen:
     if is_call:
         return Chosen(_call(spec, weights))
     if suffix == ".pt2":
-        return Chosen(_load_program(Path(spec), trust=trust))
-    if suffix in (*PICKLED, ".safetensors"):
+        program = _load_program(Path(spec), trust=trust)
+        return Chosen(program, window(program))
+    if suffix in (*PICKLED, ".safetensors") and not _is_script(Path(spec)):
         raise InputError(
             f"--model {spec}: a {suffix} file holds weights without their network; "
             f"pass --model package.module:function --weights {spec}"
         )
+    if Path(spec).exists():
+        kind = "a folder" if Path(spec).is_dir() else OTHERS.get(suffix, "no .pt2 file")
+        kind = "a TorchScript file" if suffix in PICKLED else kind
+        raise InputError(f"--model {spec}: is {kind}, which is not read; {EXPORT}")
     raise InputError(f"--model {spec}: {_unknown(spec)}")
+
+
+def _is_script(path: Path) -> bool:
+    """Whether a file of torch.save's suffixes is one of torch.jit.save."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.split("/")[1:2] == ["code"] for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def _unknown(spec: str) -> str:
@@ -94,6 +142,8 @@ def _call(spec: str, weights: Path | None) -> nn.Module:
     function = _find(spec)
     try:
         model = function()
+        if isinstance(model, nn.Module) and not isinstance(model, fx.GraphModule):
+            model.eval()  # a graph has its mode within, and an exported one refuses the call
     except Exception as error:
         raise InputError(f"--model {spec}: the call failed: {_first_line(error)}") from error
     if not isinstance(model, nn.Module):
@@ -107,14 +157,14 @@ def _call(spec: str, weights: Path | None) -> nn.Module:
 
 def _find(spec: str) -> Callable[[], Any]:
     module_name, _, name = spec.partition(":")
-    sys.path.insert(0, str(Path.cwd()))
+    # For good: what the function and the network import when they run is found there, too.
+    if str(Path.cwd()) not in sys.path[:1]:
+        sys.path.insert(0, str(Path.cwd()))
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
         reason = _first_line(error)
         raise InputError(f"--model {spec}: importing {module_name!r} failed: {reason}") from error
-    finally:
-        sys.path.pop(0)
     function = getattr(module, name, None)
     if not callable(function):
         near = get_close_matches(name, dir(module), n=1)

@@ -113,7 +113,7 @@ def slide(
         from onebyone.windows import slide as slide_model
 
         chosen = choose(model, weights, trust=trust)
-        sizes = fitting(sizes or chosen.window, image, pixels)
+        sizes = fitting(chosen.window_of(sizes), image, pixels)
         settings["scale"] = factor(asked, image, pixels, unit=chosen.takes_unit_pixels)
         stage.begin("capturing")
         sliding = slide_model(chosen.model, sizes, steps, **settings)
