@@ -54,14 +54,18 @@ class Check:
         name: "structure", "integers" or "numbers".
         passed: whether nothing spoke against equality.
         detail: what was compared and found, in one line; the first fault where there is one.
+        decided: False where it cannot be told; such a check has not passed, nor found a fault.
     """
 
     name: str
     passed: bool
     detail: str
+    decided: bool = True
 
     def __str__(self) -> str:
-        return f"{self.name}: {'equal' if self.passed else 'NOT EQUAL'}; {self.detail}"
+        unequal = "NOT EQUAL" if self.decided else "undecided"
+        detail = self.detail.removeprefix("undecided: ")
+        return f"{self.name}: {'equal' if self.passed else unequal}; {detail}"
 
 
 @dataclass(frozen=True)

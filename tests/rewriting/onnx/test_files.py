@@ -181,7 +181,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         ({"to": "dense"}, "to='dense'"),
         ({"layout": "NHWC"}, "layout='NHWC'"),
         ({"where": "("}, "regular expression"),
-        ({"where": "nothing"}, "names no layer"),
+        ({"where": "nothing"}, "where='nothing' finds nothing"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, str], said: str, tmp_path: Path) -> None:

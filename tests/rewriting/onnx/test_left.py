@@ -139,17 +139,22 @@ def _chain(names: str = "abc") -> onnx.ModelProto:
 
 
 @pytest.mark.parametrize(
-    ("options", "names"),
+    ("options", "rows"),
     [
-        ({"where": "^(a|c)/"}, ["a/MatMul", "c/MatMul"]),
-        ({"skip": "^b"}, ["a/MatMul", "c/MatMul"]),
-        ({"where": "^[ab]/", "skip": "^a"}, ["b/MatMul"]),
+        ({"where": "^(a|c)/"}, ["Conv", "not in where", "Conv"]),
+        ({"skip": "^b"}, ["Conv", "in skip", "Conv"]),
+        ({"where": "^[ab]/", "skip": "^a"}, ["in skip", "Conv", "not in where"]),
     ],
 )
-def test_choices_by_name(options: dict[str, str], names: list[str], tmp_path: Path) -> None:
+def test_choices_by_name(options: dict[str, str], rows: list[str], tmp_path: Path) -> None:
     report, _ = rewrite(_chain(), "convolution", tmp_path, **options)
-    assert [row.name for row in report.rewritten] == names
-    assert not report.left
+    assert [row.name for row in report.rows] == ["a/MatMul", "b/MatMul", "c/MatMul"]
+    assert [row.became or row.reason for row in report.rows] == rows
+
+
+def test_a_dry_run_gives_no_path(tmp_path: Path) -> None:
+    onnx.save(_chain(), tmp_path / "in.onnx")
+    assert rewrite_onnx(tmp_path / "in.onnx", "convolution", None).model is None
 
 
 def test_a_tied_weight_of_which_one_user_is_not_chosen(tmp_path: Path) -> None:
@@ -158,7 +163,8 @@ def test_a_tied_weight_of_which_one_user_is_not_chosen(tmp_path: Path) -> None:
     y = g.add("MatMul", g.add("MatMul", x, w, name="a"), w, name="b")
     report, _ = rewrite(g.model(y), "convolution", tmp_path, where="a")
     assert [(row.name, row.reason) for row in report.rows] == [
-        ("a", "its weight w is also used by b")
+        ("a", "its weight w is also used by b"),
+        ("b", "not in where"),
     ]
 
 

@@ -66,9 +66,9 @@ def integers(before: Path, after: Path) -> Check:
         return own
     details = [own.detail]
     for label, pair in pairs(files[0].model, files[1].model, ignored):
-        inner = _inner(*pair) if pair else Check(NAME, False, f"undecided: {APART}")
+        inner = _inner(*pair) if pair else Check(NAME, False, f"undecided: {APART}", decided=False)
         if not inner.passed:
-            return Check(NAME, False, f"in the {label}: {inner.detail}")
+            return replace(inner, detail=f"in the {label}: {inner.detail}")
         details.append(f"in the {label}: {inner.detail}")
     return Check(NAME, True, "; ".join(details))
 
@@ -109,11 +109,11 @@ def _own(before: File, after: File, ignored: set[str]) -> Check:
             crossed |= {row.part.end for row in faults}
             ignored |= crossed
     except Undecided as reason:
-        return Check(NAME, False, f"undecided: {reason}")
+        return Check(NAME, False, f"undecided: {reason}", decided=False)
     except Unlike as fault:
         return Check(NAME, False, str(fault))
     except DoesNotRun as error:
-        return Check(NAME, False, f"does not run: {error}")
+        return Check(NAME, False, f"does not run: {error}", decided=False)
     assert found is not None, "only faults lead to another try"
     return Check(NAME, False, f"{found.fault}; the part {found.part}")
 
@@ -140,7 +140,7 @@ def _verdict(rows: Sequence[Row]) -> Check:
     detail = f"{len(rows) - len(unsure)} of {len(rows)} parts that differ are equal on integers"
     if unsure:
         detail += f"; undecided: {', '.join(unsure)}"
-    return Check(NAME, not unsure, detail)
+    return Check(NAME, not unsure, detail, decided=not unsure)
 
 
 def _rows(before: File, after: File, ignored: set[str]) -> list[Row]:

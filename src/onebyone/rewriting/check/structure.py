@@ -28,7 +28,7 @@ def structure(before: Path, after: Path) -> Check:
     except Undecided as reason:
         file, node = table.place
         where = f" at {node} of {(before, after)[file].name}" if node else ""
-        return Check(NAME, False, f"undecided: {reason}{where}")
+        return Check(NAME, False, f"undecided: {reason}{where}", decided=False)
     if fault:
         return Check(NAME, False, fault)
     return Check(NAME, True, "equal for every input in real arithmetic")

@@ -1,11 +1,14 @@
 """What a rewritten layer cannot do itself, beside it: scales, and axes that it does not have."""
 
+from collections.abc import Sequence
+from math import prod
+
 import numpy as np
 import onnx_ir as ir
 
 from onebyone.rewriting.onnx.editor import Editor
 from onebyone.rewriting.onnx.layer import known
-from onebyone.rewriting.onnx.sizes import sizes_of
+from onebyone.rewriting.onnx.sizes import Sizes, sizes_of
 
 
 def is_plain(gemm: ir.Node) -> bool:
@@ -39,29 +42,68 @@ def scaled(editor: Editor, gemm: ir.Node, y: ir.Value) -> ir.Value:
 
 def merged(editor: Editor, x: ir.Value, channels: int, before: ir.Node) -> ir.Value:
     """[d0, ..., C] as [d0, positions, C]."""
-    sizes = known(x)
-    shape = editor.numbers([0, -1, channels], f"{x.name}/merged/shape")
-    joined = (sizes[0], None, channels)
-    return editor.add("Reshape", [x, shape], before, name=f"{x.name}/merged", sizes=joined)
+    sizes, name = known(x), f"{x.name}/merged"
+    positions = sizes[1:-1]
+    joined = prod(k for k in positions if isinstance(k, int)) if _fixed(positions) else None
+    target = (sizes[0], joined, channels)
+    if _is_plain(target):
+        return _reshaped(editor, x, target, before, name)
+    # Flattened before, since a 0 in a target stands for the size that is there.
+    flat = editor.add("Flatten", [x], before, name=f"{name}/flat")
+    whole = _shape(editor, x, before, name)
+    first = _cut(editor, whole, 0, 1, before, f"{name}/first")
+    inner = _cut(editor, whole, 1, -1, before, f"{name}/positions")
+    inner = editor.add("ReduceProd", [inner], before, name=f"{name}/joined")
+    last = editor.numbers([channels], f"{name}/channels")
+    shape = _joined(editor, [first, inner, last], before, name)
+    return editor.add("Reshape", [flat, shape], before, name=name, sizes=target)
 
 
 def split(editor: Editor, y: ir.Value, outputs: int, x: ir.Value, before: ir.Node) -> ir.Value:
     """[d0, positions, O] with the axes that x has."""
-    sizes, name = known(x), f"{y.name}/split"
-    dynamic = [k for k in sizes[1:-1] if not isinstance(k, int)]
-    if len(dynamic) <= 1:
-        inner = [k if isinstance(k, int) else -1 for k in sizes[1:-1]]
-        shape = editor.numbers([0, *inner, outputs], f"{name}/shape")
-    else:
-        whole = editor.add("Shape", [x], before, name=f"{name}/whole")
-        whole.dtype = ir.DataType.INT64
-        ends = [editor.numbers([k], f"{name}/{n}") for n, k in (("first", 0), ("last", -1))]
-        inner_shape = editor.add("Slice", [whole, *ends], before, name=f"{name}/positions")
-        last = editor.numbers([outputs], f"{name}/channels")
-        shape = editor.add(
-            "Concat", [inner_shape, last], before, name=f"{name}/shape", attributes={"axis": 0}
-        )
-    return editor.add("Reshape", [y, shape], before, name=name, sizes=(*sizes[:-1], outputs))
+    target, name = (*known(x)[:-1], outputs), f"{y.name}/split"
+    if _is_plain(target):
+        return _reshaped(editor, y, target, before, name)
+    outer = _cut(editor, _shape(editor, x, before, name), 0, -1, before, f"{name}/positions")
+    last = editor.numbers([outputs], f"{name}/channels")
+    shape = _joined(editor, [outer, last], before, name)
+    # Sizes of 0 are themselves; before opset 14 they are those that are there, right for the first.
+    attributes = {"allowzero": 1} if editor.opset >= 14 else {}
+    return editor.add("Reshape", [y, shape], before, name=name, sizes=target, attributes=attributes)
+
+
+def _fixed(sizes: Sizes) -> bool:
+    return all(isinstance(k, int) for k in sizes)
+
+
+def _is_plain(target: Sizes) -> bool:
+    """Whether numbers and one -1 say it, for every size: a -1 cannot stand beside a 0."""
+    return sum(not isinstance(k, int) for k in target) < 2 and 0 not in target
+
+
+def _reshaped(
+    editor: Editor, value: ir.Value, target: Sizes, before: ir.Node, name: str
+) -> ir.Value:
+    shape = editor.numbers([k if isinstance(k, int) else -1 for k in target], f"{name}/shape")
+    return editor.add("Reshape", [value, shape], before, name=name, sizes=target)
+
+
+def _shape(editor: Editor, x: ir.Value, before: ir.Node, name: str) -> ir.Value:
+    whole = editor.add("Shape", [x], before, name=f"{name}/whole")
+    whole.dtype = ir.DataType.INT64
+    return whole
+
+
+def _cut(
+    editor: Editor, shape: ir.Value, first: int, end: int, before: ir.Node, name: str
+) -> ir.Value:
+    ends = [editor.numbers([k], f"{name}/{n}") for n, k in (("start", first), ("end", end))]
+    return editor.add("Slice", [shape, *ends], before, name=name)
+
+
+def _joined(editor: Editor, parts: Sequence[ir.Value], before: ir.Node, name: str) -> ir.Value:
+    label = f"{name}/shape"
+    return editor.add("Concat", parts, before, name=label, attributes={"axis": 0})
 
 
 def _float(node: ir.Node, name: str) -> float:

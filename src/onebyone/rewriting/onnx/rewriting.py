@@ -1,8 +1,6 @@
 """The whole rewrite of an ONNX file: find the layers, rewrite them, settle the layout, write."""
 
-import re
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 
 import onnx_ir as ir
@@ -20,6 +18,7 @@ from onebyone.rewriting.onnx.moving import count
 from onebyone.rewriting.onnx.names import Names
 from onebyone.rewriting.onnx.weights import Left, readers
 from onebyone.rewriting.report import Moves, Report, Rewritten, Row
+from onebyone.rewriting.selection import Selection
 
 Outcome = Layer | Left
 
@@ -46,18 +45,17 @@ def rewrite_onnx(
             [B, D, H, W, C] with their own axes.
 
     Returns:
-        The path written, and a row for each layer that `where` and `skip` let through.
+        The path written, None where nothing was, and a row for each layer that could be meant.
 
     Raises:
         InputError: An argument is not one of these, or the file cannot be read or written, or
             `where` names no layer.
     """
     _check_choices(to, layout)
-    chosen = _chooser(where, skip)
+    selection = Selection(where, skip)
     model = files.read(source)
-    rewrite = _Rewrite(model, to, layout, chosen)
-    if where is not None and not rewrite.outcomes:
-        raise InputError(f"where={where!r} names no layer of {source} that could be meant")
+    rewrite = _Rewrite(model, to, layout, selection)
+    selection.require(row.name for row in rewrite.rows())
     before = files.bytes_of(source)
     moves = rewrite.carry_out()
     if out is not None:
@@ -65,15 +63,13 @@ def rewrite_onnx(
         files.write_whole(model, out, () if in_place else files.data_files(source))
     after = before if out is None else files.bytes_of(out)
     report = Report(to, layout, rewrite.rows(), before, after, moves)
-    return Rewritten(source if out is None else out, report)
+    return Rewritten(out, report)
 
 
 class _Rewrite:
     """One rewrite of one model."""
 
-    def __init__(
-        self, model: ir.Model, to: str, layout: str, chosen: Callable[[str], bool]
-    ) -> None:
+    def __init__(self, model: ir.Model, to: str, layout: str, selection: Selection) -> None:
         self._model = model
         self._layout = layout
         self._to = to
@@ -87,12 +83,11 @@ class _Rewrite:
         bodies = model.functions.values()
         self._inside = [node for function in bodies for node in function.all_nodes()]
         for node in [*model.graph.all_nodes(), *self._inside]:
-            name = node.name or ""
-            if chosen(name):
-                outcome = self._read(node)
-                if outcome is not None:
-                    self.outcomes[node] = outcome
-                    self._shapes[node] = _weight_shape(node, outcome)
+            outcome = self._read(node)
+            if outcome is not None:
+                self._shapes[node] = _weight_shape(node, outcome)
+                reason = selection.reason(_name(node))
+                self.outcomes[node] = Left(reason) if reason else outcome
         self._keep_ties()
 
     def _read(self, node: ir.Node) -> Outcome | None:
@@ -199,15 +194,6 @@ def _check_choices(to: str, layout: str) -> None:
     if layout not in to_convolution.LAYOUTS:
         layouts = ", ".join(to_convolution.LAYOUTS)
         raise InputError(f"layout={layout!r} is none of {layouts}")
-
-
-def _chooser(where: str | None, skip: str | None) -> Callable[[str], bool]:
-    try:
-        wanted = re.compile(where or "")
-        unwanted = None if skip is None else re.compile(skip)
-    except re.error as error:
-        raise InputError(f"{error.pattern!r} is not a regular expression: {error}") from error
-    return lambda name: bool(wanted.search(name)) and not (unwanted and unwanted.search(name))
 
 
 def _declared(model: ir.Model) -> set[str | None]:

@@ -138,8 +138,9 @@ def _pointwise_build(
         x = _strided(editor, x, strides, node)
         x = editor.move(x, move, node, turned(x.name, editor.order))
         shape = move.apply(known(result))
+        weight_sizes = [k for k in known(weight) if isinstance(k, int)]
         if groups > 1:
-            x = _reshaped(editor, x, [groups, 1, -1], node)
+            x = _reshaped(editor, x, [groups, 1, weight_sizes[1]], node)
         bias = node.inputs[2] if len(node.inputs) > 2 else None
         y = editor.add(
             "MatMul",
@@ -151,7 +152,7 @@ def _pointwise_build(
             like=node,
         )
         if groups > 1:
-            y = _reshaped(editor, y, [-1], node)
+            y = _reshaped(editor, y, [groups * weight_sizes[2]], node)
         if bias is not None:
             name = became(node.name, node.op_type, "Add")
             output = turned(result.name, editor.order)
@@ -185,7 +186,7 @@ def _strided(editor: Editor, x: ir.Value, strides: tuple[int, ...], before: ir.N
 
 
 def _reshaped(editor: Editor, x: ir.Value, end: list[int], before: ir.Node) -> ir.Value:
-    """The same positions, the channels otherwise."""
+    """The same positions, the channels otherwise; no -1, which cannot stand beside a 0."""
     sizes = known(x)
     kept = len(sizes) - 1
     shape = editor.numbers([0] * kept + end, f"{x.name}/groups/shape")
