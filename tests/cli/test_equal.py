@@ -56,7 +56,7 @@ def test_refused_conversion_is_a_verdict(capsys):
         (["conv(2,1,1)", "round(8,4)", *GRID], "no layer is called 'round'"),
         (["conv(2,1)", "linear(8,4)", *GRID], "cannot be built"),
         (["conv(3,2,1,groups=2)", "linear(8,4)", *GRID], "cannot be built"),
-        (["conv(2,1,__import__('os'))", "linear(8,4)", *GRID], "cannot be built"),
+        (["conv(2,1,__import__('os'))", "linear(8,4)", *GRID], "__import__('os'): give a whole"),
         (["conv(2,1,3)", "linear(8,4)", *GRID], "larger than the padded input"),
         (["conv(2,1,1)", "linear(8,4)", "--input", "2,x"], "--input 2,x"),
         (["conv(2,1,1)", "linear(8,4)", *GRID, "--tol", "-1"], "tol=-1"),

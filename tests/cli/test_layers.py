@@ -133,7 +133,7 @@ def test_a_pointwise_matrix_and_a_local_weight(tmp_path, capsys):
         (["nearest", "conv('nan.npy')", "--to", "dense", *GRID], "NaN or infinite"),
         (["convert", "conv(2,1,1)", "--to", "local", "--input", "2,9,99999999999999"], "memory"),
         (["convert", "conv(2,1,1)", "--to", "dense", *GRID, "--out", "w.npy"], ".safetensors"),
-        (["nearest", "conv('none.npy')", "--to", "dense", *GRID], "none.npy: cannot be read"),
+        (["nearest", "conv('none.npy')", "--to", "dense", *GRID], "none.npy: no such file"),
         (["identify", "conv('bad.npy')", *GRID], "bad.npy: cannot be read"),
         (["identify", "conv('flat.npy')", *GRID], "cannot be built"),
         (["identify", "linear('names.safetensors')", *GRID], "holds other"),
@@ -153,3 +153,35 @@ def test_bad_input_is_one_line_and_exits_with_2(tmp_path, monkeypatch, words, me
     err = capsys.readouterr().err
     assert message in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("conv(a,b,c)", "layer 'conv(a,b,c)': a: give a whole number"),
+        ("conv(2,1,k)", ": k: give a whole number"),
+        ("conv(2,1,1,stride=s)", ": stride=s: give a whole number"),
+        ("conv(2,1,1.5)", ": 1.5: give a whole number"),
+        ("conv(2,1,-1)", ": -1: give a whole number from 0"),
+        ("conv(2,1,None)", ": None: give a whole number"),
+        ("conv(10**9,1,1)", ": 10 ** 9: give a whole number"),
+        ("conv(*(2,1,1))", ": *(2, 1, 1): give a whole number"),
+        ("conv(2,1,(1,'x'))", ": (1, 'x'): give a whole number"),
+        ("conv(2,1,1,bias='no')", ": bias='no': give True or False"),
+        ("conv(2,1,1,padding_mode=3)", ": padding_mode=3: give a text in quotes"),
+        ("conv(2,1,1,device='cuda')", ": device='cuda': there is no device; known are kernel_size"),
+        ("conv(2,1,1,dtype=3)", ": there is no dtype"),
+        ("conv(2,1,1,x=1)", ": there is no x"),
+        ("conv(**{'a':1})", ": there is no None"),
+        ("conv(2,1," + "-" * 5000 + "1)", "is not a spec"),
+        ("conv(2,1," + "(" * 500 + "1" + ")" * 500 + ")", "is not a spec"),
+        ("conv('no.npy')", "no.npy: no such file"),
+        ("conv('/')", "/: no such file"),
+    ],
+)
+def test_a_spec_with_a_wrong_value_is_told_which(spec, said, capsys):
+    assert main(["matrix", spec, *GRID]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert said in err
+    assert " object at " not in err

@@ -69,6 +69,10 @@ def test_interrupted_training_is_resumed_to_the_same_bits(capsys, monkeypatch) -
     assert not Path("a.safetensors").exists()
     monkeypatch.setattr(nin.fitting.Run, "epoch", fit_epoch)
     capsys.readouterr()
+    interrupted = Path("a.checkpoint").read_bytes()
+    assert main(["train", *words, "--out", "a.safetensors"]) == 2
+    assert "a.checkpoint: is there already" in capsys.readouterr().err
+    assert Path("a.checkpoint").read_bytes() == interrupted
     run(capsys, *words, "--out", "a.safetensors", "--resume")
     assert Path("a.safetensors").read_bytes() == Path("whole.safetensors").read_bytes()
 

@@ -216,6 +216,33 @@ def test_damaged_or_missing_checkpoint_is_refused(stripes: nin.Labelled, tmp_pat
             trained(stripes, epochs=1, checkpoint=path, resume=True)
 
 
+def test_a_checkpoint_with_a_flipped_bit_is_refused(stripes: nin.Labelled, tmp_path: Path) -> None:
+    path = tmp_path / "run.checkpoint"
+    trained(stripes, epochs=1, checkpoint=path)
+    whole = path.read_bytes()
+    for place in (0, 40, *range(1000, len(whole), len(whole) // 20), len(whole) - 1):
+        flipped = bytearray(whole)
+        flipped[place] ^= 4
+        path.write_bytes(flipped)
+        with pytest.raises(InputError, match=r"checkpoint .*run\.checkpoint: damaged"):
+            trained(stripes, epochs=1, checkpoint=path, resume=True)
+    path.write_bytes(whole)
+    trained(stripes, epochs=1, checkpoint=path, resume=True)
+
+
+def test_a_training_that_begins_leaves_the_checkpoint_that_is_there(
+    stripes: nin.Labelled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.checkpoint"
+    path.write_bytes(b"of days")
+    monkeypatch.setattr(fitting.Run, "epoch", lambda *_: pytest.fail("trained"))
+    with pytest.raises(InputError, match=r"run\.checkpoint: is there already, .*resume=True"):
+        trained(stripes, epochs=1, checkpoint=path)
+    assert path.read_bytes() == b"of days"
+    with pytest.raises(InputError, match=r"its folder .* does not exist"):
+        trained(stripes, epochs=1, checkpoint=tmp_path / "no" / "run.checkpoint")
+
+
 def test_images_that_do_not_fit_are_refused(stripes: nin.Labelled) -> None:
     images, labels, classes = stripes
     with pytest.raises(InputError, match=r"images of 1×8×9: the network takes 1×9×9"):

@@ -20,6 +20,7 @@ from onebyone.layers import KINDS, LocallyConnected, NotConvertible, convert
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 SEED = 0
+KEYWORDS = ("kernel_size", "stride", "padding", "dilation", "groups", "bias", "padding_mode")
 MODEL_LAYER = re.compile(r"[^()'\"]+:[^()'\"]*")
 WRAPPED = re.compile(rf"(\w+)\((\w+\(.*\)|{MODEL_LAYER.pattern})\)", re.DOTALL)
 
@@ -94,7 +95,7 @@ def build_layer(
 def _parse(text: str) -> ast.Call:
     try:
         call = ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last of deep brackets
         call = None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
         raise InputError(f"layer {text!r} is not a spec: give {LAYER_HELP}")
@@ -107,8 +108,8 @@ def _construct(text: str, call: ast.Call, input: tuple[int, ...]) -> nn.Module:
     if name not in makers:
         raise InputError(f"layer {text!r}: no layer is called {name!r}; give {LAYER_HELP}")
     try:
-        positional = [ast.literal_eval(argument) for argument in call.args]
-        named = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+        positional = [_value(text, None, argument) for argument in call.args]
+        named = {str(word.arg): _value(text, str(word.arg), word.value) for word in call.keywords}
         if positional and isinstance(positional[0], str):
             return _from_file(text, name, makers[name], positional, named)
         with torch.random.fork_rng(devices=[]):
@@ -119,6 +120,29 @@ def _construct(text: str, call: ast.Call, input: tuple[int, ...]) -> nn.Module:
     except (TypeError, ValueError, RuntimeError, ZeroDivisionError, IndexError) as error:
         cause = str(error).splitlines()[0]
         raise InputError(f"layer {text!r} cannot be built ({cause}): give {LAYER_HELP}") from error
+
+
+def _value(text: str, name: str | None, node: ast.expr) -> Any:
+    """Return what stands in a spec for an argument: whole numbers, yes or no, or a text."""
+    try:
+        value = ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        value = None
+    numbers = value if isinstance(value, tuple | list) else (value,)
+    if name not in (None, *KEYWORDS):
+        wanted = f"there is no {name}; known are {', '.join(KEYWORDS)}"
+    elif name == "bias":
+        wanted = "" if isinstance(value, bool) else "give True or False"
+    elif name == "padding_mode" or (isinstance(value, str) and name in (None, "padding")):
+        wanted = "" if isinstance(value, str) else "give a text in quotes"
+    elif all(isinstance(number, int) and number >= 0 for number in numbers):
+        wanted = ""
+    else:
+        wanted = "give a whole number from 0, or one for each axis in brackets"
+    if wanted:
+        given = ast.unparse(node) if name is None else f"{name}={ast.unparse(node)}"
+        raise InputError(f"layer {text!r}: {given}: {wanted}")
+    return value
 
 
 def _from_file(

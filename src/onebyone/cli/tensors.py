@@ -26,6 +26,8 @@ def read_tensors(path: Path, argument: str) -> Mapping[str, Tensor]:
     Raises:
         InputError: the file cannot be read, or holds anything else.
     """
+    if not path.is_file():
+        raise InputError(f"{argument} {path}: no such file; give a .safetensors or .npy file")
     try:
         if path.suffix.lower() == ".npy":
             tensors = {"weight": torch.from_numpy(np.load(path, allow_pickle=False))}

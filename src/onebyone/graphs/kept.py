@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 from torch.export import ExportedProgram
 
+from onebyone.errors import InputError
 from onebyone.graphs.capture import Captured, capture, example_windows
 from onebyone.graphs.fingerprint import NoFingerprint, fingerprint
 from onebyone.writing import replacing
@@ -43,10 +44,17 @@ def captured(model: nn.Module | ExportedProgram, window: tuple[int, ...]) -> Cap
 
 
 def folder() -> Path | None:
-    """The cache's folder; None where it is turned off."""
+    """The cache's folder; None where it is turned off, or the user has no home to have it in."""
     named = os.environ.get(VARIABLE)
-    if named is not None:
-        return None if named in ("", "0") else Path(named).expanduser()
+    try:
+        if named is not None:
+            return None if named in ("", "0") else Path(named).expanduser()
+        return _usual_folder()
+    except RuntimeError:  # there is no home
+        return None
+
+
+def _usual_folder() -> Path:
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
     elif sys.platform == "darwin":
@@ -58,12 +66,12 @@ def folder() -> Path | None:
 
 def _path(model: nn.Module, window: tuple[int, ...]) -> Path | None:
     """The file of a network and window; None where it cannot be kept."""
+    within = folder()
+    if within is None:
+        return None
     try:
-        within = folder()
-        if within is None:
-            return None
         key = f"{fingerprint(model)} {window} {_sources()}"
-    except (NoFingerprint, RuntimeError):  # RuntimeError: there is no home
+    except NoFingerprint:
         return None
     return within / "captured" / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
 
@@ -107,9 +115,10 @@ def _write(path: Path, found: Captured) -> None:
             temporary.write_text(f"{_digest(text)}\n{text}", encoding="utf-8")
         for old in sorted(path.parent.glob("*.json"), key=_written)[:-MOST]:
             old.unlink(missing_ok=True)
-    except OSError as error:
+    except (OSError, InputError) as error:
+        reason = getattr(error, "strerror", None) or error
         warnings.warn(
-            f"{path} cannot be written ({error.strerror}): the network is captured anew each time; "
+            f"{path.parent} cannot be written ({reason}): networks are captured anew each time; "
             f"set {VARIABLE} to a folder, or to 0 for none",
             stacklevel=4,  # the caller of slide
         )

@@ -67,13 +67,9 @@ def load(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"checkpoint {path}: no such file; nothing to resume.")
     try:
-        whole = path.read_bytes()
-        digest, archive = whole[:DIGEST], whole[DIGEST:]
-        if sha256(archive).digest() != digest:
-            raise ValueError("its digest is not that of its content")
-        content = torch.load(io.BytesIO(archive), weights_only=True, map_location="cpu")
+        content = torch.load(_whole(path), weights_only=True, map_location="cpu")
         saved, state = content["settings"], content["state"]
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, TypeError, ValueError,
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, TypeError,
             zipfile.BadZipFile) as error:  # fmt: skip
         raise InputError(f"checkpoint {path}: damaged, or none of onebyone's.") from error
     for name, value in settings.items():
@@ -82,3 +78,11 @@ def load(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
                 f"checkpoint {path}: is of a training with {name} {saved.get(name)}, not {value}."
             )
     return dict(state)
+
+
+def _whole(path: Path) -> io.BytesIO:
+    """What `torch.save` gave, if it is still that."""
+    content = path.read_bytes()
+    if sha256(content[DIGEST:]).digest() != content[:DIGEST]:
+        raise InputError(f"checkpoint {path}: damaged, or none of onebyone's.")
+    return io.BytesIO(content[DIGEST:])

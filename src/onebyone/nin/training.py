@@ -55,7 +55,8 @@ def train(
 
     Raises:
         InputError: The images do not fit the network, an option has no such value, the
-            checkpoint is of another training, damaged or there already, or the loss is no longer a number.
+            checkpoint is of another training, damaged or there already, or the loss is no longer
+            a number.
     """
     for part in (data, held_out):
         if part is not None:

@@ -1,5 +1,6 @@
 """The one call for modules, exported programs and files."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -136,8 +137,10 @@ def _rewrite_file(
     if path.suffix.lower() == ".pt2":
         program, report = rewrite_program(load_program(path, trust=trust), to, selection, layout)
         if out is not None:
-            with replacing(out) as beside, beside.open("wb") as file:
-                torch.export.save(program, file)
+            archive = io.BytesIO()  # on a disk that is full, PyTorch's writer ends the process
+            torch.export.save(program, archive)
+            with replacing(out) as beside:
+                beside.write_bytes(archive.getbuffer())
         return Rewritten(out, report)
     from onebyone.rewriting.onnx import rewrite_onnx
 
