@@ -220,6 +220,21 @@ def test_a_page_without_a_place_is_refused_before_the_work(tmp_path, name, reaso
         saving.check_page(tmp_path / name)
 
 
+def test_files_of_the_same_name_are_not_lost(measured: CaseResult, tmp_path) -> None:
+    """Only those of an earlier run are replaced, which the page shows."""
+    page, picture = tmp_path / "speed.md", tmp_path / "speed.png"
+    picture.write_bytes(b"a photo")
+    for text in (None, f"{saving.START}\n{saving.END}\n"):
+        if text is not None:
+            page.write_text(text, "utf-8")
+        with pytest.raises(InputError, match=r"speed\.png is there and not of an earlier run"):
+            saving.check_page(page)
+    picture.unlink()
+    for _ in range(2):
+        saving.check_page(page)
+        saving.save(page, Results("2026-01-01", "onebyone bench", MACHINE, 3, (measured,)))
+
+
 def test_peak_memory_is_that_of_the_block() -> None:
     with PeakMemory() as peak:
         torch.ones(32 * 2**20)

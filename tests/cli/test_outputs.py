@@ -1,14 +1,18 @@
 """No command writes over a file that it reads, by whatever name the file goes."""
 
 import os
+import resource
 import sys
 import typing
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import save_file
 
 from onebyone.cli import main
 from onebyone.cli.app import app
@@ -109,9 +113,8 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def external(folder):
-    """An ONNX file whose weights are in another."""
+def save_model(path: Path, **options) -> None:
+    """Write an ONNX file of one fully connected layer."""
     weight = numpy_helper.from_array(np.ones((4, 3), np.float32), "w")
     sizes = {"x": 3, "y": 4}
     values = (
@@ -120,9 +123,15 @@ def external(folder):
     )
     nodes = [helper.make_node("Gemm", ["x", "w"], ["y"], transB=1)]
     graph = helper.make_graph(nodes, "g", [next(values)], [next(values)], [weight])
-    model = helper.make_model(graph)
+    onnx.save(helper.make_model(graph), path, **options)
+
+
+@pytest.fixture
+def external(folder):
+    """An ONNX file whose weights are in another."""
     Path("in.weights").unlink()
-    onnx.save(model, "in.onnx", save_as_external_data=True, location="in.weights", size_threshold=0)
+    external = {"save_as_external_data": True, "location": "in.weights", "size_threshold": 0}
+    save_model(Path("in.onnx"), **external)
 
 
 def symbolic(link: Path, read: Path) -> None:
@@ -198,3 +207,52 @@ def test_what_is_rewritten_stays(read, linked, external, folder, capsys):
     assert main(["rewrite", "in.onnx", "link.onnx", "--to", "convolution"]) == 2
     assert "link.onnx: is a file that is read" in capsys.readouterr().err
     assert Path(read).read_bytes() == before
+
+
+@contextmanager
+def full_disk():
+    """Let no file grow beyond 64 bytes: writers fail as they do on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["convert", "conv(2,1,1)", *GRID, "--to", "dense", "--out", "out.safetensors"],
+        ["explain", "--out", "out.html"],
+        ["explain", "--out", "out.svg"],
+        ["explain", "--out", "out.png"],
+        ["rewrite", "in.onnx", "out.onnx", "--to", "convolution", "--check", "off"],
+        ["rewrite", "in.pt2", "out.pt2", "--to", "convolution", "--check", "off"],
+        ["rewrite", "in.safetensors", "out.safetensors", "--to", "convolution"],
+        ["slide", "in.npy", "--model", "nin-digits", "--out", "out.npy"],
+        ["slide", "in.npy", "--model", "nin-digits", "--out", "out.npz"],
+        ["slide", "in.npy", "--model", "nin-digits", "--out", "out.png"],
+        ["slide", "in.npy", "--model", "nin-digits", "--out", "out.html"],
+    ],
+    ids=lambda words: next(word for word in words if word.startswith("out.")),
+)
+def test_a_disk_that_is_full(words, tmp_path, monkeypatch, capsys):
+    """The file is named, and what was there stays."""
+    monkeypatch.chdir(tmp_path)
+    model = torch.nn.Sequential(torch.nn.Linear(8, 8)).eval()
+    if "in.pt2" in words:
+        torch.export.save(torch.export.export(model, (torch.rand(1, 8),)), "in.pt2")
+    save_file(model.state_dict(), "in.safetensors")
+    save_model(Path("in.onnx"))
+    np.save("in.npy", np.zeros((1, 40, 40), np.float32))
+    (out,) = (word for word in words if word.startswith("out."))
+    Path(out).write_bytes(b"what was there")
+    before = set(tmp_path.iterdir())
+    with full_disk():
+        assert main(words) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "File too large" in line
+    assert out in line
+    assert Path(out).read_bytes() == b"what was there"
+    assert set(tmp_path.iterdir()) == before

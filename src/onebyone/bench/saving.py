@@ -15,14 +15,18 @@ def check_page(page: Path) -> None:
     """Find out, before the work starts, whether `save` will be able to write.
 
     Raises:
-        InputError: the name does not end in .md, its folder cannot be written to, or the page has
-            no place for the table.
+        InputError: the name does not end in .md, its folder cannot be written to, the page has no
+            place for the table, or one of the others is there and not of a table of this page.
     """
     if page.suffix != ".md":
         raise InputError(f"--save {page}: give a name that ends in .md")
-    for path in (page, *map(page.with_suffix, (".json", ".svg", ".png"))):
+    sides = [*map(page.with_suffix, (".json", ".svg", ".png"))]
+    for path in (page, *sides):
         check_target(path)
     _around(page)
+    made = page.exists() and _picture(page) in page.read_text(encoding="utf-8")
+    if there := [path for path in sides if path.exists() and not made]:
+        raise InputError(f"--save {page}: {there[0]} is there and not of an earlier run; delete it")
 
 
 def save(page: Path, results: Results) -> None:
@@ -38,14 +42,17 @@ def save(page: Path, results: Results) -> None:
         InputError: as `check_page`.
     """
     before, behind = _around(page)
-    picture = f"![{TITLE}]({page.stem}.svg)"
-    table = f"{before}{START}\n{markdown(results)}\n{picture}\n{END}{behind}"
+    table = f"{before}{START}\n{markdown(results)}\n{_picture(page)}\n{END}{behind}"
     for suffix, text in ((".md", table), (".json", results.to_json())):
         with replacing(page.with_suffix(suffix)) as temporary:
             temporary.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
     for suffix in (".svg", ".png"):
         with replacing(page.with_suffix(suffix)) as temporary:
             chart(results).save(temporary)
+
+
+def _picture(page: Path) -> str:
+    return f"![{TITLE}]({page.stem}.svg)"
 
 
 def _around(page: Path) -> tuple[str, str]:
