@@ -1,5 +1,8 @@
 """Poolings, transposed convolutions and modules of unknown kind, against pushed unit vectors."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -133,3 +136,58 @@ def test_what_is_not_linear_is_refused_with_a_witness(layer):
 def test_bad_input_is_named(layer, input, output, message):
     with pytest.raises(InputError, match=message):
         matrix(layer, input, output)
+
+
+WRONG = """
+import torch
+from torch import nn
+import onebyone as ob
+
+conv, linear, grid = nn.Conv2d(2, 1, 1), nn.Linear(8, 4), (2, 2, 2)
+things = [
+    None, 3, 2.5, "2,2,2", [2, "a", 2], (2, 2.5, 2), (2, None, 2), {"a": 1}, object(), [], "",
+    b"22", float("nan"), -1, torch.zeros(3), nn.ReLU(), len,
+]
+calls = {
+    "layer": [
+        lambda x: ob.matrix(x, grid), lambda x: ob.equal(conv, x, grid),
+        lambda x: ob.equal(x, conv, grid), lambda x: ob.convert(x, "dense", grid),
+        lambda x: ob.nearest(x, "pointwise", grid), lambda x: ob.identify(x, grid),
+        lambda x: ob.compare(x, grid), lambda x: ob.explain(x, grid),
+        lambda x: ob.rewrite(x, "linear"),
+    ],
+    "input": [
+        lambda x: ob.matrix(conv, x), lambda x: ob.equal(conv, linear, x),
+        lambda x: ob.convert(conv, "dense", x), lambda x: ob.nearest(linear, "pointwise", x),
+        lambda x: ob.identify(conv, x), lambda x: ob.compare(conv, x),
+        lambda x: ob.explain(conv, x),
+    ],
+    "output": [
+        lambda x: ob.matrix(linear, grid, x), lambda x: ob.equal(conv, linear, grid, x),
+        lambda x: ob.convert(linear, "convolution", grid, x),
+    ],
+    "to": [lambda x: ob.convert(conv, x, grid), lambda x: ob.nearest(conv, x, grid)],
+    "tol": [
+        lambda x: ob.equal(conv, conv, grid, None, x), lambda x: ob.identify(conv, grid, None, x),
+    ],
+    "kernel": [lambda x: ob.nearest(linear, "convolution", grid, (1, 2, 2), x)],
+    "batch": [lambda x: ob.compare(conv, grid, None, x) if x is not things[1] else 3],
+    "where": [lambda x: ob.rewrite(linear, "convolution", where=x)],
+}
+for name, some in calls.items():
+    for call in some:
+        for thing in things:
+            try:
+                call(thing)
+            except (ob.InputError, ob.NotConvertible, ob.NotLinear):
+                continue
+            except Exception as error:
+                print(f"{name}={thing!r}: {type(error).__name__}: {error}")
+"""
+
+
+def test_arguments_of_wrong_types_are_told_which() -> None:
+    """In a process of its own, without the checks of types that tests wrap functions in."""
+    command = [sys.executable, "-W", "ignore", "-c", WRONG]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == ""

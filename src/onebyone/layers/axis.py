@@ -1,5 +1,6 @@
 """One axis of a layer: which input positions an output position reads (statement S5)."""
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -70,7 +71,10 @@ def per_axis(value: int | Sequence[int], rank: int, name: str, least: int) -> tu
     Raises:
         InputError: the number of values is not `rank`, or one of them is below `least`.
     """
-    values = (value,) * rank if isinstance(value, int) else tuple(value)
+    try:
+        values = (value,) * rank if isinstance(value, int) else tuple(map(operator.index, value))
+    except TypeError:
+        values = ()  # neither an int nor several
     if len(values) != rank or any(v < least for v in values):
         raise InputError(
             f"{name}={value!r}: give one int of at least {least}, or {rank} of them, one per axis"

@@ -159,8 +159,8 @@ def compare(
     Raises:
         InputError: an argument is unusable.
     """
-    if batch < 1:
-        raise InputError(f"batch={batch}: give at least 1")
+    if not isinstance(batch, int) or batch < 1:
+        raise InputError(f"batch={batch!r}: give a whole number of at least 1")
     form = read(layer, input, output)
     require_finite(form)
     device, dtype = form.weight.device, form.weight.dtype

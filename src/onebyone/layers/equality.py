@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from onebyone.errors import InputError
 from onebyone.layers.difference import Difference, difference
 from onebyone.layers.kinds import Form, Geometry
-from onebyone.layers.reading import read
+from onebyone.layers.reading import as_grid, read
 from onebyone.layers.values import as_numpy, norm
 
 
@@ -74,11 +75,12 @@ def equal(
     Raises:
         InputError: a layer or a grid is unusable, or `tol` is negative.
     """
-    if not tol >= 0:
-        raise InputError(f"tol={tol}: give a number of at least 0")
-    grid = output or _settled_output(a, b, input)
+    if not (isinstance(tol, Real) and tol >= 0):
+        raise InputError(f"tol={tol!r}: give a number of at least 0")
+    taken = as_grid(input, "input")
+    grid = _settled_output(a, b, taken) if output is None else output
     first, second = (
-        read(layer, input, grid if _is_dense(layer, input) else output) for layer in (a, b)
+        read(layer, taken, grid if _is_dense(layer, taken) else output) for layer in (a, b)
     )
     return compare_forms(first, second, tol)
 

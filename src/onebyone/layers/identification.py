@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 
 from torch import nn
 
@@ -80,8 +81,8 @@ def identify(
         InputError: an argument is unusable, or the fully connected layer of these grids would not
             fit into memory.
     """
-    if not tol >= 0:
-        raise InputError(f"tol={tol}: give a number of at least 0")
+    if not (isinstance(tol, Real) and tol >= 0):
+        raise InputError(f"tol={tol!r}: give a number of at least 0")
     form = read(layer, input, output)
     require_finite(form)
     for geometry in _candidates(form, tol):

@@ -36,10 +36,12 @@ def read(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None = 
         NotLinear: the module is not linear; it has the witness.
         InputError: the grids do not fit the layer, or a number that was computed is not known.
     """
+    if not isinstance(layer, nn.Module):
+        raise InputError(f"layer={layer!r}: give a torch.nn.Module, as nn.Conv2d(2, 1, 1)")
     if any(is_lazy(one) for one in (*layer.parameters(), *layer.buffers())):
         raise InputError(f"layer={layer} has no weights yet: run it once")
-    grid = _grid(input, "input")
-    wanted = None if output is None else _grid(output, "output")
+    grid = as_grid(input, "input")
+    wanted = None if output is None else as_grid(output, "output")
     if wanted is not None and len(wanted) != len(grid):
         raise InputError(f"output={wanted} must have as many axes as input={grid}")
     form = (
@@ -52,7 +54,16 @@ def read(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None = 
     return form
 
 
-def _grid(value: Sequence[int], name: str) -> Grid:
+def as_grid(value: Sequence[int], name: str) -> Grid:
+    """Return a grid as plain ints.
+
+    Args:
+        value: what was given, (channels, *space).
+        name: the argument that it was given for.
+
+    Raises:
+        InputError: it is none, or has more places than can be counted.
+    """
     try:
         grid = tuple(operator.index(n) for n in value)
     except TypeError:

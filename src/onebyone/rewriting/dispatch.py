@@ -82,6 +82,8 @@ def rewrite(
         program, report = rewrite_program(source, to, selection, layout)
         checks = () if check == "off" else check_programs(source, program, check)
         return Rewritten(program, replace(report, checks=checks))
+    if not isinstance(source, str | Path):
+        raise InputError(f"source={source!r}: give a module, an exported program or a file")
     path, target = Path(source), None if out is None else Path(out)
     _check_paths(path, target)
     rewritten = _rewrite_file(path, to, target, selection, layout, trust)

@@ -20,6 +20,8 @@ class Selection:
     def __post_init__(self) -> None:
         for argument in ("where", "skip"):
             pattern = getattr(self, argument)
+            if not isinstance(pattern, str | None):
+                raise InputError(f"{argument}={pattern!r}: give a regular expression as text")
             try:
                 re.compile(pattern or "")
             except re.error as error:
