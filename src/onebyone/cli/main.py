@@ -62,7 +62,7 @@ def _trouble(error: BaseException) -> str:
         return str(error)
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return f"not enough memory ({error}): give smaller sizes"
-    if os.environ.get(VARIABLE):
+    if os.environ.get(VARIABLE, "0") not in ("", "0"):
         import traceback
 
         traceback.print_exception(error)

@@ -12,7 +12,7 @@ from typing import TextIO
 
 PLAIN = {
     "×": "x", "·": "*", "−": "-", "–": "-", "→": "->", "⊗": "(x)", "≤": "<=", "≥": ">=",
-    "±": "+-", "√": "sqrt", "█": "#", "’": "'", "“": '"', "”": '"',
+    "±": "+-", "µ": "u", "√": "sqrt", "█": "#", "’": "'", "“": '"', "”": '"',
 }  # fmt: skip
 """What is written where an encoding lacks a character."""
 
