@@ -29,7 +29,13 @@ def test_sizes_in_bytes(text, size):
         (parse_numbers, "1/0"),
         (parse_numbers, "half"),
         (parse_numbers, "nan"),
+        (parse_numbers, "1e400"),
+        (parse_numbers, "1e999999999"),  # a fraction of which takes all memory
+        (parse_numbers, "1/2/3"),
         (parse_bytes, "0"),
+        (parse_bytes, "0.5"),
+        (parse_bytes, "1e400"),
+        (parse_bytes, "1e308TB"),
         (parse_bytes, "-1GB"),
         (parse_bytes, "2 bananas"),
     ],

@@ -501,6 +501,7 @@ def test_an_output_without_the_batch_is_refused(forward: Callable[[Tensor], Tens
 REFUSED_IMAGES = {
     "window larger than the image": (image(1, 2, 15, 40), "window"),
     "too many channels": (image(1, 3, *SIZE), "channels"),
+    "channels last": (image(*SIZE, 2), r"its channels come last: give np.moveaxis\(x, -1, -3\)"),
     "too few channels": (image(1, 1, *SIZE), "channels"),
     "too few axes": (image(40, 40), "dimensions|axes|shape"),
     "too many axes": (image(1, 2, 4, 40, 40), "dimensions|axes|shape"),

@@ -1,7 +1,7 @@
 """Values of options: lists, fractions and sizes in bytes."""
 
 import re
-from fractions import Fraction
+from math import inf, isfinite
 from typing import TypeVar
 
 from onebyone.errors import InputError
@@ -26,11 +26,19 @@ def parse_numbers(option: str, text: str | None) -> tuple[float, ...] | None:
     if text is None:
         return None
     try:
-        return tuple(float(Fraction(part.strip())) for part in text.split(","))
+        return tuple(_number(part) for part in text.split(","))
     except (ValueError, ZeroDivisionError) as error:
         raise InputError(
             f"{option} {text}: give numbers or fractions with commas between them, as 0.5 or 1/255"
         ) from error
+
+
+def _number(text: str) -> float:
+    top, slash, bottom = text.partition("/")
+    number = float(top) / float(bottom) if slash else float(top)
+    if not isfinite(number):
+        raise ValueError("out of range")
+    return number
 
 
 def one_or_all(values: tuple[T, ...] | None) -> T | tuple[T, ...] | None:
@@ -45,6 +53,7 @@ def parse_bytes(option: str, text: str | None) -> int | None:
     match = re.fullmatch(
         r"(\d+(?:\.\d*)?(?:e\d+)?)\s*([KMGT]?I?)B?", text.strip().upper().replace("E", "e")
     )
-    if match is None or match[2] not in UNITS or float(match[1]) <= 0:
+    size = float(match[1]) * UNITS.get(match[2], 0) if match else 0
+    if not 1 <= size < inf:
         raise InputError(f"{option} {text}: give a size in bytes above 0, as 2GB or 500MiB")
-    return int(float(match[1]) * UNITS[match[2]])
+    return int(size)

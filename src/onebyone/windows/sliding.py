@@ -278,8 +278,10 @@ class SlidingModel(nn.Module):
             )
         x = x[None] if x.ndim == rank else x
         if x.shape[1] != self.window[0]:
+            last = f"; its channels come last: give np.moveaxis(x, -1, {-rank})"
             raise InputError(
                 f"image has {x.shape[1]} channels; the window {self.window} has {self.window[0]}"
+                f"{last if x.shape[-1] == self.window[0] else ''}"
             )
         if not x.is_floating_point() and self.scale is None:
             raise InputError(
