@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from scipy.special import expit, softmax
 
-from onebyone.images import class_colours, probabilities, save_png
+from onebyone.images import class_colours, classmap, embedding, probabilities, save_png
 
 RNG = np.random.default_rng(1)
 
@@ -61,3 +61,18 @@ def test_each_window_colours_the_stride_about_its_centre(tmp_path):
     np.testing.assert_array_equal(picture[:, :, 3], opacity)
     np.testing.assert_array_equal(picture[2, 2, :3], class_colours(3)[0])
     np.testing.assert_array_equal(picture[2, 6, :3], class_colours(3)[1])
+
+
+@pytest.mark.parametrize("scores", ["shares", "logits", "one class"])
+def test_maps_are_shown_strip_by_strip_as_in_one(tmp_path, monkeypatch, scores):
+    values = np.random.default_rng(5).normal(size=(1 if scores == "one class" else 4, 9, 7))
+    values = np.abs(values) / 9 if scores == "shares" else values
+    values[0, 3, 2] = np.nan
+    found = []
+    for strip in (classmap.STRIP, 1):
+        monkeypatch.setattr(classmap, "STRIP", strip)
+        for size in (10**6, 100):
+            monkeypatch.setattr(embedding, "SCORE_BYTES", size)
+            save_png(tmp_path / "x.png", values, (1, 4, 4), (2, 2), (20, 16), classes=None)
+            found.append(((tmp_path / "x.png").read_bytes(), str(embedding.embed_scores(values))))
+    assert found[:2] == found[2:]

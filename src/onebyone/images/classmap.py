@@ -1,6 +1,6 @@
 """The class map: which class each window shows, as colours over the image."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import gcd
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from PIL import Image
 
 from onebyone.writing import replacing
 
+STRIP = 2**22  # scores that are looked at at a time
 BACKGROUND = "background"  # a class of this name is left transparent
 
 
@@ -19,9 +20,34 @@ def probabilities(scores: Float[np.ndarray, " K *grid"]) -> Float[np.ndarray, " 
     Scores within 0 and 1 are taken as they are. Others go through a softmax over the classes, or
     through the logistic function where there is one class only.
     """
-    finite = scores[np.isfinite(scores)]
-    if finite.size == 0 or (finite.min() >= 0 and finite.max() <= 1):
-        return scores
+    return scores if within_unit(scores) else _shares(scores)
+
+
+def probabilities_in_strips(
+    scores: Float[np.ndarray, "K ny nx"], step: int = 1
+) -> Iterator[tuple[slice, Float[np.ndarray, "K rows nx"]]]:
+    """Rows of windows and their probabilities, some at a time: a map may be as large as memory.
+
+    Args:
+        scores: Scores of each class at each window.
+        step: One window in so many down and across is taken; rows are counted among these.
+    """
+    unit, kept = within_unit(scores), scores[:, ::step, ::step]
+    rows = max(1, STRIP // max(1, kept[:, :1].size))
+    for top in range(0, kept.shape[1], rows):
+        strip = slice(top, top + rows)
+        yield strip, kept[:, strip] if unit else _shares(kept[:, strip])
+
+
+def within_unit(scores: Float[np.ndarray, " K *grid"]) -> bool:
+    """Whether all scores that are finite are within 0 and 1."""
+    return all(
+        bool(((of_class >= 0) & (of_class <= 1) | ~np.isfinite(of_class)).all())
+        for of_class in scores
+    )
+
+
+def _shares(scores: Float[np.ndarray, " K *grid"]) -> Float[np.ndarray, " K *grid"]:
     if len(scores) == 1:
         return 0.5 * (1 + np.tanh(0.5 * scores))  # the logistic function, without overflow
     with np.errstate(invalid="ignore"):  # infinity minus infinity: not a number, and shown as such
@@ -89,14 +115,17 @@ def save_png(
 def _coloured(
     scores: Float[np.ndarray, "K ny nx"], classes: Sequence[str] | None
 ) -> UInt8[np.ndarray, "ny nx 4"]:
-    shown = probabilities(scores)
-    known = np.isfinite(shown).all(axis=0)
-    shown = np.where(known, shown, 0)
-    top = shown.argmax(axis=0)
-    opacity = (shown.max(axis=0) * 255).round().astype(np.uint8)
-    if classes is not None and BACKGROUND in classes:
-        opacity[top == list(classes).index(BACKGROUND)] = 0
-    return np.dstack([class_colours(len(scores))[top], opacity])
+    picture = np.empty((*scores.shape[1:], 4), np.uint8)
+    colours = class_colours(len(scores))
+    for rows, found in probabilities_in_strips(scores):
+        shown = np.where(np.isfinite(found).all(axis=0), found, 0)
+        top = shown.argmax(axis=0)
+        picture[rows, :, :3] = colours[top]
+        opacity = (shown.max(axis=0) * 255).round()
+        if classes is not None and BACKGROUND in classes:
+            opacity[top == list(classes).index(BACKGROUND)] = 0
+        picture[rows, :, 3] = opacity
+    return picture
 
 
 def _cell_of_pixel(

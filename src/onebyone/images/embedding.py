@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 from PIL import Image
 
-from onebyone.images.classmap import probabilities
+from onebyone.images.classmap import probabilities_in_strips, within_unit
 
 IMAGE_PIXELS = 4_000_000  # larger images are embedded at reduced size
 PNG_BYTES = 1_500_000  # larger pictures are embedded as JPEG
@@ -34,31 +34,34 @@ class EmbeddedScores(NamedTuple):
 
 def embed_scores(scores: Float[np.ndarray, "K ny nx"]) -> EmbeddedScores:
     """Quantise and compress scores; where they are too many, thin windows, then drop classes."""
-    shown, notes = probabilities(scores), []
-    if shown is not scores:
+    notes = []
+    if not within_unit(scores):
         notes.append("Values are the softmax of the model's scores.")
     step = 1
-    while min(len(shown), CLASSES_KEPT) * shown[0, ::step, ::step].size > SCORE_BYTES:
+    while min(len(scores), CLASSES_KEPT) * scores[0, ::step, ::step].size > SCORE_BYTES:
         step += 1
     if step > 1:
-        shown = shown[:, ::step, ::step]
         notes.append(f"Reduced to fit: one window in {step} down and across is kept.")
-    classes = np.arange(len(shown))
-    room = max(1, SCORE_BYTES // shown[0].size)
-    if room < len(shown):
-        highest = np.nan_to_num(shown).max(axis=(1, 2))
+    classes, grid = np.arange(len(scores)), scores[0, ::step, ::step].shape
+    room = max(1, SCORE_BYTES // (grid[0] * grid[1]))
+    if room < len(scores):
+        highest = np.zeros(len(scores))
+        for _, shown in probabilities_in_strips(scores, step):
+            np.maximum(highest, np.nan_to_num(shown).max(axis=(1, 2)), out=highest)
         classes = np.sort(np.argsort(-highest, kind="stable")[:room])
         notes.append(
-            f"Reduced to fit: the {room} classes with the highest scores of {len(shown)} are kept."
+            f"Reduced to fit: the {room} classes with the highest scores of {len(scores)} are kept."
         )
-        shown = shown[classes]
-    bits = 16 if 2 * shown.size <= SCORE_BYTES else 8
+    bits = 16 if 2 * len(classes) * grid[0] * grid[1] <= SCORE_BYTES else 8
     notes.append(f"Values are rounded to {bits} bits.")
     top = 2**bits - 2
-    codes = np.where(np.isfinite(shown), np.clip(shown, 0, 1) * top, top + 1)
-    packed = zlib.compress(np.rint(codes).astype(f"<u{bits // 8}").tobytes(), 9)
+    codes = np.empty((len(classes), *grid), f"<u{bits // 8}")
+    for rows, found in probabilities_in_strips(scores, step):
+        shown = found[classes]
+        codes[:, rows] = np.rint(np.where(np.isfinite(shown), np.clip(shown, 0, 1) * top, top + 1))
+    packed = zlib.compress(codes.tobytes(), 9)
     data = base64.b64encode(packed).decode()
-    return EmbeddedScores(data, bits, (shown.shape[1], shown.shape[2]), step, classes, notes)
+    return EmbeddedScores(data, bits, (grid[0], grid[1]), step, classes, notes)
 
 
 class EmbeddedImage(NamedTuple):
