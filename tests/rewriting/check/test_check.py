@@ -128,6 +128,33 @@ def test_a_local_function_is_the_nodes_it_stands_for(tmp_path: Path):
     assert all(row.passed for row in check(*saved(tmp_path, plain, packed)))
 
 
+def test_weights_of_local_functions_may_differ(tmp_path: Path):
+    """Values within functions have names only where these are written out."""
+    w = floats(np.random.default_rng(0), 8, 8)
+    text = """
+        <ir_version: 8, opset_import: ["" : 17, "own" : 1]>
+        m (float[B,8] x) => (float[B,8] o) { o = own.twice(x, w) }
+        <opset_import: ["" : 17, "own" : 1], domain: "own">
+        twice (x, w) => (o) { a = own.layer(x, w) b = own.layer(a, w) o = Relu(b) }
+        <opset_import: ["" : 17], domain: "own">
+        layer (x, w) => (y) { y = MatMul(x, w) }"""
+    files = []
+    for weight in (w, w + 1):
+        files.append(onnx.parser.parse_model(text))
+        files[-1].graph.initializer.append(onnx.numpy_helper.from_array(weight, "w"))
+    assert not any(row.passed for row in check(*saved(tmp_path, *files)))
+
+
+def test_inputs_that_would_be_very_large_are_not_drawn(tmp_path: Path):
+    w = floats(np.random.default_rng(0), 8, 8)
+    head = "m (float[1000000,1000000,8] x) => (float[1000000,1000000,8] o) { "
+    before = model(head + "o = MatMul(x, w) }", {"w": w})
+    after = model(head + "o = MatMul(x, w) }", {"w": w + 1})
+    _, integers, numbers = check(*saved(tmp_path, before, after))
+    assert "its inputs would be very large" in integers.detail
+    assert "its inputs would be very large" in numbers.detail
+
+
 def test_each_draw_is_a_function_of_its_own(tmp_path: Path):
     """Two draws of one distribution are not one draw, used twice."""
     head = "m (float[4] x) => (float[4] y) { a = RandomNormalLike(x) b = RandomNormalLike(x) "

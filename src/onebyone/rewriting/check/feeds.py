@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from onebyone.rewriting.check.sizes import Undecided
 Feeds = dict[str, np.ndarray]
 SIZES = (3, 8, 32, 64, 224, 1)
 """Dynamic sizes are drawn from one of these on, the first that the original runs with."""
+MOST = 1 << 27
+"""Elements of an input beyond which none is drawn."""
 TYPES = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
@@ -94,6 +97,9 @@ def drawn(
         # Each has a size of its own, so that axes in another order have other sizes.
         numbers = rng.permutation(len(names)) + start
         sizes = dict(zip(names, map(int, numbers), strict=True))
+        if large(running, sizes):
+            reason = reason or "its inputs would be very large"
+            continue
         feeds = fed(running, rng, sizes, given)
         try:
             return feeds, outputs(running, feeds | given), sizes
@@ -121,10 +127,18 @@ def fed(
             continue
         if value.type not in TYPES:
             raise Undecided(f"input {value.name} has the type {value.type}")
-        names = iter(_dynamic(value))
-        shape = [axis if isinstance(axis, int) else sizes[next(names)] for axis in value.shape]
-        feeds[value.name] = normal(rng, shape, TYPES[value.type])
+        feeds[value.name] = normal(rng, _shape(value, sizes), TYPES[value.type])
     return feeds
+
+
+def large(running: Any, sizes: Mapping[str, int]) -> bool:
+    """Whether inputs of these sizes are more than is drawn."""
+    return any(prod(_shape(value, sizes)) > MOST for value in running.get_inputs())
+
+
+def _shape(value: Any, sizes: Mapping[str, int]) -> list[int]:
+    names = iter(_dynamic(value))
+    return [axis if isinstance(axis, int) else sizes[next(names)] for axis in value.shape]
 
 
 def _dynamic(value: Any) -> list[str]:

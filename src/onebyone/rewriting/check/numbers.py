@@ -15,6 +15,7 @@ from onebyone.rewriting.check.feeds import (
     Feeds,
     drawn,
     fed,
+    large,
     outputs,
     session,
 )
@@ -82,7 +83,8 @@ class _Runs:
         cost = process_time() - start
         for label, chosen in _assignments(sizes):
             growth = prod(chosen[name] / sizes[name] for name in sizes)
-            if process_time() - start + cost * growth > TIME:
+            slow = process_time() - start + cost * growth > TIME
+            if slow or large(self.original, chosen):
                 self.note("left out, since it takes long", label)
             else:
                 self.at(label, fed(self.original, self.rng, chosen), empty=0 in chosen.values())

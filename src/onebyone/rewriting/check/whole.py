@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
+from onnx_ir.passes.common import InlinePass
 
 from onebyone.models import onnx_file
 from onebyone.rewriting.check.feeds import Feeds, drawn, outputs, session
@@ -26,7 +28,7 @@ class Whole:
     """
 
     def __init__(self, path: Path, names: Collection[str]) -> None:
-        model = onnx_file.parse(path)
+        model = _inlined(onnx_file.parse(path))
         made = {output for node in model.graph.node for output in node.output}
         del model.graph.output[:]
         for name in sorted(made.intersection(names)):
@@ -46,6 +48,15 @@ class Whole:
     def run(self, feeds: Feeds) -> Feeds:
         """The values, and the inputs."""
         return feeds | outputs(self.session, feeds | self.weights)
+
+
+def _inlined(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The file with its functions written out, so that values within have the check's names."""
+    if not model.functions:
+        return model
+    written = ir.serde.deserialize_model(model)
+    InlinePass()(written)
+    return ir.serde.serialize_model(written)
 
 
 def _taken(graph: onnx.GraphProto) -> Feeds:
