@@ -1,11 +1,14 @@
 import json
+import os
 import zipfile
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from helpers.onnx_cases import TO_CONVOLUTION
 from onebyone.cli import main
 
 
@@ -124,3 +127,28 @@ def test_bad_input_is_one_line_and_exits_with_2(folder, words, message, capsys):
     assert message in err
     assert err.count("\n") == 1
     assert not (folder / "out.safetensors").exists()
+
+
+@pytest.mark.parametrize("level", ["full", "structure"])
+def test_a_damaged_file_is_no_answer(folder, capsys, level):
+    """Whichever of the two it is, and against itself."""
+    onnx.save(TO_CONVOLUTION[0].model(18), "whole.onnx")
+    whole = Path("whole.onnx").read_bytes()
+    Path("cut.onnx").write_bytes(whole[: len(whole) // 2])
+    os.mkfifo("fifo.onnx")
+    for pair in (["cut", "whole"], ["whole", "cut"], ["cut", "cut"]):
+        files = [f"{name}.onnx" for name in pair]
+        assert main(["rewrite", "--check-only", *files, "--check", level]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("onebyone: cut.onnx: ")
+    assert main(["rewrite", "--check-only", "whole.onnx", "fifo.onnx"]) == 2
+    assert "fifo.onnx" in capsys.readouterr().err
+    assert main(["rewrite", "--check-only", "whole.onnx", "whole.onnx", "--check", level]) == 0
+
+
+def test_a_damaged_file_is_not_rewritten(folder, capsys):
+    Path("bad.onnx").write_bytes(b"not a model")
+    assert main(["rewrite", "bad.onnx", "out.onnx", *TO]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("onebyone: bad.onnx: is not an ONNX file")
+    assert not Path("out.onnx").exists()

@@ -156,6 +156,18 @@ def check_external(tensor: onnx.TensorProto, path: Path, needed: int) -> None:
         )
 
 
+def embed(model: onnx.ModelProto) -> None:
+    """Put external data whose places are whole paths into the message itself."""
+    for tensor in list(external(model)):
+        needed = bytes_of(ir.DataType(tensor.data_type), prod(tensor.dims))
+        with Path(location(tensor)).open("rb") as file:
+            file.seek(_number(tensor, "offset"))
+            held = file.read(needed)
+        tensor.ClearField("external_data")
+        tensor.ClearField("data_location")
+        tensor.raw_data = held
+
+
 def _number(tensor: onnx.TensorProto, key: str) -> int:
     """A number that says where external data is; 0 where it is left out, as onnxruntime has it."""
     text = next((entry.value for entry in tensor.external_data if entry.key == key), "0")

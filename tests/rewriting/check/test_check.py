@@ -145,6 +145,36 @@ def test_weights_of_local_functions_may_differ(tmp_path: Path):
     assert not any(row.passed for row in check(*saved(tmp_path, *files)))
 
 
+def test_external_data_within_branches(tmp_path: Path):
+    """A branch is compared as a file of its own, which brings its weights along."""
+    w = floats(np.random.default_rng(0), 8, 8)
+    made = model(
+        """m (float[N,8] x, bool c) => (float[N,8] o) { o = If (c) <
+            then_branch = g1 () => (float[N,8] t) { t = MatMul(x, w) },
+            else_branch = g2 () => (float[N,8] e) { e = Neg(x) }> }""",
+        {"w": w},
+    )
+    (weight,) = made.graph.initializer
+    inner = next(a.g for a in made.graph.node[0].attribute if a.name == "then_branch")
+    inner.initializer.append(weight)
+    del made.graph.initializer[:]
+    paths = []
+    for name, change in (("before", 0), ("after", 1)):
+        paths.append(tmp_path / f"{name}.onnx")
+        (tmp_path / f"{name}.bin").write_bytes((w + change).tobytes())
+        (held,) = inner.initializer
+        held.ClearField("raw_data")
+        held.data_location = onnx.TensorProto.EXTERNAL
+        del held.external_data[:]
+        held.external_data.add(key="location", value=f"{name}.bin")
+        paths[-1].write_bytes(made.SerializeToString())
+    structure, integers, numbers = check(*paths)
+    assert not structure.passed
+    assert "in the then_branch of If" in integers.detail
+    assert "undecided" not in integers.detail
+    assert not numbers.passed
+
+
 def test_inputs_that_would_be_very_large_are_not_drawn(tmp_path: Path):
     w = floats(np.random.default_rng(0), 8, 8)
     head = "m (float[1000000,1000000,8] x) => (float[1000000,1000000,8] o) { "

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 import onnx
 import onnx_ir as ir
 
+from onebyone.models.onnx_tensors import embed
 from onebyone.rewriting.check.constants import constant_of
 
 Model = onnx.ModelProto
@@ -83,4 +84,6 @@ def _alone(graph: ir.Graph, model: ir.Model) -> Model:
             proto.initializer.append(ir.serde.serialize_tensor(held))
     versions = model.opset_imports.items()
     imports = [onnx.helper.make_opsetid(domain, version) for domain, version in versions]
-    return onnx.helper.make_model(proto, opset_imports=imports, ir_version=10)
+    made = onnx.helper.make_model(proto, opset_imports=imports, ir_version=10)
+    embed(made)
+    return made

@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
+from onebyone.errors import InputError
 from onebyone.rewriting.check.bodies import Model, bodies, pairs
 from onebyone.rewriting.check.feeds import DoesNotRun, Feeds
 from onebyone.rewriting.check.integral import Draw, run
@@ -85,7 +86,11 @@ def _inner(first: Model, second: Model) -> Check:
             has = {value.name for value in model.graph.input}
             model.graph.input.extend(given[name] for name in sorted(given.keys() - has))
             onnx.save(model, path)
-        return integers(*paths)
+        try:
+            return integers(*paths)
+        except InputError as error:
+            reason = str(error).partition(f"{folder}/")[2] or error
+            return Check(NAME, False, f"undecided: it cannot stand by itself: {reason}")
 
 
 def _own(before: File, after: File, ignored: set[str]) -> Check:
