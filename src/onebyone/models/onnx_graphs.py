@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 import onnx
 
 from onebyone.errors import InputError
-from onebyone.models.onnx_nodes import Known, Operators, constant, graphs, named, reads
+from onebyone.models.onnx_nodes import STANDARD, Known, Operators, constant, graphs, named, reads
 from onebyone.models.shown import shown
 
 Scope = ChainMap[str, Known]
@@ -153,7 +153,7 @@ def arrange(graph: onnx.GraphProto | onnx.FunctionProto, scope: Scope) -> None:
 def _check_arity(node: onnx.NodeProto) -> None:
     """A node's graphs take and give as many values as it has inputs and outputs."""
     given, made = len(node.input), len(node.output)
-    for graph in graphs(node):
+    for graph in graphs(node) if node.domain in STANDARD else ():
         arity = len(graph.input), len(graph.output)
         fits = {
             "If": arity == (0, made),

@@ -14,7 +14,7 @@ from onebyone.rewriting.check.sizes import Undecided
 Feeds = dict[str, np.ndarray]
 SIZES = (3, 8, 32, 64, 224, 1)
 """Dynamic sizes are drawn from one of these on, the first that the original runs with."""
-MOST = 1 << 27
+MOST = 1 << 26
 """Elements of an input beyond which none is drawn."""
 TYPES = {
     "tensor(float)": np.float32,
