@@ -1,6 +1,6 @@
 """Inputs for onnxruntime: dynamic sizes drawn, elements drawn by type."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -97,7 +97,7 @@ def drawn(
         # Each has a size of its own, so that axes in another order have other sizes.
         numbers = rng.permutation(len(names)) + start
         sizes = dict(zip(names, map(int, numbers), strict=True))
-        if large(running, sizes):
+        if large(running, sizes, given):
             reason = reason or "its inputs would be very large"
             continue
         feeds = fed(running, rng, sizes, given)
@@ -110,7 +110,7 @@ def drawn(
 
 def symbols(running: Any) -> list[str]:
     """The names of a session's dynamic sizes; one without a name is called by its place."""
-    return list(dict.fromkeys(name for value in running.get_inputs() for name in _dynamic(value)))
+    return list(dict.fromkeys(name for value in _inputs(running) for name in _dynamic(value)))
 
 
 def fed(
@@ -122,7 +122,7 @@ def fed(
         Undecided: an input is of a type that is not drawn.
     """
     feeds = {}
-    for value in running.get_inputs():
+    for value in _inputs(running):
         if given and value.name in given:
             continue
         if value.type not in TYPES:
@@ -131,14 +131,22 @@ def fed(
     return feeds
 
 
-def large(running: Any, sizes: Mapping[str, int]) -> bool:
-    """Whether inputs of these sizes are more than is drawn."""
-    return any(prod(_shape(value, sizes)) > MOST for value in running.get_inputs())
+def large(running: Any, sizes: Mapping[str, int], given: Collection[str] = ()) -> bool:
+    """Whether inputs of these sizes are more than is drawn, but for those that are given."""
+    wanted = (value for value in _inputs(running) if value.name not in given)
+    return any(prod(_shape(value, sizes)) > MOST for value in wanted)
 
 
 def _shape(value: Any, sizes: Mapping[str, int]) -> list[int]:
     names = iter(_dynamic(value))
     return [axis if isinstance(axis, int) else sizes[next(names)] for axis in value.shape]
+
+
+def _inputs(running: Any) -> list[Any]:
+    """All inputs, and those that have a default, but for integers: these say sizes and places."""
+    floats = ("tensor(float)", "tensor(double)", "tensor(float16)")
+    usual = (value for value in running.get_overridable_initializers() if value.type in floats)
+    return [*running.get_inputs(), *usual]
 
 
 def _dynamic(value: Any) -> list[str]:
@@ -148,6 +156,9 @@ def _dynamic(value: Any) -> list[str]:
 
 def outputs(running: Any, feeds: Mapping[str, np.ndarray]) -> Feeds:
     """The results by name; the elements of a sequence each for itself."""
+    missing = {value.name for value in running.get_inputs()} - feeds.keys()
+    if missing:
+        raise DoesNotRun(f"input {min(missing)} is not given")
     names = [value.name for value in running.get_outputs()]
     with _running():
         results = running.run(names, dict(feeds))

@@ -119,9 +119,10 @@ def leaves_integers(node: ir.Node) -> bool:
 
 
 def _made(graph: ir.Graph) -> dict[str, ir.Value]:
-    """Values by name, the inputs first, without constants."""
+    """Tensors by name, the inputs first, without constants."""
     values = [*graph.inputs, *(output for node in graph for output in node.outputs)]
-    return {str(v.name): v for v in values if v.name and constant_of(v) is None}
+    tensors = (v for v in values if v.type is None or isinstance(v.type, ir.TensorType))
+    return {str(v.name): v for v in tensors if v.name and constant_of(v) is None}
 
 
 def _region(output: ir.Value, common: Collection[str]) -> Region:

@@ -12,7 +12,7 @@ class Undecided(InputError):
     """Something that the structure check cannot follow; says what and where."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Size:
     """A polynomial with whole factors in symbols that stand for unknown sizes.
 
@@ -36,11 +36,17 @@ class Size:
         return _collected((*self.terms, *Size.of(other).terms))
 
     def __mul__(self, other: "Size | int") -> "Size":
-        pairs = ((a, b) for a in self.terms for b in Size.of(other).terms)
-        return _collected((tuple(sorted(s + t)), m * n) for (s, m), (t, n) in pairs)
+        products = [
+            (tuple(sorted(s + t)) if s and t else s or t, m * n)
+            for s, m in self.terms
+            for t, n in Size.of(other).terms
+        ]
+        return _collected(products) if len(products) > 1 else Size(tuple(products))
 
     def over(self, other: "Size") -> "Size | None":
         """The exact quotient, or None where there is none for every value of the symbols."""
+        if other == ONE:
+            return self
         if not other.terms:
             return None
         divisor, factor = other.terms[-1]
@@ -75,6 +81,8 @@ class Size:
             for symbols, number in self.terms
         ]
         return " + ".join(reversed(products)) or "0"
+
+    __repr__ = __str__
 
 
 def _collected(terms: Iterable[tuple[tuple[str, ...], int]]) -> Size:

@@ -68,7 +68,7 @@ def _fault(table: Table, first: dict[str, Value], second: dict[str, Value]) -> s
         b = second[name]
         old, new = _entry(table, a), _entry(table, b)
         if old is not new:
-            return f"output {name}: {_difference(old, new)}"
+            return f"output {name}: {difference(old, new)}"
         if a.axes is None or b.axes is None:
             alike = a.axes is b.axes
         else:
@@ -82,7 +82,7 @@ def _entry(table: Table, value: Value) -> Term:
     return value.function if isinstance(value.function, Term) else table.arranged(value)
 
 
-def _difference(old: Term, new: Term) -> str:
+def difference(old: Term, new: Term) -> str:
     """Where two functions first differ, going from the output towards the inputs."""
     unlike: tuple[Term, Term] | None = old, new
     while unlike:
