@@ -1,6 +1,7 @@
 """The page's link, keyboard and controls; large layers and small screens; the file itself."""
 
 import json
+import re
 import time
 
 import numpy as np
@@ -40,11 +41,119 @@ def test_the_link_holds_the_view_and_back_undoes(visit, browser):
     assert (page.url, page.locator("main").inner_text()) == (link, seen)
 
 
-@pytest.mark.parametrize("bad", ["c=3&g=2", "k=9x9", "colour=red", "edits=s0:red", "c=1.5", "%"])
+BAD = {
+    "c=3&g=2": "does not divide",
+    "k=9x9": "larger than the padded input",
+    "colour=red": "does not know",
+    "edits=s0:red": "is no value",
+    "c=1.5": "whole numbers",
+    "%": "damaged",
+    "w=1000000000": "up to 1,048,576 inputs, outputs or weights; these are 4,000,000,000 inputs",
+    "p=1000000000x1000000000": "outputs",
+    "h=1e308": "up to 1,048,576",
+    "h=1e400": "whole numbers",
+    "o=4000000": "outputs",
+    "m=9999999x2": "weights of the 1×1 convolutions",
+    "c=4096&g=1&o=4096&h=1&w=1": "16,777,216 weights",
+    "w=NaN": "whole numbers",
+    "k=": "two sizes",
+    "k=1x1x1": "two sizes",
+    "s=0x0": "whole numbers",
+    "dim=7": "1 or 2 axes",
+    "dim=1e9": "1 or 2 axes",
+    "bias=7": "0 or 1",
+    "relu=x": "0 or 1",
+    "pin=o999999999999": "which this layer has not",
+    "pin=u99999": "which this layer has not",
+    "pin=z4444": "which this layer has not",
+    "pin=c0,99": "which this layer has not",
+    "pin=<img src=x onerror=alert(1)>": "does not know",
+    "constructor=1": "does not know",
+    "__proto__=1": "does not know",
+    "most=9e15": "does not know",
+    "edits=__proto__:1": "is no value",
+    "<script>alert(1)</script>": "does not know",
+    "edits=<svg onload=alert(1)>:1": "is no value",
+    "x" * 100_000: "x…”",
+}
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad[:20])
 def test_a_link_that_is_of_no_layer_is_said_and_the_start_is_shown(visit, bad):
-    page = visit(example(), GRID, fragment=f"#{bad}")
-    assert "Shown is the starting view." in page.locator("#notice").inner_text()
+    page = visit(example(), GRID)
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    show(page, bad)
+    said = page.locator("#notice").inner_text()
+    assert BAD[bad] in said
+    assert said.endswith("Shown is the starting view.")
+    assert len(said) < 200
+    assert page.locator("#notice *").count() == 0
     assert page.locator("#size").inner_text() == "4×8"
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    ["pin=", "h=2&h=2", "edits=s0.0.0.0:1e308;x0.0.0:1e308;s0.1.0.0:-1e308;x1.0.0:1e308",
+     "edits=s9.9.9.9:1", "edits=", "mlp=1&pin=h3", "p=0x-0", "pin=u1&relu=0", "form=dense&pin=w31"],
+)  # fmt: skip
+def test_odd_links_of_a_layer_are_shown(visit, fragment):
+    page = visit(example(), GRID, fragment=f"#{fragment}")
+    assert page.locator("#notice").inner_text() == ""
+    assert page.locator("#size").inner_text() == "4×8"
+
+
+def test_a_pin_that_a_smaller_layer_has_not_is_let_go(visit):
+    page = visit(example(), GRID, fragment="#pin=o3")
+    page.locator("#controls [name=w]").fill("1")
+    page.locator("#controls [name=w]").press("Tab")
+    assert page.locator("#size").inner_text() == "2×4"
+    assert page.locator(".pin").count() == 0
+
+
+def test_sizes_that_the_page_cannot_show_are_refused_in_a_line(visit):
+    page = visit(example(), GRID)
+    for name, value in (("w", "1000000000"), ("p0", "99999999"), ("o", "1e9"), ("c", "9" * 30)):
+        field = page.locator(f"#controls [name={name}]")
+        before = field.input_value()
+        field.fill(value)
+        field.press("Tab")
+        assert "This page shows up to 1,048,576" in page.locator("#trouble").inner_text()
+        assert page.locator("#size").inner_text() == "4×8"
+        field.fill(before)
+        field.press("Tab")
+        assert page.locator("#trouble").inner_text() == ""
+    page.locator("#mlp").check()
+    page.locator("#m0").fill("99999999")
+    page.locator("#m0").press("Tab")
+    assert "This page shows up to" in page.locator("#notice").inner_text()
+    assert page.locator("#m0").input_value() == "2"
+
+
+def test_the_layer_that_a_page_was_made_for_is_never_too_large(visit):
+    page = visit(nn.Conv2d(3, 2, 3), (3, 1100, 1100))
+    assert page.locator("#notice").inner_text() == ""
+    page.locator("#controls [name=w]").fill("1101")
+    page.locator("#controls [name=w]").press("Tab")
+    assert "up to 3,630,000" in page.locator("#trouble").inner_text()
+
+
+def test_a_zero_has_no_sign(visit):
+    conv = nn.Conv2d(2, 1, 1)
+    conv.weight.data = torch.tensor([-0.001, -0.0]).reshape(1, 2, 1, 1)
+    torch.nn.init.constant_(conv.bias, -1e-30)
+    page = visit(conv, GRID)
+    for fragment in (
+        "",
+        "colour=values",
+        "back=1",
+        "form=dense",
+        "mlp=1",
+        "edits=x0.0.0:0;x1.0.0:0",
+    ):
+        show(page, fragment or "pin=")
+        shown = page.locator("main").inner_text() + page.locator("main").text_content()
+        assert not re.search(r"[-−]0(\.0*)?(?![\d.])", shown)
+    assert "0.00" in page.locator("#matrix").text_content()
 
 
 def test_controls_refuse_what_is_no_layer(visit):

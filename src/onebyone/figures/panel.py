@@ -222,8 +222,10 @@ def _draw_stored(canvas: Canvas, at: Point, panel: Panel) -> None:
 
 
 def _short(value: float) -> str:
-    """Return two decimals, fewer where they are exact; rounding never shows as a plain 0."""
+    """Return two decimals, fewer where they are exact; rounding never shows as a plain 0 or −0."""
     text = f"{value:.2f}"
+    if not float(text):
+        text = text.removeprefix("-")
     if float(text) == round(value, 6):
         text = text.rstrip("0").rstrip(".")
     return text.replace("-", "−")

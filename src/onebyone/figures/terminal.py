@@ -17,7 +17,7 @@ def matrix_text(matrix: LayerMatrix) -> Text:
         cells = [Text("·".center(CELL), style="dim")] * matrix.shape[1]
         for entry in range(weights.indptr[row], weights.indptr[row + 1]):
             color = weight_color(int(classes[entry]))
-            value = f"{weights.data[entry]:.3g}".center(CELL)
+            value = f"{weights.data[entry] + 0.0:.3g}".center(CELL)  # never -0
             cells[weights.indices[entry]] = Text(value, style=f"bold {ink_on(color)} on {color}")
         text.append("\n" if row else "").append_text(Text.assemble(*cells))
     return text

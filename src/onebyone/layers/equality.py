@@ -153,14 +153,15 @@ def _reason(
     """Return the connection and the sentence for layers that are not equal."""
     if found.largest is None:
         first = int(np.flatnonzero(biases[0] != biases[1])[0])
-        values = f"{biases[0][first]:.6g} and {biases[1][first]:.6g}"
+        values = f"{biases[0][first] + 0.0:.6g} and {biases[1][first] + 0.0:.6g}"
         return None, f"the biases of output {place(first, a.output)} differ: {values}"
     row, column = found.exclusive or found.largest
     connection = Connection(place(row, a.output), place(column, a.input))
     reason = f"output {connection.output} reads input {connection.input}"
     if found.exclusive:
         return connection, f"{reason}; {b if found.in_first else a} cannot"
-    reason += " with weight {:.6g} in the first layer, {:.6g} in the second".format(*found.weights)
+    weights = (weight + 0.0 for weight in found.weights)  # never -0
+    reason += " with weight {:.6g} in the first layer, {:.6g} in the second".format(*weights)
     return connection, reason
 
 

@@ -7,6 +7,9 @@
 
 export const FORMS = ["shared", "local", "dense"];
 
+/** Inputs, outputs and stored weights up to which any view is drawn at once. */
+const MOST_VALUES = 2 ** 20;
+
 function axis(size, kernel, stride, padding, extra, dilation) {
   const room = size + 2 * padding + extra - dilation * (kernel - 1) - 1;
   return { size, kernel, stride, padding, dilation, outputs: Math.floor(room / stride) + 1 };
@@ -25,6 +28,9 @@ function tapBetween(a, o, i) {
 /** What is wrong with a shape, in a sentence, or "" where it is a layer. */
 export function problem(shape) {
   const { c, o, g, dim, h, w, k, d, p, e, m } = shape;
+  if (dim !== 1 && dim !== 2) return `A layer has 1 or 2 axes, not ${dim}.`;
+  const flags = [shape.bias, shape.back, shape.mlp, shape.relu];
+  if (!flags.every((flag) => flag === 0 || flag === 1)) return "A switch is 0 or 1.";
   const whole = (least, ...values) => values.every((v) => Number.isInteger(v) && v >= least);
   if (!whole(1, c, o, g, h, w, ...k, ...d, ...m, ...shape.s) || !whole(0, ...p, ...e)) {
     return "Sizes are whole numbers; only padding can be 0.";
@@ -33,8 +39,29 @@ export function problem(shape) {
   const fits = [h, w].every(
     (n, i) => (dim === 1 && i === 0) || d[i] * (k[i] - 1) < n + 2 * p[i] + e[i],
   );
-  return fits ? "" : "The kernel is larger than the padded input.";
+  if (!fits) return "The kernel is larger than the padded input.";
+  const most = shape.most ?? MOST_VALUES;
+  const [name, number] = Object.entries(counts(shape)).find(([, n]) => !(n <= most)) ?? [];
+  const shown = (n) => n.toLocaleString("en", { maximumSignificantDigits: 9 });
+  return name
+    ? `This page shows up to ${shown(most)} inputs, outputs or weights; these are ${shown(number)} ${name}.`
+    : "";
 }
+
+function counts(shape) {
+  const { C, O, rows, columns, perGroup, taps } = geometryOf(shape);
+  const [m0, m1] = shape.m;
+  return {
+    inputs: columns,
+    outputs: rows,
+    weights: O * perGroup * taps,
+    "weights of the 1×1 convolutions": O * m0 + m0 * m1,
+    channels: C + O,
+  };
+}
+
+/** The limit of a page that was made for a layer: its own layer is never too large. */
+export const mostOf = (shape) => Math.max(MOST_VALUES, ...Object.values(counts(shape)));
 
 export function geometryOf(shape) {
   const { c: C, o: O, g: groups, dim, k, s, p, e, d } = shape;

@@ -11,7 +11,7 @@ import { Links } from "onebyone/links";
 import { drawMatrix } from "onebyone/matrix";
 import { drawNetwork } from "onebyone/network";
 import { drawSheets } from "onebyone/sheets";
-import { fromFragment, startOf, toFragment } from "onebyone/state";
+import { fromFragment, pinExists, startOf, toFragment } from "onebyone/state";
 import { drawStored } from "onebyone/stored";
 import { MOST_TRAINED, stepped } from "onebyone/training";
 import { prepare } from "onebyone/values";
@@ -25,7 +25,7 @@ let state,
   hovered = "";
 
 function go(next) {
-  state = next;
+  state = pinExists(next) ? next : { ...next, pin: "" };
   render();
   const fragment = toFragment(state, start);
   if (location.hash.slice(1) !== fragment) location.hash = fragment;
@@ -174,7 +174,9 @@ function addModes() {
 /** Take the channels after the 1×1 convolutions from their fields. */
 function resize() {
   const m = [0, 1].map((n) => byId(`m${n}`).valueAsNumber);
-  if (problem({ ...state, m })) showModes();
+  const trouble = problem({ ...state, m });
+  byId("notice").textContent = trouble;
+  if (trouble) showModes();
   else go({ ...state, m });
 }
 

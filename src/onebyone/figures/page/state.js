@@ -1,7 +1,7 @@
 // The whole state of the page, and its text in the URL fragment. What equals the page's own
 // starting state is left out, so that links stay short. No DOM.
 
-import { FORMS, problem } from "onebyone/layer";
+import { FORMS, geometryOf, mostOf, problem, product, weightShape } from "onebyone/layer";
 
 const PAIRS = ["k", "s", "p", "e", "d", "m"];
 const NUMBERS = ["dim", "c", "o", "h", "w", "g", "bias", "back", "mlp", "relu"];
@@ -9,18 +9,22 @@ const CHOICES = { form: FORMS, source: FORMS, colour: ["sharing", "values"] };
 const PIN = /^([oiwhzuv]\d+|c\d+,\d+)?$/;
 
 /** The starting state of a page made for a layer. */
-export const startOf = (given) => ({
-  ...given.shape,
-  form: given.form,
-  source: given.kind,
-  colour: "sharing",
-  back: 0,
-  mlp: given.tail ? 1 : 0,
-  relu: 1,
-  m: given.tail?.map(({ shape }) => shape[0]) ?? [2, 2],
-  pin: "o0",
-  edits: {},
-});
+export function startOf(given) {
+  const m = given.tail?.map(({ shape }) => shape[0]) ?? [2, 2];
+  return {
+    ...given.shape,
+    form: given.form,
+    source: given.kind,
+    colour: "sharing",
+    back: 0,
+    mlp: given.tail ? 1 : 0,
+    relu: 1,
+    m,
+    most: mostOf({ ...given.shape, m }),
+    pin: "o0",
+    edits: {},
+  };
+}
 
 export function toFragment(state, start) {
   const parts = [];
@@ -39,18 +43,47 @@ export function toFragment(state, start) {
 /** Read a fragment; whatever is no valid layer is an error. */
 export function fromFragment(text, start) {
   const state = { ...start, edits: {} };
-  for (const part of decodeURIComponent(text).split("&").filter(Boolean)) {
+  for (const part of decoded(text).split("&").filter(Boolean)) {
     const [name, value = ""] = part.split(/=(.*)/s);
     if (name === "edits") state.edits = readEdits(value);
     else if (NUMBERS.includes(name)) state[name] = Number(value);
     else if (PAIRS.includes(name)) state[name] = value.split("x").map(Number);
-    else if (CHOICES[name]?.includes(value) || (name === "pin" && PIN.test(value)))
-      state[name] = value;
-    else throw new Error(`The link says “${part}”, which this page does not know.`);
+    else if (isChoice(name, value) || (name === "pin" && PIN.test(value))) state[name] = value;
+    else throw new Error(`The link says “${brief(part)}”, which this page does not know.`);
   }
   const wrong = PAIRS.some((name) => state[name].length !== 2) ? "Give two sizes." : problem(state);
   if (wrong) throw new Error(`The link is of no layer. ${wrong}`);
+  if (!pinExists(state)) throw new Error(`The link pins ${state.pin}, which this layer has not.`);
   return state;
+}
+
+const isChoice = (name, value) => Object.hasOwn(CHOICES, name) && CHOICES[name].includes(value);
+const brief = (text) => (text.length > 40 ? `${text.slice(0, 40)}…` : text);
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Error("The link is damaged.");
+  }
+}
+
+/** Whether the layer has what is pinned. */
+export function pinExists({ pin, form, m, ...shape }) {
+  const geo = geometryOf(shape);
+  const { rows, columns, places, O } = geo;
+  const totals = {
+    o: [rows],
+    i: [columns],
+    w: [product(weightShape(geo, form))],
+    c: [rows, columns],
+    h: [m[0] * places],
+    z: [m[1] * places],
+    u: [O * m[0]],
+    v: [m[0] * m[1]],
+  };
+  const at = pin.slice(1).split(",").map(Number);
+  return !pin || totals[pin[0]].every((total, n) => at[n] < total);
 }
 
 function readEdits(text) {
@@ -58,7 +91,7 @@ function readEdits(text) {
   for (const part of text.split(";").filter(Boolean)) {
     const [key, value] = part.split(":");
     if (!/^[sldbqxguv]\d+(\.\d+)*$/.test(key) || !Number.isFinite(Number(value))) {
-      throw new Error(`The link says “${part}”, which is no value.`);
+      throw new Error(`The link says “${brief(part)}”, which is no value.`);
     }
     edits[key] = Number(value);
   }
