@@ -1,4 +1,4 @@
-"""`onebyone demo`: its parts in order, the paths of the pages last."""
+"""`onebyone demo`: what is coming first, its parts in order, the best page last."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from rich.console import Console
 
 from onebyone.cli import main
 from onebyone.demos import answer, digits, faces, photo
+from onebyone.errors import InputError
 
 
 @pytest.fixture
@@ -31,16 +32,34 @@ def played(monkeypatch, tmp_path):
 def test_all_parts_in_order_and_the_pages_last(capsys, tmp_path):
     assert main(["demo"]) == 0
     said = [line for line in capsys.readouterr().out.splitlines() if "─" not in line]
-    parts = ["answer", "digits", "faces", "photo"]
+    parts = ["answer", "faces", "digits"]  # not photo, which takes longest
+    for line, part in zip(said, parts, strict=False):
+        assert line.startswith(part)
+        assert line.endswith("seconds)")
     pages = [f"onebyone-demo/{part}.html" for part in parts[1:]]
-    assert said == [*(f"playing {part}" for part in parts), *pages]
+    assert said[3:6] == [f"playing {part}" for part in parts]
+    assert said[-3:] == ["Open in a browser, the last one first:", *pages]
     assert (tmp_path / "onebyone-demo").is_dir()
+
+
+@pytest.mark.usefixtures("played")
+def test_a_part_whose_extra_is_missing_is_named_and_left_out(capsys, monkeypatch):
+    def missing(console, out_dir):
+        raise InputError("the faces demo needs joblib: pip install onebyone[demo]")
+
+    monkeypatch.setattr(faces, "run", missing)
+    assert main(["demo"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert "faces is left out: the faces demo needs joblib: pip install onebyone[demo]" in said
+    assert said[-1] == "onebyone-demo/digits.html"
+    assert main(["demo", "faces"]) == 2
+    assert "pip install onebyone[demo]" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("played")
 def test_one_part_and_another_folder(capsys):
     assert main(["demo", "faces", "--out", "some/where"]) == 0
-    assert capsys.readouterr().out.splitlines()[-2:] == ["playing faces", "some/where/faces.html"]
+    assert capsys.readouterr().out.splitlines()[-2:] == ["Open it:", "some/where/faces.html"]
 
 
 @pytest.mark.usefixtures("played")

@@ -4,7 +4,7 @@ from rich.console import Console
 from torch import nn
 
 from onebyone import nin
-from onebyone.demos.measure import Measurement, figures_table, measure
+from onebyone.demos.measure import MOST_TURNS, Measurement, figures_table, measure, method
 from onebyone.windows import slide
 
 
@@ -17,8 +17,8 @@ def test_windows_are_counted_and_compared_with_their_own_crops() -> None:
     assert (result.windows, result.sampled) == (16, 10)
     assert result.difference < 1e-5
     assert result.ratio > 1
-    assert result.seconds_sliding > 0
-    assert result.seconds_crops > 0
+    assert all(min(turn) > 0 for turn in result.turns)
+    assert len(result.turns) == MOST_TURNS
 
 
 def test_a_wrong_map_shows_as_a_difference() -> None:
@@ -29,15 +29,31 @@ def test_a_wrong_map_shows_as_a_difference() -> None:
 
 
 def test_rates_and_speedup_follow_from_the_times() -> None:
-    result = Measurement(1000, 10, 2.0, 0.1, 18.0, 1e-7, torch.ones(11, 2, 2))
+    turns = ((2.0, 0.1), (20.0, 0.8), (1.0, 0.06))  # the second was slow for both
+    result = Measurement(1000, 10, turns, 18.0, 1e-7, torch.ones(11, 2, 2))
+    assert result.speedups == pytest.approx((4, 5, 6))
     assert result.windows_per_second_sliding == 500
     assert result.windows_per_second_crops == pytest.approx(100)
     assert result.speedup == pytest.approx(5)
     console = Console(record=True, width=80)
     console.print(figures_table("title", {"one": result, "two": result}))
     printed = console.export_text()
-    for figure in ("1,000", "500", "5.0×", "18.0×", "1.0e-07"):
+    for figure in ("1,000", "500", "5.0×", "4.0 to 6.0×", "18.0×", "1.0e-07"):
         assert printed.count(figure) >= 2
+
+
+def test_turns_that_differ_much_are_confessed() -> None:
+    quiet = Measurement(1000, 10, ((2.0, 0.1), (2.2, 0.1)), 18.0, 0.0, torch.ones(11, 2, 2))
+    noisy = quiet._replace(turns=((2.0, 0.1), (2.0, 0.3)))
+    assert "rough" not in method({"a": quiet})
+    assert "other work is running" in method({"a": quiet, "b": noisy})
+
+
+def test_a_long_turn_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onebyone.demos.measure.ENOUGH_SECONDS", 0.0)
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    sliding = slide(model, window=(1, 8, 8), stride=4)
+    assert len(measure(sliding, model, torch.rand(1, 20, 20)).turns) == 1
 
 
 def test_signals_are_measured_too() -> None:

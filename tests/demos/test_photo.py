@@ -32,7 +32,7 @@ def test_both_paddings_are_compared_and_shown(network, tmp_path, monkeypatch):
     small = photo.load_photo("coffee")[:, 80:320, 160:416]
     monkeypatch.setattr(photo, "load_photo", lambda name: np.ascontiguousarray(small))
     monkeypatch.setattr(photo, "load_network", lambda: network)
-    monkeypatch.setattr(photo, "PHOTOS", ("coffee",))
+    monkeypatch.setattr(photo, "THINGS", {"coffee": 967})
     monkeypatch.setattr(photo, "SAMPLE", 2)
     text = StringIO()
     pages = photo.run(Console(file=text, width=100), tmp_path)
@@ -55,11 +55,11 @@ def test_maps_lie_over_their_own_copy_of_the_photo():
     np.testing.assert_array_equal(picture[:, :, second:], pixels)
     np.testing.assert_array_equal(scores[:, :, :2], maps[0])
     np.testing.assert_array_equal(scores[:, :, second // photo.STRIDE :], maps[1])
-    assert np.isnan(scores[:, :, 2 : second // photo.STRIDE]).all()
+    assert not scores[:, :, 2 : second // photo.STRIDE].any()
 
 
 @pytest.mark.parametrize("missing", ["efficientnet_lite_pytorch", "skimage"])
 def test_a_missing_extra_is_named(monkeypatch, missing):
     monkeypatch.setitem(sys.modules, missing, None)  # as if it were not installed
-    with pytest.raises(InputError, match=r"pip install 'onebyone\[demo\]'"):
+    with pytest.raises(InputError, match=r"pip install 'onebyone\[photo\]'"):
         photo.load_photo("coffee") if missing == "skimage" else photo.load_network()

@@ -99,13 +99,40 @@ def test_colours_of_the_top_class_and_their_opacity(page, path):
     assert colour(page, 4, 3) == [128, 128, 128, 160]  # not a number
 
 
+def test_the_legend_knows_every_colour(page):
+    listed = page.locator("#legend li:visible")
+    assert listed.all_inner_texts() == ["cat", "dog", "background", "not a number"]
+    grey = listed.last.locator(".swatch").evaluate("node => node.style.background")
+    assert grey.startswith("rgba(128, 128, 128, 0.62")
+    page.select_option(
+        "#view", label="Heat: dog"
+    )  # they are grey there, too
+    assert listed.all_inner_texts() == ["not a number"]
+
+
+def test_where_no_class_has_anything_nothing_is_painted_or_listed(browser, tmp_path):
+    scores = np.zeros((2, 5, 4))
+    scores[1, 0, 0] = 0.5
+    note = "What <there> is to see."
+    save_html(tmp_path / "map.html", IMAGE, scores, WINDOW, STRIDE, ["cat", "dog"], note=note)
+    page = browser.new_page()
+    page.goto((tmp_path / "map.html").as_uri())
+    page.wait_for_selector("html[data-ready]")
+    assert page.locator("#legend li").all_inner_texts() == ["dog"]
+    assert page.locator("#note").inner_text() == note
+    assert colour(page, 2, 2)[3] == 0
+    page.locator("#stage").focus()
+    page.keyboard.press("ArrowDown")
+    assert page.locator("#scores .value").all_inner_texts() == ["0.000", "0.000"]
+    page.close()
+
+
 def test_the_map_changes_with_the_class_chosen(page):
     assert page.locator("#ramp").is_hidden()
     page.select_option("#view", label="Heat: dog")
     assert colour(page, 3, 0)[3] == pytest.approx(255 * 0.75, abs=1)
     assert colour(page, 1, 2)[3] == pytest.approx(255 * 0.2, abs=1)
     assert page.locator("#ramp").is_visible()
-    assert page.locator("#legend").is_hidden()
     page.select_option("#view", label="Heat: highest score")
     assert colour(page, 0, 0)[3] == pytest.approx(255 * 0.8, abs=1)
 

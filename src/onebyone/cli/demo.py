@@ -1,4 +1,4 @@
-"""`onebyone demo`: the answer, digits on a page, faces and objects in photos."""
+"""`onebyone demo`: the answer, faces in a photo, a page of digits; objects in photos by name."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -7,31 +7,58 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from onebyone.errors import InputError
+
 
 class Part(StrEnum):
     """A part of the demo."""
 
     answer = "answer"
-    digits = "digits"
     faces = "faces"
+    digits = "digits"
     photo = "photo"
 
 
+WHOLE = (Part.answer, Part.faces, Part.digits)
+"""What is run without a name; the best page comes last."""
+COMING = {
+    Part.answer: "is a 1×1 convolution a fully connected layer? (some seconds)",
+    Part.faces: "a face found in a photo through every window (about 15 seconds)",
+    Part.digits: "handwriting read through 27,336 windows at once (about 20 seconds)",
+    Part.photo: "what padding at the photo's border only does (about a minute)",
+}
+"""What each part shows, and how long it takes on two cores."""
+
+
 def demo(
-    part: Annotated[Part | None, typer.Argument(help="Run this part only; all by default.")] = None,
+    part: Annotated[
+        Part | None,
+        typer.Argument(help="Run this part only; by default all but photo, which takes longest."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the HTML pages.")] = Path("onebyone-demo"),
 ) -> None:
     """Show what onebyone does, on real input and without a network connection."""
     console = Console()
-    parts = list(Part) if part is None else [part]
     out.mkdir(parents=True, exist_ok=True)
-    pages = [page for part in parts for page in _run(part, console, out)]
+    parts = WHOLE if part is None else (part,)
+    for coming in parts:
+        console.print(f"[bold]{coming.value:7}[/] {COMING[coming]}", highlight=False)
+    pages: list[Path] = []
+    for one in parts:
+        console.rule(one.value)
+        try:
+            pages += _run(one, console, out)
+        except InputError as error:
+            if one is parts[-1]:
+                raise
+            console.print(f"{one.value} is left out: {error}", markup=False)
+    if pages:
+        console.print("\nOpen in a browser, the last one first:" if pages[1:] else "\nOpen it:")
     for page in pages:
         console.print(page, soft_wrap=True)
 
 
 def _run(part: Part, console: Console, out: Path) -> list[Path]:
-    console.rule(part.value)
     if part is Part.answer:
         from onebyone.demos import answer
 

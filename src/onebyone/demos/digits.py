@@ -14,7 +14,7 @@ from rich.text import Text
 from scipy.special import softmax
 
 from onebyone import images, nin
-from onebyone.demos.measure import Measurement, figures_table, measure
+from onebyone.demos.measure import Measurement, figures_table, measure, method
 from onebyone.windows import slide
 
 WINDOW = (1, 28, 28)
@@ -47,19 +47,20 @@ def run(console: Console, out_dir: Path) -> Path:
         f"A page of {height}×{width} pixels with {sum(map(len, true))} handwritten digits that "
         f"neither network has seen. A window of 28×28 goes over it in steps of {STRIDE}."
     )
-    measurements = {name: _measure(name, image) for name in nin.BUNDLED}
+    measurements = {}
+    for name in nin.BUNDLED:
+        console.print(f"{name}: every window at once, and some as crops, by turns …")
+        measurements[name] = _measure(name, image)
     read = {name: nin.read_lines(m.scores.numpy()) for name, m in measurements.items()}
     unpadded = nin.BUNDLED[0]
     _print_lines(console, read[unpadded], true)
     for name in nin.BUNDLED:
         console.print(f"{name} reads {nin.share_right(read[name], true):.1%} of the digits rightly")
     console.print(figures_table("Every window at once", measurements))
-    sampled = measurements[unpadded].sampled
+    console.print(method(measurements))
     console.print(
-        f"Crops: {sampled:,} windows drawn at random, the best of three batch sizes, on the same "
-        f"{torch.get_num_threads()} threads; all {measurements[unpadded].windows:,} are taken to "
-        "run at that rate. Zero padding inside a network makes overlapping windows differ near "
-        "their borders: that work cannot be shared, and the padded network gains less."
+        "Zero padding inside a network makes overlapping windows differ near their borders: that "
+        "work cannot be shared, and the padded network gains less."
     )
     path = out_dir / "digits.html"
     scores = softmax(measurements[unpadded].scores.numpy(), axis=0)

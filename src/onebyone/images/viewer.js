@@ -1,5 +1,6 @@
 const SHOWN = 5; // classes listed under the pointer
 const LEGEND = 14; // classes listed in the legend
+const GREY = [128, 128, 128, 160]; // where a score is not a number
 const HEAT = [[255, 214, 10], [247, 103, 7], [214, 20, 78]]; // at 0, 0.5 and 1
 
 const data = JSON.parse(document.getElementById("data").textContent);
@@ -30,14 +31,17 @@ function place(node, y, x, height, width) {
   node.style.width = `${(100 * width) / image.width}%`;
 }
 
-/** The top class of every cell, -1 where a score is not a number. */
+const UNKNOWN = -1; // a score is not a number
+const NOTHING = -2; // no class has more than 0
+
+/** The top class of every cell, or UNKNOWN or NOTHING. */
 function topClasses(scores) {
-  const best = new Int32Array(cells);
+  const best = new Int32Array(cells).fill(NOTHING);
   for (let cell = 0; cell < cells; cell++) {
-    let highest = -1;
+    let highest = 0;
     for (let k = 0; k < classes.length; k++) {
       const score = scores[k * cells + cell];
-      if (score === missing) { best[cell] = -1; break; }
+      if (score === missing) { best[cell] = UNKNOWN; break; }
       if (score > highest) { highest = score; best[cell] = k; }
     }
   }
@@ -60,7 +64,8 @@ function paint(scores, best) {
   const palette = data.colours.map(toRGB);
   for (let cell = 0; cell < cells; cell++) {
     const k = view === "top" || view === "highest" ? best[cell] : Number(view);
-    if (best[cell] < 0) { pixels.data.set([128, 128, 128, 160], 4 * cell); continue; }
+    if (best[cell] === UNKNOWN) pixels.data.set(GREY, 4 * cell);
+    if (best[cell] < 0) continue;
     if (view === "top" && k === data.background) continue;
     const value = scores[k * cells + cell] / one;
     const colour = view === "top" ? palette[k] : heat(value);
@@ -68,7 +73,8 @@ function paint(scores, best) {
   }
   context.putImageData(pixels, 0, 0);
   element("ramp").hidden = view === "top";
-  element("legend").hidden = element("more").hidden = view !== "top";
+  element("more").hidden = view !== "top";
+  for (const item of element("legend").children) item.hidden = view !== "top" && !item.dataset.always;
 }
 
 function swatch(k) {
@@ -89,6 +95,13 @@ function listClasses(best) {
     item.title = `${classes[k]}: ${counts[k]} windows`;
     return item;
   }));
+  if (best.includes(UNKNOWN)) {
+    const item = make("li"), grey = make("span", "swatch");
+    grey.style.background = `rgba(${GREY.slice(0, 3)}, ${GREY[3] / 255})`;
+    item.append(grey, make("span", "name", "not a number"));
+    item.dataset.always = "yes";
+    element("legend").append(item);
+  }
   const rest = present.length - listed.length;
   const clear = data.background !== null ? `${classes[data.background]} is left clear. ` : "";
   element("more").textContent = clear + (rest > 0 ? `${rest} more classes are on top somewhere.` : "");
@@ -104,8 +117,8 @@ function describe(scores, best, row, column) {
   element("window").hidden = false;
   element("place").textContent =
     `Window ${row}, ${column}: ${width} × ${height} pixels at x\u00a0${Math.round(x)}, y\u00a0${Math.round(y)}` +
-    (best[cell] < 0 ? ". Its scores are not numbers." : "");
-  if (best[cell] < 0) return element("scores").replaceChildren();
+    (best[cell] === UNKNOWN ? ". Its scores are not numbers." : "");
+  if (best[cell] === UNKNOWN) return element("scores").replaceChildren();
   const score = (k) => scores[k * cells + cell];
   const order = [...classes.keys()].sort((a, b) => score(b) - score(a)).slice(0, SHOWN);
   element("scores").replaceChildren(...order.map((k) => {
@@ -181,6 +194,7 @@ function writeFacts() {
   element("facts").textContent =
     `${image.width} × ${image.height} pixels, ${columns} × ${rows} windows of ${sizes}, ` +
     `one every ${step} pixels; ${classes.length} ${classes.length === 1 ? "class" : "classes"}`;
+  element("note").textContent = data.note;
   element("notes").textContent = data.notes.join(" ");
   const heats = [0, 0.5, 1].map((value) => `rgba(${heat(value)}, ${value})`);
   element("ramp").children[1].style.background = `linear-gradient(to right, ${heats})`;
