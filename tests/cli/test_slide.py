@@ -368,6 +368,9 @@ def one_line(capsys):
         (["x.npy", "--window", "1,6,6", "--stride", "0"], "stride"),
         (["x.npy", "--window", "1,6,6", "--stride", "2,2,2"], "stride"),
         (["x.npy", *WINDOW, "--scale", "1,2"], "--scale 1,2: give one factor"),
+        (["x.npy", *WINDOW, "--scale", "0"], "--scale 0: every pixel would be 0"),
+        (["x.npy", "--window", "1,6,6", "--stride", "1e3"], "--stride 1e3: give whole numbers"),
+        (["x.npy", "--window", "1,6,6", "--stride", "9" * 20], "give whole numbers"),
         (["x.npy", *WINDOW, "--mean", "1,2"], "mean"),
         (["x.npy", *WINDOW, "--std", "0"], "std"),
         (["x.npy", *WINDOW, "--memory", "much"], "--memory much: give a size"),
@@ -400,7 +403,7 @@ def test_bad_input_is_one_line_and_status_2(here, capsys, words, said):
         ("net.h5", "net.h5: is a Keras file, which is not read; export the PyTorch module, torch."),
         (
             "net.xyz",
-            "net.xyz: is no .pt2 file, which is not read; export the PyTorch module, torch.",
+            "net.xyz: is a .xyz file, which is not read; export the PyTorch module, torch.",
         ),
         ("script.pt", "script.pt: is a TorchScript file, which is not read; export the PyTorch"),
         ("empty.pt", "empty.pt: a .pt file holds weights without their network"),

@@ -31,6 +31,8 @@ OTHERS = {
     ".engine": "a TensorRT file",
     ".ts": "a TorchScript file",
     ".torchscript": "a TorchScript file",
+    # With these suffixes torch.save writes weights, torch.jit.save a network.
+    **dict.fromkeys(PICKLED, "a TorchScript file"),
 }
 EXPORT = (
     "export the PyTorch module, torch.export.save(torch.export.export(model.eval(), (windows,)), "
@@ -104,9 +106,9 @@ def choose(spec: str, weights: Path | None, *, trust: bool) -> Chosen:
             f"--model {spec}: a {suffix} file holds weights without their network; "
             f"pass --model package.module:function --weights {spec}"
         )
-    if Path(spec).exists():
-        kind = "a folder" if Path(spec).is_dir() else OTHERS.get(suffix, "no .pt2 file")
-        kind = "a TorchScript file" if suffix in PICKLED else kind
+    if spec and Path(spec).exists():
+        named = OTHERS.get(suffix, f"a {suffix} file" if suffix else "a file without a suffix")
+        kind = "a folder" if Path(spec).is_dir() else named
         raise InputError(f"--model {spec}: is {kind}, which is not read; {EXPORT}")
     raise InputError(f"--model {spec}: {_unknown(spec)}")
 

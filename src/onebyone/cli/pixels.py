@@ -52,6 +52,8 @@ def factor(
     """
     if isinstance(scale, tuple):
         raise InputError(f"--scale {_comma(scale)}: give one factor, as 1/255")
+    if scale == 0:
+        raise InputError("--scale 0: every pixel would be 0; give a factor, as 1/255")
     if pixels.dtype.kind == "f":
         return scale
     deep = pixels.dtype.itemsize > 1

@@ -4,6 +4,8 @@ import re
 from math import inf, isfinite
 from typing import TypeVar
 
+import numpy as np
+
 from onebyone.errors import InputError
 
 T = TypeVar("T")
@@ -16,8 +18,8 @@ def parse_integers(option: str, text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
     try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
+        return tuple(int(np.int64(int(part))) for part in text.split(","))
+    except (ValueError, OverflowError) as error:
         raise InputError(f"{option} {text}: give whole numbers with commas between them") from error
 
 
