@@ -78,17 +78,17 @@ def renamed(data: Any, place: Place, name: str) -> Any:
     return result
 
 
-def with_code(data: Any, texts: list[str]) -> Iterator[Any]:
-    """The data with each text at each kind of place where a string or a key stands."""
-    for place in kinds_of_places(data):
+def with_code(data: Any, texts: list[str], where: list[Place]) -> Iterator[Any]:
+    """The data with each text at each of some places where a string, a key or nothing stands."""
+    for place in where:
         is_key = place and isinstance(get(data, place[:-1]), dict)
         for text in texts:
             if isinstance(get(data, place), str):
                 yield changed(data, place, text)
             if is_key:
                 yield renamed(data, place, text)
-            if get(data, place) == []:
-                yield changed(data, place, [text])
+            if get(data, place) in ([], {}):
+                yield changed(data, place, type(get(data, place))({text: 1}))
 
 
 def mutated(data: Any, draw: random.Random) -> Any:

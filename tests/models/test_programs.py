@@ -179,7 +179,9 @@ def test_no_string_runs_code(small: Path, tmp_path: Path, member: str) -> None:
     members = _members(small)
     (name,) = [name for name in members if name.endswith(member)]
     tried = refused = 0
-    for data in hostile.with_code(json.loads(members[name]), hostile.payloads(marker)):
+    held = json.loads(members[name])
+    where = hostile.kinds_of_places(held)
+    for data in hostile.with_code(held, hostile.payloads(marker), where):
         _write({**members, name: json.dumps(data).encode()}, evil)
         tried += 1
         try:
@@ -187,7 +189,7 @@ def test_no_string_runs_code(small: Path, tmp_path: Path, member: str) -> None:
         except ob.InputError:
             refused += 1
         assert not marker.exists(), data
-    assert tried == 7 or refused > 0.6 * tried  # an empty object has no strings
+    assert refused > 0.5 * tried
 
 
 def _renamed_input(data: Any) -> Any:

@@ -16,8 +16,13 @@ from torch.utils import _pytree as pytree
 
 from onebyone.errors import InputError
 from onebyone.graphs.canonical import canonical
-from onebyone.graphs.fixed_batch import InPieces, fixed_batch
+from onebyone.graphs.fixed_batch import InPieces, fixed_batch, for_any_batch
 from onebyone.graphs.functional import functional
+
+_ONE_BATCH = (
+    "it was exported for a batch of {batch}, which its graph holds in other places than sizes; "
+    'export it with dynamic_shapes=({{0: torch.export.Dim("batch")}},)'
+)
 
 
 class NotCaptured(UserWarning):
@@ -63,18 +68,15 @@ def capture(model: nn.Module | ExportedProgram, window: tuple[int, ...]) -> Capt
     Warns:
         NotCaptured: torch.export failed; the graph is one call of the network.
     """
-    batch = fixed_batch(model) if isinstance(model, ExportedProgram) else None
-    if isinstance(model, nn.Module):
-        live = model
-    else:
-        live = model.module() if batch is None else InPieces(model, batch)
+    live = _live(model)
     example = example_windows(live, window, 2)
     outputs = _run(live, example.clone(), window)  # networks may change their input
     _check_outputs(window, outputs)
-    if batch is not None:
-        return _uncaptured(live, example, outputs, f"it was exported for a batch of {batch}")
+    if isinstance(live, InPieces):
+        return _uncaptured(live, example, outputs, _ONE_BATCH.format(batch=live.batch))
     try:
-        program = _export(model, example)
+        keeps = isinstance(model, ExportedProgram) and fixed_batch(model) is None
+        program = model if keeps else _export(live, example)
     except Exception as error:  # torch.export raises errors of many kinds
         return _uncaptured(live, example, outputs, _first_line(error))
     return _from_program(program, live, outputs)
@@ -112,9 +114,19 @@ def _check_outputs(window: tuple[int, ...], outputs: Any) -> None:
             )
 
 
-def _export(model: nn.Module | ExportedProgram, example: torch.Tensor) -> ExportedProgram:
-    if isinstance(model, ExportedProgram):
+def _live(model: nn.Module | ExportedProgram) -> nn.Module:
+    """The network as a module that takes any batch."""
+    if isinstance(model, nn.Module):
         return model
+    batch = fixed_batch(model)
+    if batch is None:
+        return model.module()
+    with _quiet():
+        freed = for_any_batch(model, batch)
+    return InPieces(model, batch) if freed is None else freed
+
+
+def _export(model: nn.Module, example: torch.Tensor) -> ExportedProgram:
     with torch.no_grad(), _quiet():
         shapes = ShapesCollection()  # by tensor: `forward` may take it as one of *args
         shapes[example] = {0: Dim("batch")}
@@ -204,7 +216,7 @@ def _attribute(spec: Any, program: ExportedProgram, constants: nn.Module) -> str
 def _uncaptured(live: nn.Module, example: torch.Tensor, outputs: Any, reason: str) -> Captured:
     """The network as one opaque call, with a warning that says why."""
     warnings.warn(
-        f"{type(live).__name__} cannot be captured with a batch of any size, so it runs as "
+        f"{_called(live)} cannot be captured with a batch of any size, so it runs as "
         f"crops and nothing is shared: {reason}",
         NotCaptured,
         stacklevel=5,  # the caller of slide
@@ -224,6 +236,11 @@ def _uncaptured(live: nn.Module, example: torch.Tensor, outputs: Any, reason: st
         items.append(item)
     graph.output(tuple(items))
     return Captured(graph, image, live, nn.Module(), tuple(items), structure)
+
+
+def _called(live: nn.Module) -> str:
+    made = isinstance(live, InPieces | fx.GraphModule)
+    return "the exported program" if made else type(live).__name__
 
 
 def _leaf(outputs: Any, place: int) -> Any:

@@ -23,6 +23,8 @@ VARIABLE = "ONEBYONE_CACHE"
 MOST = 100
 """Networks that are kept, the last ones written: some 100 KB each."""
 
+_LARGEST = 2**26
+
 
 def captured(model: nn.Module | ExportedProgram, window: tuple[int, ...]) -> Captured:
     """Capture a network, or read how it was captured when it was last used.
@@ -87,7 +89,7 @@ def _sources() -> str:
 
 def _read(path: Path, model: nn.Module, window: tuple[int, ...]) -> Captured | None:
     try:
-        data = _checked(path.read_text(encoding="utf-8"))
+        data = _checked(path)
         # Symbolic shapes take a third of a second to import.
         from onebyone.graphs.storing import from_data
 
@@ -106,7 +108,7 @@ def _write(path: Path, found: Captured) -> None:
     from onebyone.graphs.storing import NotStorable, to_data
 
     try:
-        text = json.dumps(to_data(found))
+        text = json.dumps({"key": path.stem, "captured": to_data(found)})
     except NotStorable:
         return
     try:
@@ -128,12 +130,17 @@ def _written(file: Path) -> float:
     return file.stat().st_mtime
 
 
-def _checked(text: str) -> Any:
-    """What a file holds, if it is whole: a digest on the first line, JSON behind it."""
-    digest, _, rest = text.partition("\n")
+def _checked(path: Path) -> Any:
+    """What a file holds behind its digest and the key that it was written for."""
+    if path.stat().st_size > _LARGEST:
+        raise ValueError(f"it has more than {_LARGEST} bytes")
+    digest, _, rest = path.read_text(encoding="utf-8").partition("\n")
     if digest != _digest(rest):
         raise ValueError("its digest is not that of its content")
-    return json.loads(rest)
+    held = json.loads(rest)
+    if not isinstance(held, dict) or held.get("key") != path.stem:
+        raise ValueError("it was written for another network")
+    return held.get("captured")
 
 
 def _digest(text: str) -> str:

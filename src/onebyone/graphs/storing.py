@@ -1,29 +1,28 @@
-"""Captured graphs as plain data: operators by name, values by shape, no weights and no code."""
+"""Captured graphs as plain data: operators by name, values by shape, no weights and no code.
 
-import operator
-from collections.abc import Callable
-from typing import Any, cast
+What is read is held against a grammar before a graph is made of it, since torch.fx writes names
+into code. The graph must then be one that the network could have been captured as: it reads the
+network's own tensors, and its operators give the shapes that stand at its nodes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 from torch._subclasses import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
 from torch.utils import _pytree as pytree
 
-from onebyone.graphs.aten import layer_name, value_of
+from onebyone.graphs.aten import is_symbol, layer_name, value_of
 from onebyone.graphs.capture import Captured
+from onebyone.graphs.graph_grammar import CAPTURED, KINDS, MOST_NUMBERS
+from onebyone.models.grammar import Refused, shown
+from onebyone.models.operators import name_of, operator_of
+from onebyone.models.values import check_values
 
-_FUNCTIONS = {
-    f"operator.{f.__name__}": f
-    for f in (operator.getitem, operator.add, operator.sub, operator.mul, operator.floordiv)
-}
-_KINDS: dict[str, type] = {
-    "dtype": torch.dtype,
-    "layout": torch.layout,
-    "memory_format": torch.memory_format,
-}
-_MOST_NUMBERS = 2**16
-"""In one constant: tables and masks, but no weights."""
+_BATCH = 101
+"""Windows for which the shapes of a graph are compared: no size that a network has by itself."""
 
 
 class NotStorable(Exception):
@@ -34,22 +33,26 @@ def to_data(captured: Captured) -> dict[str, Any]:
     """A captured network as what JSON can hold.
 
     Raises:
-        NotStorable: an operator is not ATen's, a size is no linear function of the batch, the
-            network's output is built from other types than tuples, lists and dicts, or a constant
-            is large.
+        NotStorable: an operator is none that a file may name, a size is no linear function of the
+            batch, the network's output is built from other types than tuples, lists and dicts, or
+            a constant is large.
     """
     nodes = [node for node in captured.graph.nodes if node.op != "output"]
     places = {node: place for place, node in enumerate(nodes)}
     leaves = range(captured.structure.num_leaves)
-    return {
-        "nodes": [_node_to_data(node, places) for node in nodes],
-        "results": [_to_data(result, places) for result in captured.results],
-        "output": _output_to_data(pytree.tree_unflatten(leaves, captured.structure)),
-        "constants": {n: _constant_to_data(t) for n, t in captured.constants.named_buffers()},
-    }
+    constants = captured.constants.named_buffers()
+    try:
+        return CAPTURED({  # type: ignore[no-any-return]
+            "nodes": [_node_to_data(node, places) for node in nodes],
+            "results": [_to_data(result, places) for result in captured.results],
+            "output": _output_to_data(pytree.tree_unflatten(leaves, captured.structure)),
+            "constants": {key: _constant_to_data(tensor) for key, tensor in constants},
+        })  # fmt: skip
+    except Refused as refusal:
+        raise NotStorable(str(refusal)) from refusal
 
 
-def from_data(data: dict[str, Any], model: nn.Module, example: torch.Tensor) -> Captured:
+def from_data(data: Any, model: nn.Module, example: Tensor) -> Captured:
     """A captured network from its data.
 
     Args:
@@ -58,70 +61,94 @@ def from_data(data: dict[str, Any], model: nn.Module, example: torch.Tensor) -> 
         example: windows, at least two.
 
     Raises:
-        Exception: of any kind, where the data is not what `to_data` gives.
+        Refused: the data is not what `to_data` gives of such a network.
     """
-    graph, values = fx.Graph(), _Values(example)
-    nodes: list[fx.Node] = []
+    data = CAPTURED(data)
+    constants = nn.Module()
+    for key, entry in data["constants"].items():
+        constants.register_buffer(key, _constant(entry), persistent=False)
+    values = _Values(example)
+    graph, nodes, tensors = fx.Graph(), [], _tensors(model, constants)
     for entry in data["nodes"]:
-        args = [_from_data(item, nodes) for item in entry["args"]]
-        kwargs = {key: _from_data(item, nodes) for key, item in entry["kwargs"].items()}
-        target = _target(entry["op"], entry["target"])
-        node = graph.create_node(entry["op"], target, tuple(args), kwargs, entry["name"])
-        if node.name != entry["name"]:
-            raise ValueError(f"two nodes are called {entry['name']}")
+        nodes.append(_node(graph, entry, nodes, tensors))
         if entry["value"] is not None:
-            node.meta["val"] = values.make(entry["value"])
-        if entry["layer"] is not None:
-            node.meta["nn_module_stack"] = {"": (entry["layer"], "torch.nn.Module")}
-        nodes.append(node)
+            nodes[-1].meta["val"] = values.make(entry["value"])
     results = tuple(_from_data(data["results"], nodes))
     graph.output(results)
-    graph.lint()
-    (image,) = graph.find_nodes(op="placeholder")
-    constants = nn.Module()
-    for name, entry in data["constants"].items():
-        constants.register_buffer(name, _constant(entry), persistent=False)
+    image = _image(data["nodes"], nodes, example)
+    leaves = sorted(pytree.tree_leaves(_output(data["output"])))
+    if leaves != [*range(len(results))]:
+        raise Refused(f"{len(results)} results are put together from {shown(leaves)}")
+    read = {node: tensors[str(node.target)] for node in nodes if node.op == "get_attr"}
+    check_values(graph, read, {values.batch.node.expr: _BATCH})
+    _check_results(results)
     structure = pytree.tree_structure(_output(data["output"]))
     return Captured(graph, image, model, constants, results, structure)
 
 
+def _tensors(model: nn.Module, constants: nn.Module) -> dict[str, Tensor]:
+    """What a graph may read from outside, by the names that it has there."""
+    live = [
+        *model.named_parameters(remove_duplicate=False),
+        *model.named_buffers(remove_duplicate=False),
+    ]
+    return {f"model.{key}": tensor for key, tensor in live} | {
+        f"constants.{key}": tensor for key, tensor in constants.named_buffers()
+    }
+
+
+def _node(
+    graph: fx.Graph, entry: Mapping[str, Any], nodes: list[fx.Node], tensors: Mapping[str, Tensor]
+) -> fx.Node:
+    """One node, behind those that it reads."""
+    op, target = entry["op"], entry["target"]
+    args = tuple(_from_data(entry["args"], nodes))
+    kwargs = {key: _from_data(item, nodes) for key, item in entry["kwargs"].items()}
+    if op == "call_function":
+        target = operator_of(target)
+        schema = getattr(target, "_schema", None)
+        known = () if schema is None else [argument.name for argument in schema.arguments]
+        if not kwargs.keys() <= {*known} or (schema is not None and schema.is_mutable):
+            raise Refused(f"{target} is called with {', '.join(kwargs)}")
+    elif args or kwargs or (op == "get_attr" and target not in tensors):
+        raise Refused(f"{op} of {shown(target)}")
+    node = graph.create_node(op, target, args, kwargs, entry["name"])
+    if node.name != entry["name"]:
+        raise Refused(f"two nodes are called {entry['name']}")
+    if entry["layer"] is not None:
+        node.meta["nn_module_stack"] = {"": (entry["layer"], "torch.nn.Module")}
+    return node
+
+
+def _image(entries: list[Mapping[str, Any]], nodes: list[fx.Node], example: Tensor) -> fx.Node:
+    """The only input, which must be windows like the example."""
+    inputs = [place for place, node in enumerate(nodes) if node.op == "placeholder"]
+    sizes = [[1, 0], *([0, n] for n in example.shape[1:])]
+    expected = {**_kinds(example), "shape": sizes}
+    if [entries[place]["value"] for place in inputs] != [expected]:
+        raise Refused("its input is not the network's windows")
+    return nodes[inputs[0]]
+
+
+def _check_results(results: tuple[Any, ...]) -> None:
+    for result in results:
+        value = value_of(result) if isinstance(result, fx.Node) else None
+        if isinstance(value, Tensor) and not (value.ndim and is_symbol(value.shape[0])):
+            raise Refused("a result's first dimension is not the batch")
+
+
 def _node_to_data(node: fx.Node, places: dict[fx.Node, int]) -> dict[str, Any]:
     layer = layer_name(node)
+    called = node.op == "call_function"
     return {
         "op": node.op,
         "name": node.name,
-        "target": _target_name(node),
+        "target": name_of(node.target) if called else str(node.target),
         "args": [_to_data(item, places) for item in node.args],
         "kwargs": {key: _to_data(item, places) for key, item in node.kwargs.items()},
         "value": _value_to_data(value_of(node)),
         "layer": None if layer == node.name else layer,
     }
-
-
-def _target_name(node: fx.Node) -> str:
-    target = node.target
-    if node.op in ("placeholder", "get_attr"):
-        return str(target)
-    if isinstance(target, torch._ops.OpOverload) and target.namespace == "aten":
-        return str(target)
-    name = f"operator.{getattr(target, '__name__', '')}"
-    if _FUNCTIONS.get(name) is not target:
-        raise NotStorable(f"{target} is not an operator of ATen")
-    return name
-
-
-def _target(op: str, name: str) -> str | Callable[..., Any]:
-    if op in ("placeholder", "get_attr"):
-        return name
-    if op != "call_function":
-        raise ValueError(f"{op} is no operation of a captured graph")
-    if name in _FUNCTIONS:
-        return _FUNCTIONS[name]
-    namespace, packet, overload = name.split(".")
-    found = getattr(getattr(torch.ops.aten, packet), overload)
-    if namespace != "aten" or not isinstance(found, torch._ops.OpOverload):
-        raise ValueError(f"{name} is not an operator of ATen")
-    return cast(Callable[..., Any], found)
 
 
 def _to_data(item: Any, places: dict[fx.Node, int]) -> Any:
@@ -134,8 +161,8 @@ def _to_data(item: Any, places: dict[fx.Node, int]) -> Any:
         return [_to_data(part, places) for part in item]
     if isinstance(item, torch.device):
         return {"device": str(item)}
-    for kind, cls in _KINDS.items():
-        if isinstance(item, cls):
+    for kind, known in KINDS.items():
+        if item in known.values():
             return {kind: str(item).removeprefix("torch.")}
     raise NotStorable(f"{type(item).__name__} is an argument")
 
@@ -146,31 +173,28 @@ def _from_data(data: Any, nodes: list[fx.Node]) -> Any:
     if not isinstance(data, dict):
         return data
     ((kind, content),) = data.items()
-    if kind == "node":
-        return nodes[content]
     if kind == "device":
         return torch.device(content)
-    return _named(kind, content)
-
-
-def _named(kind: str, name: str) -> Any:
-    """One of PyTorch's dtypes, layouts or memory formats."""
-    found = getattr(torch, name)
-    if not isinstance(found, _KINDS[kind]):
-        raise TypeError(f"torch.{name} is no {kind}")
-    return found
+    if kind != "node":
+        return KINDS[kind][content]
+    if content >= len(nodes):
+        raise Refused(f"reads node {content} of {len(nodes)}")
+    return nodes[content]
 
 
 def _value_to_data(value: Any) -> Any:
     """What export recorded: tensors by shape, dtype and device; sizes; lists of them."""
     if value is None:
         return None
-    if isinstance(value, torch.Tensor):
-        shape = [_size_to_data(n) for n in value.shape]
-        return {"shape": shape, "dtype": str(value.dtype)[6:], "device": str(value.device)}
+    if isinstance(value, Tensor):
+        return {"shape": [_size_to_data(n) for n in value.shape], **_kinds(value)}
     if isinstance(value, list | tuple):
         return [_value_to_data(item) for item in value]
     return {"size": _size_to_data(value)}
+
+
+def _kinds(tensor: Tensor) -> dict[str, str]:
+    return {"dtype": str(tensor.dtype)[6:], "device": str(tensor.device)}
 
 
 def _size_to_data(size: Any) -> list[int]:
@@ -206,7 +230,7 @@ class _Values:
             return self._size(*data["size"])
         shape = [self._size(*size) for size in data["shape"]]
         with self.mode:
-            return torch.empty(shape, dtype=_named("dtype", data["dtype"]), device=data["device"])
+            return torch.empty(shape, dtype=KINDS["dtype"][data["dtype"]], device=data["device"])
 
     def _size(self, slope: int, constant: int) -> Any:
         return self.batch * slope + constant if slope else constant
@@ -232,13 +256,16 @@ def _output(data: Any) -> Any:
     return data
 
 
-def _constant_to_data(tensor: torch.Tensor) -> dict[str, Any]:
-    if tensor.numel() > _MOST_NUMBERS or tensor.is_complex() or tensor.is_quantized:
+def _constant_to_data(tensor: Tensor) -> dict[str, Any]:
+    if tensor.numel() > MOST_NUMBERS or tensor.is_complex() or tensor.is_quantized:
         raise NotStorable(f"a constant has {tensor.numel()} numbers")
-    kinds = {"dtype": str(tensor.dtype)[6:], "device": str(tensor.device)}
-    return {"numbers": tensor.tolist(), "shape": [*tensor.shape], **kinds}
+    return {"numbers": tensor.flatten().tolist(), "shape": [*tensor.shape], **_kinds(tensor)}
 
 
-def _constant(data: dict[str, Any]) -> torch.Tensor:
-    dtype = _named("dtype", data["dtype"])
-    return torch.tensor(data["numbers"], dtype=dtype, device=data["device"]).reshape(data["shape"])
+def _constant(data: dict[str, Any]) -> Tensor:
+    dtype = KINDS["dtype"][data["dtype"]]
+    try:
+        flat = torch.tensor(data["numbers"], dtype=dtype, device=data["device"])
+        return flat.reshape(data["shape"])
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+        raise Refused(f"a constant cannot be made ({error})") from error

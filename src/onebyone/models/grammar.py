@@ -6,7 +6,7 @@ Entries of an object that its rule does not name are left out, so nothing passes
 
 import keyword
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 Rule = Callable[[Any], Any]
@@ -72,6 +72,18 @@ def union(**cases: Rule) -> Rule:
     return rule
 
 
+def tagged(tag: str, cases: Mapping[str, Rule]) -> Rule:
+    """An object whose entry `tag` says which of these it is."""
+
+    def rule(value: Any) -> Any:
+        kind = value.get(tag) if isinstance(value, dict) else None
+        if not isinstance(kind, str) or kind not in cases:
+            raise Refused(f"{tag} {shown(kind)} is none of {', '.join(cases)}")
+        return cases[kind](value)
+
+    return rule
+
+
 def listed(inner: Rule, most: int = 100_000) -> Rule:
     """A list of one kind."""
 
@@ -81,6 +93,16 @@ def listed(inner: Rule, most: int = 100_000) -> Rule:
         if len(value) > most:
             raise Refused(f"has {len(value)} entries, more than {most}")
         return [_at(str(place), inner, item) for place, item in enumerate(value)]
+
+    return rule
+
+
+def nested(inner: Rule, depth: int = 4) -> Rule:
+    """What is no list and has this rule, or a list of such, and of lists, to some depth."""
+    deeper = listed(nested(inner, depth - 1)) if depth else inner
+
+    def rule(value: Any) -> Any:
+        return deeper(value) if isinstance(value, list) else inner(value)
 
     return rule
 

@@ -4,7 +4,6 @@ torch writes names into generated code, evaluates sizes, runs guards and imports
 names. So every entry has a rule here; guards, stack traces and notes of users are left out.
 """
 
-import json
 from typing import Any
 
 import torch
@@ -28,83 +27,40 @@ from onebyone.models.grammar import (
 )  # fmt: skip
 from onebyone.models.operators import operator_name
 from onebyone.models.sizes import expression, symbol
+from onebyone.models.structures import structure
 
 _COUNT = integer(0, 2**62)
 _MOST_AXES = 64
-_STACK = "nn_module_stack"
 
 
-def _metadata(value: Any) -> dict[str, str]:
-    """Of a node's notes, the modules that it came from; nothing where they are of no known form."""
-    notes = record(**{_STACK: optional(_stack)})
-    try:
-        return notes(value)  # type: ignore[no-any-return]
-    except Refused:
-        return {}
+_LONG, _WORD_OF_STACK = text("(?s).*"), text(r"[\w.@<>-]*")
 
 
 def _stack(value: Any) -> str:
     """The modules around an operator: `key,path,class` for each, with `;` between them."""
-    entries = [entry.split(",") for entry in text(r"(?s).*")(value).split(";")]
+    entries = [entry.split(",") for entry in _LONG(value).split(";")]
     for entry in entries:
         if len(entry) != 3:
             raise Refused(f"{shown(value)} are no modules")
         path(entry[1].removeprefix("L['self'].").removeprefix("L__self__."))
-    word = text(r"[\w.@<>-]*")
+    word = _WORD_OF_STACK
     return ";".join(f"{word(key)},{where},{word(kind)}" for key, where, kind in entries)
 
 
-def _structure(value: Any) -> str:
-    """How inputs or outputs are built from tuples, lists and dicts, as JSON in a string."""
+_NOTES = record(nn_module_stack=optional(_stack))
+
+
+def _metadata(value: Any) -> dict[str, str]:
+    """Of a node's notes, the modules that it came from; nothing where they are of no known form."""
     try:
-        protocol, tree = json.loads(value)
-    except (TypeError, ValueError, RecursionError):
-        raise Refused(f"{shown(value)} is no structure") from None
-    return json.dumps([integer(1, 1)(protocol), _branch(tree)])
-
-
-def _branch(value: Any, depth: int = 0) -> dict[str, Any]:
-    if depth > _MOST_AXES:
-        raise Refused("is nested too deeply")
-    found = record(type=maybe(_CONTAINER), context=maybe(text("(?s).*")), children_spec=_BRANCHES)(
-        value
-    )
-    kind, children = found["type"], found["children_spec"]
-    if kind is None:
-        if children or found["context"] is not None:
-            raise Refused("a leaf has neither context nor children")
-    elif kind in _NAMED:
-        found["context"] = json.dumps(_keys(found["context"], len(children)))
-    elif found["context"] not in ("null", None):
-        raise Refused(f"{kind} has a context {shown(found['context'])}")
-    else:
-        found["context"] = "null"
-    return {**found, "children_spec": [_branch(child, depth + 1) for child in children]}
-
-
-def _keys(context: str | None, count: int) -> list[str | int]:
-    try:
-        keys = json.loads(context or "")
-    except (ValueError, RecursionError):
-        raise Refused(f"{shown(context)} are no keys") from None
-    found: list[str | int] = listed(_key)(keys)
-    if len(found) != count:
-        raise Refused(f"{len(found)} keys for {count} entries")
-    return found
-
-
-def _key(value: Any) -> str | int:
-    # Keys of inputs stand in generated code, within quotes.
-    return integer()(value) if type(value) is int else text(r"[\w .:/@+-]*")(value)  # type: ignore[no-any-return]
+        return _NOTES(value)  # type: ignore[no-any-return]
+    except Refused:
+        return {}
 
 
 def _nothing(_value: Any) -> list[Any]:
     return []
 
-
-_CONTAINER = one_of("builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict")
-_NAMED = ("builtins.dict", "collections.OrderedDict")
-_BRANCHES = listed(lambda value: value)
 
 _HINT = union(as_int=integer(), as_bool=boolean, as_float=number)
 _EXPRESSION = record(expr_str=expression, hint=optional(maybe(_HINT)))
@@ -209,8 +165,8 @@ _SIGNATURE = record(
 _CALL = record(
     inputs=listed(_ARGUMENT),
     outputs=listed(_ARGUMENT),
-    in_spec=_structure,
-    out_spec=_structure,
+    in_spec=structure,
+    out_spec=structure,
     forward_arg_names=optional(maybe(listed(name))),
 )
 PROGRAM = record(

@@ -1,10 +1,8 @@
 """The one way to open a `.pt2` file: what it holds is data, and runs no code of its own."""
 
-import logging
 import math
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from torch.utils import _pytree as pytree
 from onebyone.errors import InputError
 from onebyone.models.archive import CONSTANTS, WEIGHTS, Archive, first_line, without_numbers
 from onebyone.models.grammar import Refused
+from onebyone.models.quiet import quiet
 from onebyone.models.values import check_values, number_of
 
 _MOST_NUMBERS = 2**26
@@ -36,7 +35,7 @@ def load_program(path: str | Path, *, trust: bool = False) -> ExportedProgram:
     """
     path = Path(path)
     try:
-        with _quiet():
+        with quiet("torch.export"):
             return torch.export.load(path) if trust else _load(path)
     except Refused as refusal:
         raise InputError(
@@ -131,15 +130,3 @@ def _example(program: ExportedProgram, sizes: Mapping[Any, int]) -> Any:
             leaves.append(number_of(value, sizes))
     structure = program.call_spec.in_spec
     return None if structure is None else pytree.tree_unflatten(leaves, structure)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep back what torch logs while it loads: at length, with a traceback, what errors say."""
-    logger = logging.getLogger("torch.export")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

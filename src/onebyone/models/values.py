@@ -12,6 +12,7 @@ from torch import Tensor, fx
 from torch._subclasses import FakeTensorMode
 
 from onebyone.models.grammar import Refused
+from onebyone.models.quiet import quiet
 
 Sizes = Mapping[Any, int]
 """A number for each symbol."""
@@ -29,10 +30,14 @@ def check_values(graph: fx.Graph, tensors: Mapping[fx.Node, Tensor], sizes: Size
         Refused: an operator does not take what it is given, or a value is not what is noted.
     """
     values: dict[fx.Node, Any] = {}
-    with FakeTensorMode(allow_fallback_kernels=False) as mode, torch.no_grad():
+    with (
+        quiet("torch._subclasses.fake_tensor"),
+        FakeTensorMode(allow_fallback_kernels=False),
+        torch.no_grad(),
+    ):
         for node in graph.nodes:
             if node in tensors:
-                values[node] = mode.from_tensor(tensors[node])
+                values[node] = _fake(tensors[node], sizes)
             elif node.op == "placeholder":
                 values[node] = _fake(node.meta.get("val"), sizes)
             elif node.op == "call_function":
