@@ -1,5 +1,7 @@
 """What can be captured, and what is refused or run as crops."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -22,14 +24,51 @@ def test_a_program_for_any_batch_is_captured() -> None:
     assert all(node.op != "call_module" for node in capture(program, WINDOW).graph.nodes)
 
 
-def test_a_program_for_one_batch_runs_in_pieces_of_it() -> None:
-    model = _network()
-    program = export(model, (torch.zeros(3, *WINDOW),))
-    assert fixed_batch(program) == 3
+class Tokens(nn.Module):
+    """A class token, attention and reshapes that hold the batch in several axes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(2, 8, 2, 2)
+        self.token = nn.Parameter(torch.randn(1, 1, 8))
+        self.attend = nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n = x.shape[0]
+        tokens = self.patches(x).reshape(n, 8, 16).permute(0, 2, 1)
+        tokens = torch.cat([self.token.expand(n, -1, -1), tokens], 1)
+        found, _ = self.attend(tokens, tokens, tokens, need_weights=False)
+        windows = found[:, 1:].view(n, 2, 2, 2, 2, 8).permute(0, 1, 3, 2, 4, 5).reshape(4 * n, 4, 8)
+        return windows.mean(1).view(n, -1)
+
+
+@pytest.mark.parametrize("make", [_network, lambda: Tokens().eval()], ids=["reshapes", "tokens"])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_program_for_one_batch_is_freed(make: Callable[[], nn.Module], batch: int) -> None:
+    model = make()
+    program = export(model, (torch.zeros(batch, *WINDOW),))
+    assert fixed_batch(program) == batch
+    found = capture(program, WINDOW)
+    assert all(node.op != "call_module" for node in found.graph.nodes)
     x = torch.randn(7, *WINDOW)
-    torch.testing.assert_close(InPieces(program, 3)(x), model(x))
-    with pytest.warns(NotCaptured, match="exported for a batch of 3"):
-        capture(program, WINDOW)
+    torch.testing.assert_close(found.model(x), model(x))
+
+
+class Reversed(nn.Module):
+    """Windows of a batch change places."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3)).flip(0)
+
+
+def test_a_program_that_cannot_be_freed_runs_in_pieces() -> None:
+    program = export(Reversed().eval(), (torch.zeros(3, *WINDOW),))
+    with pytest.warns(NotCaptured, match=r"the exported program cannot .* dynamic_shapes=\(\{0:"):
+        found = capture(program, WINDOW)
+    assert isinstance(found.model, InPieces)
+    x = torch.randn(6, *WINDOW)
+    expected = torch.cat([Reversed()(x[:3]), Reversed()(x[3:])])
+    torch.testing.assert_close(found.model(x), expected)
 
 
 class Counter(nn.Module):

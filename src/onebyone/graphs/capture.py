@@ -75,8 +75,7 @@ def capture(model: nn.Module | ExportedProgram, window: tuple[int, ...]) -> Capt
     if isinstance(live, InPieces):
         return _uncaptured(live, example, outputs, _ONE_BATCH.format(batch=live.batch))
     try:
-        keeps = isinstance(model, ExportedProgram) and fixed_batch(model) is None
-        program = model if keeps else _export(live, example)
+        program = _export(model, live, example)
     except Exception as error:  # torch.export raises errors of many kinds
         return _uncaptured(live, example, outputs, _first_line(error))
     return _from_program(program, live, outputs)
@@ -126,11 +125,15 @@ def _live(model: nn.Module | ExportedProgram) -> nn.Module:
     return InPieces(model, batch) if freed is None else freed
 
 
-def _export(model: nn.Module, example: torch.Tensor) -> ExportedProgram:
+def _export(
+    model: nn.Module | ExportedProgram, live: nn.Module, example: torch.Tensor
+) -> ExportedProgram:
+    if isinstance(model, ExportedProgram) and fixed_batch(model) is None:
+        return model
     with torch.no_grad(), _quiet():
         shapes = ShapesCollection()  # by tensor: `forward` may take it as one of *args
         shapes[example] = {0: Dim("batch")}
-        return torch.export.export(model, (example,), dynamic_shapes=shapes, strict=False)
+        return torch.export.export(live, (example,), dynamic_shapes=shapes, strict=False)
 
 
 @contextmanager

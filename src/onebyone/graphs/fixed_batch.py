@@ -99,7 +99,7 @@ class _Freeing:
     def __init__(self, network: fx.GraphModule, image: fx.Node, batch: int) -> None:
         self.network, self.image, self.fixed = network, image, batch
         self.order = [node for node in network.graph.nodes if node.op != "output"]
-        self.sizes = {n: [*n.args[1]] for n in self.order if is_call(n, *_RESHAPES, *_COPIES)}  # type: ignore[misc]
+        self.sizes = {n: [*n.args[1]] for n in self.order if is_call(n, *_RESHAPES, *_COPIES)}
         with network.graph.inserting_after(image):
             self.batch = network.graph.call_function(aten.sym_size.int, (image, 0))
         self.found: dict[fx.Node, Any] = {self.batch: batch * _TIMES}
@@ -166,7 +166,7 @@ class _Freeing:
         if node.target is aten.expand.default:
             return [axis + len(sizes) - len(shape)]
         before, behind = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
-        places = [
+        places: list[int] = [
             n
             for n, size in enumerate(result)
             if size % self.fixed == 0
@@ -175,7 +175,10 @@ class _Freeing:
                 or math.prod(result[n + 1 :]) == behind
             )
         ]
-        return sorted(places, key=lambda n: result[n] != self.fixed)
+        # The batch comes before what is beside it in an axis, as before the heads of attention.
+        begins = {n: math.prod(result[:n]) == before for n in places}
+        places.sort(key=lambda n: (result[n] != self.fixed, not begins[n]))
+        return [*places]
 
     def _write(self, node: fx.Node, place: int) -> None:
         """Write the batch's size into a node's sizes."""

@@ -24,7 +24,7 @@ from onebyone.models.grammar import (
 )
 from onebyone.models.operators import operator_name
 
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     kind: {key: value for key, value in vars(torch).items() if isinstance(value, cls)}
     for kind, cls in {
         "dtype": torch.dtype,
@@ -51,7 +51,8 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     kinds: dict[type, Rule] = {str: _WORD, dict: _REFERENCE, int: _WHOLE}
-    return kinds.get(type(value), number)(value)
+    rule: Rule = kinds.get(type(value), number)
+    return rule(value)
 
 
 def _size(value: Any) -> list[int]:

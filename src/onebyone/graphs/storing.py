@@ -68,7 +68,8 @@ def from_data(data: Any, model: nn.Module, example: Tensor) -> Captured:
     for key, entry in data["constants"].items():
         constants.register_buffer(key, _constant(entry), persistent=False)
     values = _Values(example)
-    graph, nodes, tensors = fx.Graph(), [], _tensors(model, constants)
+    graph, tensors = fx.Graph(), _tensors(model, constants)
+    nodes: list[fx.Node] = []
     for entry in data["nodes"]:
         nodes.append(_node(graph, entry, nodes, tensors))
         if entry["value"] is not None:
@@ -80,7 +81,7 @@ def from_data(data: Any, model: nn.Module, example: Tensor) -> Captured:
     if leaves != [*range(len(results))]:
         raise Refused(f"{len(results)} results are put together from {shown(leaves)}")
     read = {node: tensors[str(node.target)] for node in nodes if node.op == "get_attr"}
-    check_values(graph, read, {values.batch.node.expr: _BATCH})
+    check_values(graph, read, {values.symbol: _BATCH})
     _check_results(results)
     structure = pytree.tree_structure(_output(data["output"]))
     return Captured(graph, image, model, constants, results, structure)
@@ -220,7 +221,8 @@ class _Values:
         sizes = [DimDynamic.DYNAMIC, *[DimDynamic.STATIC] * (example.ndim - 1)]
         context: Any = StatelessSymbolicContext(dynamic_sizes=sizes)
         fake = self.mode.from_tensor(example, symbolic_context=context)
-        self.batch = fake.shape[0]
+        batch: Any = fake.shape[0]
+        self.batch, self.symbol = batch, batch.node.expr
 
     def make(self, data: Any) -> Any:
         """The value that was stored."""
