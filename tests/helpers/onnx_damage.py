@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
 
 from helpers.onnx_cases import TO_CONVOLUTION, TO_LINEAR
 from helpers.onnx_pairs import PAIRS, model
@@ -128,7 +127,7 @@ def _noise(random: Random, data: bytes, others: list[bytes]) -> bytes:
     return data[:start] + random.randbytes(length) + data[start + length :]
 
 
-def _structure(random: Random, data: bytes, others: list[bytes]) -> bytes:
+def structural(random: Random, data: bytes, others: list[bytes]) -> bytes:
     """Some fields of some messages set to other values, emptied, doubled, or taken from others."""
     made, other = (onnx.ModelProto.FromString(d) for d in (data, random.choice(others)))
     for _ in range(random.choice((1, 1, 1, 2, 3))):
@@ -209,16 +208,7 @@ DAMAGES = [
     Damage("bit flips", _flip),
     Damage("splices", _splice),
     Damage("noise", _noise),
-    Damage("structure", _structure),
-    Damage("structure, more", _structure),
-    Damage("structure, most", _structure),
+    Damage("structure", structural),
+    Damage("structure, more", structural),
+    Damage("structure, most", structural),
 ]
-
-
-def is_message(data: bytes) -> bool:
-    """Whether it parses at all."""
-    try:
-        onnx.ModelProto.FromString(data)
-    except DecodeError:
-        return False
-    return True

@@ -1,12 +1,15 @@
 """What the one reader of ONNX files takes, and what it refuses in one line."""
 
+import faulthandler
 import io
 import os
 import pickle
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import onnx
@@ -15,6 +18,7 @@ import pytest
 from onnx import TensorProto, helper
 from onnx.backend.test.case.node import collect_testcases
 
+from helpers.onnx_damage import structural
 from onebyone.errors import InputError
 from onebyone.models import onnx_file
 from onebyone.rewriting.onnx import rewrite_onnx
@@ -310,6 +314,12 @@ def overfed() -> onnx.ModelProto:
     return model
 
 
+def _own_relu(model: onnx.ModelProto) -> None:
+    sets = [helper.make_opsetid("", 18)]
+    steps = [node("Neg", ["x"], ["y"])]
+    model.functions.append(helper.make_function("", "Relu", ["x"], ["y"], steps, sets))
+
+
 def laughing(depth: int) -> onnx.ModelProto:
     steps = [
         function(f"f{k}", call(f"f{k + 1}", "x", "t"), call(f"f{k + 1}", "t", "y"))
@@ -383,6 +393,7 @@ MALFORMED = {
     "function calls itself": (calling(function("f0", call("f0", "x", "y"))), "calls itself"),
     "functions in a circle": (calling(function("f0", call("f1", "x", "y")),
                                       function("f1", call("f0", "x", "y"))), "calls itself"),
+    "function in place of an operator": (changed(_own_relu), "defines 'Relu' in ONNX's own"),
     "function twice": (calling(*[function("f0", node("Relu", ["x"], ["y"]))] * 2), "one name"),
     "function of nothing": (calling(function("f0", node("Relu", ["q"], ["y"]))),
                             "in the function 'f0': Relu 'y' reads 'q'"),
@@ -390,6 +401,10 @@ MALFORMED = {
     "function of fewer inputs": (overfed(), "does not fit the function"),
     "functions that explode": (laughing(60), "more than 1000000 nodes"),
     "sizes that explode": (doubling(60), "joins 131072 integers"),
+    "an axis that is cut": (made([node("Split", ["x"], ["y"], axis=-(2**63), num_outputs=1)]),
+                            "has the axis -9223372036854775808"),
+    "fewer outputs than there are": (made([node("Split", ["x"], ["y", "z"], num_outputs=1)]),
+                                     "has 2 outputs, not 1"),
     "outputs that explode": (made([node("Split", ["x"], ["y"], num_outputs=2**40)]), "1 outputs"),
 }  # fmt: skip
 TENSORS = {
@@ -545,10 +560,37 @@ def test_a_wrong_shape_is_left_out(sizes: tuple[int | str, ...], tmp_path: Path)
     assert first.outputs[0].shape is None
 
 
+@pytest.fixture(scope="module")
+def operator_tests() -> list[onnx.ModelProto]:
+    """The models of ONNX's own tests of its operators."""
+    return [case.model for case in collect_testcases(None) if case.model is not None]
+
+
 @pytest.mark.slow
-def test_every_operator_test_of_onnx_is_read(tmp_path: Path) -> None:
+def test_every_operator_test_of_onnx_is_read(
+    operator_tests: list[onnx.ModelProto], tmp_path: Path
+) -> None:
     """Those that no version of onnxruntime runs, too."""
-    models = [case.model for case in collect_testcases(None) if case.model is not None]
-    assert len(models) > 1500
-    for model in models:
+    assert len(operator_tests) > 1500
+    for model in operator_tests:
         onnx_file.read(saved(tmp_path, model))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*left out")
+def test_damaged_operator_tests_are_read_or_refused(
+    operator_tests: list[onnx.ModelProto], tmp_path: Path
+) -> None:
+    """ONNX's own code, which is C++, meets nothing that ends the process or takes all memory."""
+    files = [model.SerializeToString() for model in operator_tests if model.ByteSize() < 20_000]
+    path, refused = tmp_path / "model.onnx", 0
+    for number in range(3000):
+        random = Random(number)
+        path.write_bytes(structural(random, random.choice(files), [random.choice(files)]))
+        faulthandler.dump_traceback_later(60, exit=True)
+        with suppress(InputError):
+            onnx_file.read(path)
+            refused -= 1
+        refused += 1
+    faulthandler.cancel_dump_traceback_later()
+    assert 0 < refused < 3000

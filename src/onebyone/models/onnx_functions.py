@@ -9,7 +9,7 @@ import onnx
 
 from onebyone.errors import InputError
 from onebyone.models.onnx_graphs import Reader, arrange
-from onebyone.models.onnx_nodes import UNKNOWN, Known, every, named
+from onebyone.models.onnx_nodes import STANDARD, UNKNOWN, Known, every, named
 from onebyone.models.onnx_versions import versions
 from onebyone.models.shown import shown
 
@@ -35,6 +35,8 @@ def check_functions(model: onnx.ModelProto, reader: Reader) -> None:
     if len(functions) < len(model.functions):
         raise InputError("two functions have one name")
     for function in functions.values():
+        if function.domain in STANDARD:  # some would read the function there, some the operator
+            raise InputError(f"defines {shown(function.name)} in ONNX's own domain")
         _check_body(function, reader)
     for node in every(*model.graph.node, *(n for f in model.functions for n in f.node)):
         called = functions.get((node.domain, node.op_type, node.overload))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import onnx
 
 from onebyone.errors import InputError
+from onebyone.models.onnx_tensors import MOST_AXES
 from onebyone.models.shown import line, shown
 
 STANDARD = ("", "ai.onnx")
@@ -84,6 +85,8 @@ class Operators:
         domain = _domain(node)
         if domain not in self.versions or self._is_own(node):
             return
+        if domain == "":
+            _check_numbers(node)
         context = onnx.checker.C.CheckerContext()
         context.ir_version = onnx.IR_VERSION
         context.opset_imports = dict(self.versions)
@@ -141,9 +144,6 @@ class Operators:
 
     def _check_growth(self, node: onnx.NodeProto, inputs: Sequence[Known]) -> None:
         """Few nodes must not stand for very many numbers, which ONNX and the check would note."""
-        outputs = next((a.i for a in node.attribute if a.name == "num_outputs"), 0)
-        if node.op_type == "Split" and outputs > len(node.output):
-            raise InputError(f"{named(node)} has {len(node.output)} outputs, not {outputs}")
         if node.op_type == "Concat":
             joined = [known.sizes for known in inputs]
             size = sum(s[0] or 0 for s in joined if s is not None and len(s) == 1)
@@ -161,6 +161,15 @@ def _element(known: Known) -> int:
 
 def _domain(node: onnx.NodeProto) -> str:
     return "" if node.domain in STANDARD else str(node.domain)
+
+
+def _check_numbers(node: onnx.NodeProto) -> None:
+    """Numbers that ONNX's own code cuts to 32 bits, or goes by without a look at the outputs."""
+    for attribute in node.attribute:
+        if attribute.name == "axis" and abs(attribute.i) > MOST_AXES:
+            raise InputError(f"{named(node)} has the axis {attribute.i}")
+        if attribute.name == "num_outputs" and attribute.i != len(node.output):
+            raise InputError(f"{named(node)} has {len(node.output)} outputs, not {attribute.i}")
 
 
 def _is_small(tensor: onnx.TensorProto) -> bool:
