@@ -21,12 +21,15 @@ def saved(folder: Path, before: Base, after: Base) -> tuple[Path, Path]:
     return paths
 
 
-@pytest.mark.parametrize("kind", FAULTS)
+FIRST = {name: kind for kind, (name, _) in reversed(FAULTS.items())}.values()
+"""One kind of each graph; all of them are slow."""
+
+
+@pytest.mark.parametrize("kind", FIRST)
 def test_structure_refutes_a_fault(kind: str, tmp_path: Path):
     name, edits = FAULTS[kind]
     row = structure(*saved(tmp_path, BASES[name], BASES[name].edited(*edits)))
     assert not row.passed
-    assert row.detail.startswith(("output", "input", "the inputs")), row
 
 
 @pytest.mark.slow
@@ -36,9 +39,10 @@ def test_a_fault_is_refuted(kind: str, tmp_path: Path, record_property):
     name, edits = FAULTS[kind]
     rows = check(*saved(tmp_path, BASES[name], BASES[name].edited(*edits)))
     assert [row.name for row in rows] == ["structure", "integers", "numbers"]
-    refuting = [row for row in rows if not row.passed and "undecided" not in row.detail]
-    record_property("refuted by", ", ".join(row.name for row in refuting))
-    assert rows[0] in refuting, rows
+    refuting = [row.name for row in rows if not row.passed and row.decided]
+    record_property("refuted by", ", ".join(refuting))
+    assert refuting, rows
+    assert not rows[0].passed, rows
 
 
 @pytest.mark.slow

@@ -97,6 +97,8 @@ def since(node: ir.Node, version: int) -> int:
 
 
 def _outline(output: ir.Value, found: Any) -> Outline:
+    if found is not None and found.WhichOneof("value") not in (None, "tensor_type"):
+        return Outline(0, None)
     if found is None or not found.tensor_type.HasField("shape"):
         return declared(output)
     sizes = (d.dim_value if d.HasField("dim_value") else d.dim_param for d in _axes(found))

@@ -176,6 +176,12 @@ def _parts(
         first, second = Whole(before.path, names), Whole(after.path, names)
         old = [first.drawn(seed) for seed in range(RUNS)]
         new = [second.run(feeds) for feeds, _ in old]
+        sequences = names - old[0][1].keys()
+        if sequences:
+            if sequences & ends:
+                raise Undecided(f"output {min(sequences & ends)} is no tensor")
+            ignored |= sequences
+            continue
         unlike = {
             name
             for (_, a), b in zip(old, new, strict=True)

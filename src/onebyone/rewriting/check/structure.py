@@ -24,6 +24,7 @@ def structure(before: Path, after: Path) -> Check:
         fault = _inputs(old, new, symbols)
         if not fault:
             first, second = read(table, old, 0, {}), read(table, new, 1, symbols)
+            table.place = (0, "")
             fault = _fault(table, first, second)
     except Undecided as reason:
         file, node = table.place
@@ -83,12 +84,18 @@ def _entry(table: Table, value: Value) -> Term:
 
 
 def difference(old: Term, new: Term) -> str:
-    """Where two functions first differ, going from the output towards the inputs."""
+    """Where two functions first differ, going from the output towards the inputs.
+
+    Raises:
+        Undecided: different operators stand there, and one of them is not followed.
+    """
     unlike: tuple[Term, Term] | None = old, new
     while unlike:
         old, new = unlike
         here, there = _named(old, 0), _named(new, 1)
         if (old.operator, len(old.operands)) != (new.operator, len(new.operands)):
+            if old.reason or new.reason:
+                raise Undecided(f"expected {here}, found {there}")
             return f"expected {here}, found {there}"
         pairs = zip(old.operands, new.operands, strict=True)
         unlike = next(((a, b) for (a, _), (b, _) in pairs if a is not b), None)
