@@ -530,9 +530,9 @@ fault(
     "size cast to eight bits", "sizes", ("k = Cast<to=7>(n)", "l = Cast<to=3>(n) k = Cast<to=7>(l)")
 )
 fault(
-    "size cast to half precision",
+    "size cast to unsigned bytes",
     "sizes",
-    ("k = Cast<to=7>(n)", "l = Cast<to=10>(n) k = Cast<to=7>(l)"),
+    ("k = Cast<to=7>(n)", "l = Cast<to=2>(n) k = Cast<to=7>(l)"),
 )
 fault("size of another axis", "sizes", ("zero", lambda a: a + 1), ("rest", lambda a: a * 0 - 1))
 base("squeezed", "m (float[N,1,4] x) => (float[A,B] o) ", "o = Squeeze(x, one)", one=shape(1))

@@ -39,6 +39,7 @@ NO_POSITIONS = "running Conv node"
 
 
 RECURRENT = frozenset({"GRU", "LSTM", "RNN"})
+"""Layers in which onnxruntime aborts the whole process where the batch is empty."""
 
 
 class Unlike(Exception):
@@ -206,7 +207,7 @@ def _beyond(array: np.ndarray) -> np.ndarray:
 
 def _finite(array: np.ndarray) -> np.ndarray:
     """The numbers, 0 where they are none."""
-    return np.nan_to_num(_real(array), posinf=0.0, neginf=0.0)
+    return np.asarray(np.nan_to_num(_real(array), posinf=0.0, neginf=0.0))
 
 
 def _largest(array: np.ndarray) -> float:
