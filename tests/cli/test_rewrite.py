@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from helpers.onnx_cases import TO_CONVOLUTION
+from helpers.onnx_cases import TO_CONVOLUTION, Graph
 from onebyone.cli import main
 
 
@@ -152,3 +152,15 @@ def test_a_damaged_file_is_not_rewritten(folder, capsys):
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("onebyone: bad.onnx: is not an ONNX file")
     assert not Path("out.onnx").exists()
+
+
+def test_a_terminal_is_told_which_check_runs(folder, monkeypatch, capsys):
+    g = Graph(18)
+    onnx.save(g.model(g.add("MatMul", g.input("B", 4), g.weight("w", 4, 5))), "in.onnx")
+    assert main(["rewrite", "in.onnx", "quiet.onnx", *TO]) == 0
+    assert not capsys.readouterr().err
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert main(["rewrite", "in.onnx", "out.onnx", *TO]) == 0
+    told = capsys.readouterr().err
+    assert all(f"checking {name}" in told for name in ("structure", "integers", "numbers"))

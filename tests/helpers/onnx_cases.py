@@ -107,15 +107,18 @@ class Case:
         return graph.model(*((outputs,) if isinstance(outputs, str) else outputs))
 
 
-def feeds(model: onnx.ModelProto, seed: int = 1) -> dict[str, np.ndarray]:
-    """Small integers for every input."""
+def feeds(
+    model: onnx.ModelProto, seed: int = 1, sizes: dict[str, int] | None = None
+) -> dict[str, np.ndarray]:
+    """Small integers for every input, at these sizes of the dynamic axes."""
+    known = SYMBOLS | (sizes or {})
     random = np.random.default_rng(seed)
     constants = {tensor.name for tensor in model.graph.initializer}
     found = {}
     for value in model.graph.input:
         if value.name in constants:
             continue
-        shape = [d.dim_value or SYMBOLS[d.dim_param] for d in value.type.tensor_type.shape.dim]
+        shape = [known.get(d.dim_param, d.dim_value) for d in value.type.tensor_type.shape.dim]
         dtype = helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
         found[value.name] = random.integers(0 if dtype.kind == "b" else -3, 4, shape).astype(dtype)
     return found

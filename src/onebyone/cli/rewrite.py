@@ -2,11 +2,15 @@
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from onebyone.cli.outputs import check_outputs
 from onebyone.errors import InputError
@@ -52,7 +56,7 @@ def rewrite(
         _check_only(source, out, check, as_json, trust)
         return
     from onebyone.rewriting import rewrite as rewriting_rewrite
-    from onebyone.rewriting.dispatch import files_of
+    from onebyone.rewriting.dispatch import LEVELS, compare_files, files_of
     from onebyone.rewriting.selection import Selection
 
     if to is None:
@@ -60,9 +64,16 @@ def rewrite(
     if (out is None) is not dry_run:
         raise InputError("give OUT, the file to write, or --dry-run and no OUT")
     check_outputs(locals(), lambda: files_of(source), report=(".json",))
-    found = rewriting_rewrite(
-        source, to, out=out, where=where, skip=skip, layout=layout, check=check, trust=trust
-    ).report
+    if check not in LEVELS:
+        raise InputError(f"--check {check}: say one of {', '.join(LEVELS)}")
+    with _shown() as begin:
+        begin("rewriting")
+        found = rewriting_rewrite(
+            source, to, out=out, where=where, skip=skip, layout=layout, check="off", trust=trust
+        ).report
+        if out is not None and check != "off":
+            checks = compare_files(source, out, check, trust=trust, begin=begin)
+            found = replace(found, checks=checks)
     text = json.dumps(found.to_dict(), ensure_ascii=False)
     if report is not None:
         with replacing(report) as beside:
@@ -77,6 +88,21 @@ def rewrite(
         raise typer.Exit(1)
 
 
+@contextmanager
+def _shown() -> Iterator[Callable[[str], None]]:
+    """Say on a terminal what is begun and for how long it runs; checks of large files take long."""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    ) as bar:
+        task = bar.add_task("")
+        yield lambda name: bar.update(task, description=name, refresh=True)
+
+
 def _check_only(before: Path, after: Path | None, level: str, as_json: bool, trust: bool) -> None:
     from onebyone.rewriting.dispatch import compare_files
 
@@ -84,7 +110,8 @@ def _check_only(before: Path, after: Path | None, level: str, as_json: bool, tru
         raise InputError("--check-only needs two files: the one before and the one after")
     if level not in ("full", "structure"):
         raise InputError(f"--check {level}: with --check-only say full or structure")
-    checks = compare_files(before, after, level, trust=trust)
+    with _shown() as begin:
+        checks = compare_files(before, after, level, trust=trust, begin=begin)
     if as_json:
         print(json.dumps([vars(check) for check in checks], ensure_ascii=False))
     else:

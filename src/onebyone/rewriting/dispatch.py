@@ -1,7 +1,7 @@
 """The one call for modules, exported programs and files."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,7 +94,12 @@ def rewrite(
 
 
 def compare_files(
-    before: Path, after: Path, level: str = "full", *, trust: bool = False
+    before: Path,
+    after: Path,
+    level: str = "full",
+    *,
+    trust: bool = False,
+    begin: Callable[[str], None] = lambda _: None,
 ) -> tuple[Check, ...]:
     """Check a file that this or another tool rewrote against the one that it was.
 
@@ -103,6 +108,7 @@ def compare_files(
         after: one of the same kind.
         level: "full" or "structure".
         trust: load `.pt2` files whatever they hold.
+        begin: is told what begins, in words, where files are ONNX.
 
     Raises:
         InputError: a file cannot be read, or they are of different kinds.
@@ -119,7 +125,7 @@ def compare_files(
         )
     from onebyone.rewriting.check import check
 
-    return check(before, after, level)
+    return check(before, after, level, begin)
 
 
 def files_of(path: Path) -> Iterator[Path]:

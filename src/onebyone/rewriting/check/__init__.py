@@ -1,5 +1,6 @@
 """Whether two ONNX files are the same function: by structure, by integers, by numbers."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from onebyone.errors import InputError
@@ -9,7 +10,13 @@ LEVELS = ("full", "structure", "off")
 SAME = "the same nodes and constants; nothing needs to be understood or run"
 
 
-def check(before: Path, after: Path, level: str = "full") -> tuple[Check, ...]:
+def _silent(_: str) -> None:
+    """Told what is begun, say nothing."""
+
+
+def check(
+    before: Path, after: Path, level: str = "full", begin: Callable[[str], None] = _silent
+) -> tuple[Check, ...]:
     """Compare two ONNX files, whoever wrote them.
 
     Args:
@@ -17,6 +24,7 @@ def check(before: Path, after: Path, level: str = "full") -> tuple[Check, ...]:
         after: the file that should be the same function.
         level: "full" for all checks, "structure" for the one that runs nothing and holds for
             every input and file size, "off" for none.
+        begin: is told what begins, in words.
 
     Returns:
         One row for each check.
@@ -39,4 +47,8 @@ def check(before: Path, after: Path, level: str = "full") -> tuple[Check, ...]:
     checks = (structure, integers, numbers)[: 1 if level == "structure" else None]
     if same_text(opened(before), opened(after)):
         return tuple(Check(each.__name__, True, SAME) for each in checks)
-    return tuple(each(before, after) for each in checks)
+    rows = []
+    for each in checks:
+        begin(f"checking {each.__name__}")
+        rows.append(each(before, after))
+    return tuple(rows)

@@ -1,7 +1,7 @@
 """A region of a file in onnxruntime, with integers for its weights."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -33,11 +33,14 @@ class Draw:
         seed: of the hash.
         folded: whether alpha and beta of a Gemm go into its constants before, or are constants.
         density: what part of the weights stays other than zero.
+        kept: whether powers of two stay: single numbers that are one, and the one that bounds a
+            tensor, beside its integers. So it does not matter in which constant one is.
     """
 
     seed: int
     folded: bool
     density: float = 1.0
+    kept: bool = False
 
     def weights(self, array: np.ndarray) -> np.ndarray:
         """Integers from -3 to 3 of the same type; zeros stay zeros.
@@ -45,6 +48,8 @@ class Draw:
         A single number becomes a power of two up to 32: it may be what keeps a root or a quotient
         real, and tells only where it is not small.
         """
+        if self.kept:
+            return self._beside_power(array)
         if array.size == 1:
             place = (_hashed(array.reshape(-1), self.seed) >> np.uint32(8)) % np.uint32(6)
             powers = np.exp2(place.astype(np.int64)).reshape(array.shape)
@@ -61,6 +66,14 @@ class Draw:
             flat[start : start + TILE] = np.where(tile != 0, drawn, drawn.dtype.type(0))
         return out
 
+    def _beside_power(self, array: np.ndarray) -> np.ndarray:
+        largest = np.abs(np.where(np.isfinite(array), array, 0)).max(initial=0)
+        fraction, exponent = np.frexp(largest)
+        power = array.dtype.type(np.ldexp(1.0, int(exponent)))
+        if array.size == 1 and fraction == 0.5:
+            return array
+        return np.asarray(replace(self, kept=False).weights(array / power) * power)
+
     def scale(self, array: np.ndarray) -> np.ndarray:
         """Powers of two, for scales of quantised tensors."""
         hashed = _hashed(np.ascontiguousarray(array).reshape(-1), self.seed)
@@ -73,9 +86,10 @@ def _hashed(values: np.ndarray, seed: int) -> np.ndarray:
     with np.errstate(over="ignore", invalid="ignore"):
         bits = values.astype(np.float32).view(np.uint32)
         if values.dtype.itemsize > 4:
-            # What single precision does not hold, which is 0 where it holds all.
-            rest = (values - values.astype(np.float32)).astype(np.float32)
-            bits ^= np.where(rest != 0, _mixed(rest.view(np.uint32)), np.uint32(0))
+            # The last bits, which single precision does not hold, where there are any.
+            low = values.astype(np.float64).view(np.uint64).astype(np.uint32)
+            more = values != values.astype(np.float32)
+            bits ^= np.where(more, _mixed(low), np.uint32(0))
     bits ^= np.uint32((seed + 1) * 0x9E3779B9 & 0xFFFFFFFF)
     return _mixed(bits)
 

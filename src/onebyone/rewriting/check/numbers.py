@@ -84,7 +84,7 @@ class _Runs:
         """Draw inputs at sizes that the original runs with, then at each size, then again."""
         self.optimised = _optimised(self.path)
         start = process_time()
-        feeds, expected, sizes = drawn(self.original, self.rng, 2)
+        feeds, expected, sizes = drawn(self.original, self.rng, 1)
         self.compare(feeds, expected)
         cost = process_time() - start
         for label, chosen in _assignments(sizes):

@@ -22,6 +22,7 @@ EXACT = LINEAR | {
     "Relu", "Reshape", "Slice", "SpaceToDepth", "Split", "Squeeze", "Sub", "Sum", "Transpose",
     "Unsqueeze", "Where",
 }  # fmt: skip
+ROUNDING = frozenset({"Cast", "QuantizeLinear"})
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Region:
     def inexact(self) -> list[str]:
         """The operators that leave the integers, sorted."""
         return sorted(node.op_type for node in self.nodes if leaves_integers(node))
+
+    @property
+    def rounds(self) -> bool:
+        """Whether an operator rounds, so that numbers below 1 would be lost."""
+        return bool(self.inexact) or any(node.op_type in ROUNDING for node in self.nodes)
 
     @property
     def within(self) -> set[str]:
