@@ -4,7 +4,7 @@ All numbers are small integers (scales are powers of two), so that float arithme
 whatever order it adds, and equal layers give equal outputs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,15 +61,24 @@ class Graph:
         name = self.constant(f"axes_{len(self.nodes)}", np.array(axes, np.int64))
         return self.add(operator, value, name)
 
-    def model(self, *outputs: str, direct: bool = False) -> onnx.ModelProto:
-        """The model; outputs come through an Identity unless they are to be there directly."""
+    def model(
+        self, *outputs: str, direct: bool = False, shapes: Mapping[str, Shape] | None = None
+    ) -> onnx.ModelProto:
+        """The model; outputs come through an Identity unless they are to be there directly.
+
+        Their shapes are inferred, but for those that are given.
+        """
         names = list(outputs) if direct else [f"y{k}" for k in range(len(outputs))]
         if not direct:
             self.nodes += [
                 helper.make_node("Identity", [o], [n], f"out_{n}")
                 for o, n in zip(outputs, names, strict=True)
             ]
-        out = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names]
+        given = [(shapes or {}).get(output) for output in outputs]
+        out = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+            for name, shape in zip(names, given, strict=True)
+        ]
         graph = helper.make_graph(self.nodes, "case", self.inputs, out, self.constants)
         opsets = [helper.make_opsetid("", self.opset)]
         if any(node.domain for node in self.nodes):

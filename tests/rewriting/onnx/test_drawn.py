@@ -51,7 +51,7 @@ def check_sizes(data: st.DataObject) -> None:
     outputs = {drawn.values[-1][0], drawn.pick()[0]} - {"x"}
     if not outputs:
         return
-    model = drawn.graph.model(*sorted(outputs))
+    model = drawn.graph.model(*sorted(outputs), shapes=dict(drawn.values))
     with TemporaryDirectory() as folder:
         before = Path(folder) / "before.onnx"
         onnx.save(model, before)
