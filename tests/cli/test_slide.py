@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -36,6 +37,10 @@ def training():
 
 def heads():
     return Heads().eval()
+
+def strides():
+    layers = [torch.nn.Conv2d(3, 8, 8, stride=8), torch.nn.ReLU(), torch.nn.Conv2d(8, 3, 5)]
+    return torch.nn.Sequential(*layers, torch.nn.Flatten())
 
 def flat():
     return torch.nn.Flatten(0).eval()
@@ -536,6 +541,37 @@ def test_memory_holds_for_the_image_too(here, capsys):
     )
     np.save("mapped.npy", np.zeros((1, 200, 300), np.float32))
     assert slide("mapped.npy", *WINDOW, "--memory", "200KB") == 0
+
+
+PEAK = """
+import resource, sys
+from onebyone.cli import main
+status = main(sys.argv[1:])
+print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".png"])
+def test_the_process_stays_within_the_memory_asked_for(here, suffix):
+    large = np.zeros((3, 4000, 4000), np.uint8)  # 48 MB, as float32 192 MB
+    peaks = []
+    for name, pixels in (("small", large[:, :40, :40]), ("large", large)):
+        path = here / f"{name}{suffix}"
+        if suffix == ".png":
+            Image.fromarray(pixels.transpose(1, 2, 0)).save(path, compress_level=1)
+        else:
+            (np.save if suffix == ".npy" else np.savez)(path, pixels)
+        words = ["slide", str(path), "--model", network("strides"), "--window", "3,40,40"]
+        words += ["--scale", "1/255", "--memory", "150MB", "--out", "map.npy"]
+        ran = subprocess.run(
+            [sys.executable, "-c", PEAK, *words], check=False, capture_output=True, text=True
+        )
+        status, peak = ran.stdout.split("\n")[-2].split()
+        assert status == "0", ran.stderr
+        peaks.append(1024 * int(peak))
+    # The image itself, mapped or held (Pillow holds a third more besides), and the memory.
+    assert peaks[1] - peaks[0] < (48 + 64 + 150) * 10**6
 
 
 def test_another_backend_runs_and_is_named(here, capsys, monkeypatch):

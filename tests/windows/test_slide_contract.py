@@ -236,6 +236,11 @@ def test_one_image_without_a_batch(build: Callable[[], nn.Module]) -> None:
         assert torch.equal(one, many[0])
 
 
+def test_no_images_give_no_maps() -> None:
+    sliding = ob.slide(classifier(), WINDOW, STRIDE)
+    assert sliding(image(0, 2, *SIZE)).shape == (0, 3, *sliding.grid(*SIZE))
+
+
 def test_channels_last_and_strided_images() -> None:
     model = classifier()
     sliding = ob.slide(model, WINDOW, STRIDE)
