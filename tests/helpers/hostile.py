@@ -3,6 +3,7 @@
 import copy
 import random
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -79,16 +80,15 @@ def renamed(data: Any, place: Place, name: str) -> Any:
 
 
 def with_code(data: Any, texts: list[str], where: list[Place]) -> Iterator[Any]:
-    """The data with each text at each of some places where a string, a key or nothing stands."""
+    """The data with a text, by turns, at each of some places of a string, a key or nothing."""
+    turns = cycle(texts)
     for place in where:
-        is_key = place and isinstance(get(data, place[:-1]), dict)
-        for text in texts:
-            if isinstance(get(data, place), str):
-                yield changed(data, place, text)
-            if is_key:
-                yield renamed(data, place, text)
-            if get(data, place) in ([], {}):
-                yield changed(data, place, type(get(data, place))({text: 1}))
+        if isinstance(get(data, place), str):
+            yield changed(data, place, next(turns))
+        if place and isinstance(get(data, place[:-1]), dict):
+            yield renamed(data, place, next(turns))
+        if get(data, place) in ([], {}):
+            yield changed(data, place, type(get(data, place))({next(turns): 1}))
 
 
 def mutated(data: Any, draw: random.Random) -> Any:

@@ -104,9 +104,7 @@ def test_the_legend_knows_every_colour(page):
     assert listed.all_inner_texts() == ["cat", "dog", "background", "not a number"]
     grey = listed.last.locator(".swatch").evaluate("node => node.style.background")
     assert grey.startswith("rgba(128, 128, 128, 0.62")
-    page.select_option(
-        "#view", label="Heat: dog"
-    )  # they are grey there, too
+    page.select_option("#view", label="Heat: dog")  # they are grey there, too
     assert listed.all_inner_texts() == ["not a number"]
 
 
