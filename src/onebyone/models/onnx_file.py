@@ -6,6 +6,7 @@ import warnings
 from collections import ChainMap
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,10 @@ def parse(path: Path) -> onnx.ModelProto:
     Raises:
         InputError: as for `read`.
     """
-    model = _message(path)
+    data = _bytes(path)
+    model = _message(data, path)
     try:
-        corrections = _check(model, path)
+        corrections = _check(model, path, len(data))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     for correction in corrections[:1]:
@@ -79,14 +81,13 @@ def data_files(path: Path) -> set[Path]:
         InputError: it is no ONNX file.
     """
     found = set()
-    for tensor in external(_message(path)):
+    for tensor in external(_message(_bytes(path), path)):
         with suppress(InputError):
             found.add(external_file(tensor, path))
     return found
 
 
-def _message(path: Path) -> onnx.ModelProto:
-    data = _bytes(path)
+def _message(data: bytes, path: Path) -> onnx.ModelProto:
     try:
         model: onnx.ModelProto = onnx.ModelProto.FromString(data)
         _check_text([model])
@@ -116,15 +117,31 @@ def _bytes(path: Path) -> bytes:
 def _check_text(messages: Iterable[Any]) -> None:
     """Find text that is no UTF-8, which Protocol Buffers gives as bytes."""
     for message in messages:
-        for field, value in message.ListFields():
-            values = value if field.is_repeated else [value]
-            if field.message_type is not None:
+        for name, repeated, text in _fields(message.DESCRIPTOR):
+            if not repeated and not message.HasField(name):
+                continue
+            value = getattr(message, name)
+            values = value if repeated else [value]
+            if not text:
                 _check_text(values)
-            elif field.type == field.TYPE_STRING and any(isinstance(v, bytes) for v in values):
-                raise InputError(f"has a {field.name} that is no text")
+            elif any(isinstance(v, bytes) for v in values):
+                raise InputError(f"has a {name} that is no text")
 
 
-def _check(model: onnx.ModelProto, path: Path) -> list[str]:
+@cache
+def _fields(descriptor: Any) -> list[tuple[str, bool, bool]]:
+    """Names of fields that hold text or messages, whether they repeat, whether they are text.
+
+    Numbers and bytes are left alone: to look at them is to copy them.
+    """
+    return [
+        (field.name, field.is_repeated, field.message_type is None)
+        for field in descriptor.fields
+        if field.message_type is not None or field.type == field.TYPE_STRING
+    ]
+
+
+def _check(model: onnx.ModelProto, path: Path, size: int) -> list[str]:
     if not model.HasField("graph") or not model.opset_import:
         raise InputError("is not an ONNX file: it names no opset")
     if model.ir_version > onnx.IR_VERSION:
@@ -132,7 +149,7 @@ def _check(model: onnx.ModelProto, path: Path) -> list[str]:
     for tensor in tensors(model):
         check_tensor(tensor, path)
     functions = frozenset(key(function) for function in model.functions)
-    operators = Operators(versions(model.opset_import), functions, model.ByteSize())
+    operators = Operators(versions(model.opset_import), functions, size)
     reader = Reader(operators, [])
     check_functions(model, reader)
     reader.graph(model.graph, ChainMap())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import onnx
 
@@ -10,8 +11,8 @@ from onebyone.models.onnx_tensors import MOST_AXES
 from onebyone.models.shown import line, shown
 
 STANDARD = ("", "ai.onnx")
-_SMALL = 1024
-"""Bytes of constants that ONNX may look into, as where they are the sizes of a Reshape."""
+_SMALL = 128
+"""Elements of constants that ONNX may look into, as where they are the sizes of a Reshape."""
 _MOST_JOINED = 1 << 16
 _REFUSALS = (
     onnx.checker.ValidationError,
@@ -173,7 +174,9 @@ def _check_numbers(node: onnx.NodeProto) -> None:
 
 
 def _is_small(tensor: onnx.TensorProto) -> bool:
-    return tensor.ByteSize() <= _SMALL and tensor.data_location != onnx.TensorProto.EXTERNAL
+    known = tensor.data_type != onnx.TensorProto.STRING
+    known &= tensor.data_location != onnx.TensorProto.EXTERNAL
+    return known and prod(tensor.dims) <= _SMALL
 
 
 def graphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
