@@ -174,9 +174,8 @@ def _check_numbers(node: onnx.NodeProto) -> None:
 
 
 def _is_small(tensor: onnx.TensorProto) -> bool:
-    known = tensor.data_type != onnx.TensorProto.STRING
-    known &= tensor.data_location != onnx.TensorProto.EXTERNAL
-    return known and prod(tensor.dims) <= _SMALL
+    here = tensor.data_location != onnx.TensorProto.EXTERNAL
+    return here and prod(tensor.dims) <= _SMALL
 
 
 def graphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
