@@ -1,4 +1,4 @@
-"""Faults planted in right rewrites: structure refutes every kind, and so do integers alone.
+"""Faults planted in right rewrites: structure passes none, and integers alone refute each.
 
 Each fault is a small function that changes a model in place; the unchanged pairs pass, see
 test_pairs.py.
@@ -512,6 +512,5 @@ def test_fault_is_refuted(name: str, tmp_path: Path):
     onnx.save(made.after, after)
     by_structure, by_integers = structure(before, after), integers(before, after)
     assert not by_structure.passed
-    assert not by_structure.detail.startswith("undecided"), by_structure
     assert not by_integers.passed
     assert not by_integers.detail.startswith("does not run"), by_integers

