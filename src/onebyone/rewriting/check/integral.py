@@ -72,7 +72,7 @@ class Draw:
         power = array.dtype.type(np.ldexp(1.0, int(exponent)))
         if array.size == 1 and fraction == 0.5:
             return array
-        return np.asarray(replace(self, kept=False).weights(array / power) * power)
+        return np.asarray(replace(self, kept=False).weights(np.asarray(array / power)) * power)
 
     def scale(self, array: np.ndarray) -> np.ndarray:
         """Powers of two, for scales of quantised tensors."""
