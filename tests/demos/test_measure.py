@@ -38,7 +38,7 @@ def test_rates_and_speedup_follow_from_the_times() -> None:
     console = Console(record=True, width=80)
     console.print(figures_table("title", {"one": result, "two": result}))
     printed = console.export_text()
-    for figure in ("1,000", "500", "5.0×", "4.0 to 6.0×", "18.0×", "1.0e-07"):
+    for figure in ("1,000", "500", "5.0×", "4–6×", "18.0×", "1.0e-07"):
         assert printed.count(figure) >= 2
 
 

@@ -93,6 +93,27 @@ def test_what_changes_its_input_in_place():
     np.testing.assert_array_equal(matrix(InPlace(), (3,)).toarray(), 2 * np.eye(3))
 
 
+def test_one_number_for_each_input():
+    class Sum(nn.Module):
+        def forward(self, x):
+            return x.flatten(1).sum(1) + 1
+
+    np.testing.assert_array_equal(matrix(Sum(), (2, 3)).toarray(), np.ones((1, 6)))
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_layer_without_outputs_is_refused(wrapped):
+    layer = nn.Linear(4, 0)
+    with pytest.raises(InputError, match="has no outputs"):
+        matrix(nn.Sequential(layer) if wrapped else layer, (4,))
+
+
+def test_float8():
+    layer = nn.Linear(3, 2).to(torch.float8_e4m3fn)
+    np.testing.assert_array_equal(matrix(layer, (3,)).toarray(), layer.weight.detach().float())
+
+
 def test_hooks_are_seen():
     conv = nn.Conv1d(2, 2, 1)
     plain = matrix(conv, (2, 3)).toarray()
@@ -106,6 +127,7 @@ def test_hooks_are_seen():
         (nn.Conv1d(1, 1, 1, dtype=torch.complex64), (1, 3)),
         (nn.Sequential(nn.Linear(2, 2, dtype=torch.complex64), nn.Linear(2, 2)), (2,)),
         (nn.Embedding(3, 3), (3,)),
+        (nn.Linear(3, 3, device="meta"), (3,)),
     ],
 )
 def test_other_types_are_refused(layer, grid):

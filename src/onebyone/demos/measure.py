@@ -152,7 +152,7 @@ def figures_table(title: str, measurements: Mapping[str, Measurement]) -> Table:
         "sliding, windows a second": lambda m: f"{m.windows_per_second_sliding:,.0f}",
         "crops, windows a second": lambda m: f"{m.windows_per_second_crops:,.0f}",
         "sliding is faster": lambda m: f"{m.speedup:.1f}×",
-        "in its turns": lambda m: f"{m.speedups[0]:.1f} to {m.speedups[-1]:.1f}×",
+        "in its turns": lambda m: f"{m.speedups[0]:.2g}–{m.speedups[-1]:.2g}×",
         "operations, crops to sliding": lambda m: f"{m.ratio:.1f}×",
         "largest difference from crops": lambda m: f"{m.difference:.1e}",
         "largest score": lambda m: f"{m.scores.abs().max().item():.1f}",

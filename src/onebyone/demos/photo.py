@@ -20,6 +20,7 @@ WINDOW = (3, 224, 224)
 STRIDE = 16
 SAMPLE = 32  # windows that are run as crops
 SHOWN = 8  # classes on a page
+GAP = 32  # the grey between two copies of a photo
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 EXTRA = "pip install 'onebyone[photo]'"
 
@@ -108,9 +109,8 @@ def _show(console: Console, out_dir: Path, network: nn.Module, name: str, thing:
     best = shares[0].amax((1, 2)).topk(SHOWN).indices
     picture, scores = side_by_side(photo, [each[best].numpy() for each in shares])
     classes = [NAMES.get(k, f"ImageNet class {k}") for k in best.tolist()]
-    place = divmod(int(shares[0][thing].argmax()), shares[0].shape[2])
-    there = [float(each[thing][place]) for each in shares]
-    said = _said(NAMES[thing], *there)
+    tops = [_top(each[thing], NAMES[thing]) for each in shares]
+    said = _said(NAMES[thing], *(share for share, _ in tops))
     console.print(said)
     page = out_dir / f"photo-{name}.html"
     save_html(
@@ -121,7 +121,10 @@ def _show(console: Console, out_dir: Path, network: nn.Module, name: str, thing:
         STRIDE,
         classes,
         f"{name}: left as crops, right padded at the photo's border only",
-        boxes=_boxes(place, there, step_between(photo.shape[2])),
+        boxes=[
+            box._replace(left=box.left + half * step_between(photo.shape[2]) * STRIDE)
+            for half, (_, box) in enumerate(tops)
+        ],
         view=NAMES[thing],
         note=said,
     )
@@ -131,23 +134,22 @@ def _show(console: Console, out_dir: Path, network: nn.Module, name: str, thing:
 def _said(thing: str, crop: float, image: float) -> str:
     """Say what the two halves of a page show, in the numbers of this run."""
     said = (
-        "Both halves show one network at every window, on one scale. Left, each window is as if it "
-        f"were cut out: in the marked one {thing} has {crop:.2f}. Right, zeros pad the photo's "
-        f"border only, as in LeCun's networks: the same window has {image:.2f}, because inside the "
-        "photo the network never meets the zeros that it was trained with."
+        "Both halves show one network at every window, on one scale. Left, each window is as if "
+        f"it were cut out: {thing} gets up to {crop:.2f}. Right, zeros pad the photo's border "
+        f"only, as in LeCun's networks: it gets up to {image:.2f}, because inside the photo the "
+        "network never meets the zeros that it was trained with. The best window of each half is "
+        "marked."
     )
     if image < crop:
         said += " So the paler map on the right is the result, and no fault of the picture."
     return said
 
 
-def _boxes(place: tuple[int, int], shares: list[float], step: int) -> list[Box]:
-    """Return the same window on each copy of the photo, with its share."""
-    row, column = place
-    return [
-        Box(f"{share:.2f}", row * STRIDE, (column + copy * step) * STRIDE, *WINDOW[1:])
-        for copy, share in enumerate(shares)
-    ]
+def _top(share: Float[Tensor, "ny nx"], thing: str) -> tuple[float, Box]:
+    """Return the highest share of a thing, and the window that has it."""
+    row, column = divmod(int(share.argmax()), share.shape[1])
+    most = float(share.max())
+    return most, Box(f"{thing} {most:.2f}", row * STRIDE, column * STRIDE, *WINDOW[1:])
 
 
 def both(network: nn.Module, photo: UInt8[np.ndarray, "3 H W"]) -> Both:
@@ -188,7 +190,7 @@ def side_by_side(
     channels, height, width = photo.shape
     step = step_between(width)
     count, ny, nx = maps[0].shape
-    picture = np.full((channels, height, (len(maps) - 1) * step * STRIDE + width), 255, np.uint8)
+    picture = np.full((channels, height, (len(maps) - 1) * step * STRIDE + width), GAP, np.uint8)
     scores = np.zeros((count, ny, (len(maps) - 1) * step + nx), np.float32)
     for place, part in enumerate(maps):
         picture[:, :, place * step * STRIDE :][:, :, :width] = photo

@@ -73,6 +73,7 @@ function paint(scores, best) {
   }
   context.putImageData(pixels, 0, 0);
   element("ramp").hidden = view === "top";
+  element("stage").classList.toggle("heat", view !== "top");
   element("more").hidden = view !== "top";
   for (const item of element("legend").children) item.hidden = view !== "top" && !item.dataset.always;
 }
@@ -183,6 +184,7 @@ function drawStage() {
   for (const box of data.boxes) {
     const node = make("div");
     node.append(make("span", "", box.label));
+    node.classList.toggle("inside", box.top < image.height / 8); // no room for the label above
     place(node, box.top, box.left, box.height, box.width);
     element("boxes").append(node);
   }

@@ -31,7 +31,9 @@ def is_convolution(layer: nn.Module) -> TypeGuard[nn.Conv1d | nn.Conv2d | nn.Con
 
 def is_of(layer: nn.Module, kinds: tuple[type[nn.Module], ...]) -> bool:
     """Whether a module computes what one of these kinds does."""
-    if layer._forward_hooks or layer._forward_pre_hooks:  # they may change what it computes
+    hooks = [*layer._forward_hooks.values(), *layer._forward_pre_hooks.values()]
+    # Hooks may change what it computes, but for PyTorch's own, which make the weight.
+    if not all(type(hook).__module__.startswith("torch.nn.utils.") for hook in hooks):
         return False
     return any(isinstance(layer, kind) and type(layer).forward is kind.forward for kind in kinds)
 

@@ -51,7 +51,7 @@ def probe(layer: nn.Module, grid: tuple[int, ...], output: tuple[int, ...] | Non
     """
     # Gradients are needed, whatever the caller has switched off.
     with torch.inference_mode(False), torch.enable_grad():
-        run = copy.deepcopy(layer).eval().double()
+        run = _copied(layer)
         bias = _push(run, torch.zeros(1, *grid, dtype=torch.float64))[0].detach()
         require_dense(layer, math.prod(grid), bias.numel())
         weight = _matrix(layer, run, bias, grid)
@@ -73,6 +73,14 @@ def _matrix(
     if witness is not None:
         raise NotLinear(f"layer={_named(layer)} is not linear: {witness[0]}", witness[1].numpy())
     return weight.numpy()
+
+
+def _copied(layer: nn.Module) -> nn.Module:
+    try:
+        return copy.deepcopy(layer).eval().double()
+    except (RuntimeError, TypeError) as error:
+        cause = str(error).strip().splitlines()[0]
+        raise InputError(f"layer={_named(layer)} cannot be copied ({cause})") from error
 
 
 def _push(layer: nn.Module, x: Tensor) -> Tensor:
@@ -107,7 +115,7 @@ def _pull(run: nn.Module, x: Tensor, y: Float[Tensor, "B outputs"]) -> Tensor | 
     """Return yᵀ times the derivative at each x of a batch; None where PyTorch has none."""
     x.requires_grad_()
     try:
-        outputs = run(x * 1).flatten(1)  # what changes its input must not meet a leaf
+        outputs = run(x * 1).reshape(len(x), -1)  # what changes its input must not meet a leaf
         if not outputs.requires_grad:
             return torch.zeros(len(x), x[0].numel(), dtype=torch.float64)
         (found,) = torch.autograd.grad(outputs, x, y, materialize_grads=True)
@@ -121,7 +129,9 @@ def _by_units(run: nn.Module, bias: Tensor, grid: tuple[int, ...]) -> Tensor:
     weight = torch.empty(bias.numel(), inputs, dtype=torch.float64)
     with torch.no_grad():
         for part, units in _units(inputs, bias.numel()):
-            weight[:, part] = (_push(run, units.reshape(-1, *grid)) - bias).flatten(1).T
+            weight[:, part] = (
+                (_push(run, units.reshape(-1, *grid)) - bias).reshape(len(units), -1).T
+            )
     return weight
 
 

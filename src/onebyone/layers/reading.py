@@ -38,8 +38,8 @@ def read(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None = 
     """
     if not isinstance(layer, nn.Module):
         raise InputError(f"layer={layer!r}: give a torch.nn.Module, as nn.Conv2d(2, 1, 1)")
-    if any(is_lazy(one) for one in (*layer.parameters(), *layer.buffers())):
-        raise InputError(f"layer={layer} has no weights yet: run it once")
+    if any(is_lazy(one) or one.is_meta for one in (*layer.parameters(), *layer.buffers())):
+        raise InputError(f"layer={type(layer).__name__} has no weights yet: give it some")
     grid = as_grid(input, "input")
     wanted = None if output is None else as_grid(output, "output")
     if wanted is not None and len(wanted) != len(grid):
@@ -49,6 +49,8 @@ def read(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None = 
         or read_sequence(layer, grid, wanted)
         or probe(layer, grid, wanted)
     )
+    if not math.prod(form.geometry.output):
+        raise InputError(f"layer={type(layer).__name__} has no outputs: give one that has")
     if wanted not in (None, form.geometry.output):
         raise InputError(f"output={wanted}: this layer gives {form.geometry.output} for {grid}")
     return form

@@ -26,7 +26,7 @@ def require_finite(form: Form) -> None:
     for name, tensor in (("weight", form.weight), ("bias", form.bias)):
         if tensor is None:
             continue
-        if not bool(tensor.isfinite().all()):
+        if not np.isfinite(as_numpy(tensor)).all():
             raise InputError(f"{name} of {form.geometry} has NaN or infinite values: give finite")
         if tensor.itemsize == 8 and bool((tensor.abs() > MOST).any()):
             raise InputError(
