@@ -153,7 +153,7 @@ def test_distances_of_any_size(size):
     layer.weight.data = torch.diag(torch.tensor([0.0, 0, 0, size], dtype=torch.float64))
     nn.init.zeros_(layer.bias)
     found = nearest(layer, "pointwise", (1, 4), (1, 4))
-    weight = float(found.layer.weight)
+    weight = found.layer.weight.item()
     expected = math.hypot(weight, weight, weight, size - weight)
     assert found.distance == pytest.approx(expected, rel=1e-12, abs=SMALLEST)
     assert found.distance > 0
