@@ -18,8 +18,8 @@ from onebyone.errors import InputError
 from onebyone.graphs.capture import capture
 from onebyone.windows import SlidingModel
 from onebyone.windows.backends.compilers import compiled
+from onebyone.windows.geometry import Geometry
 from onebyone.windows.lowering import Lowered, lower
-from onebyone.windows.plan import Geometry
 
 BATCHES = (8, 32, 128, 512)
 MOST_NUMBERS = 2**23  # in a batch of crops: 55 windows of 224×224 in three channels

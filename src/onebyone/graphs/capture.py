@@ -4,7 +4,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +91,7 @@ def example_windows(model: nn.Module, window: tuple[int, ...], batch: int) -> to
 
 def _run(model: nn.Module, example: torch.Tensor, window: Sequence[int]) -> Any:
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _plain_types():
             return model(example)
     except Exception as error:
         raise InputError(
@@ -130,10 +130,19 @@ def _export(
 ) -> ExportedProgram:
     if isinstance(model, ExportedProgram) and fixed_batch(model) is None:
         return model
-    with torch.no_grad(), _quiet():
+    with torch.no_grad(), _plain_types(), _quiet():
         shapes = ShapesCollection()  # by tensor: `forward` may take it as one of *args
         shapes[example] = {0: Dim("batch")}
         return torch.export.export(live, (example,), dynamic_shapes=shapes, strict=False)
+
+
+@contextmanager
+def _plain_types() -> Iterator[None]:
+    """Capture the network in its own types; autocast is for those who run it."""
+    with ExitStack() as stack:
+        for device in ("cpu", "cuda"):
+            stack.enter_context(torch.autocast(device, enabled=False))
+        yield
 
 
 @contextmanager
@@ -154,7 +163,7 @@ def _from_program(program: ExportedProgram, live: nn.Module, outputs: Any) -> Ca
     constants = nn.Module()
     graph, image = _copied(program, constants)
     if not functional(graph, image):
-        with torch.no_grad(), _quiet():
+        with torch.no_grad(), _plain_types(), _quiet():
             program = program.run_decompositions({})
         constants = nn.Module()
         graph, image = _copied(program, constants)

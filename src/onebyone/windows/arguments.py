@@ -1,20 +1,32 @@
 """The arguments of `slide`, checked and in one form."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from math import isfinite
+from operator import index
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from onebyone.errors import InputError
+from onebyone.windows.costs import Costs
+
+
+def refuse_other(name: str, model: object) -> None:
+    """Raise InputError where a model is neither a module nor an exported program."""
+    if not isinstance(model, nn.Module | ExportedProgram):
+        what = f"the class {model.__name__}" if isinstance(model, type) else _shown(model)
+        raise InputError(f"{name}={what} must be a torch.nn.Module or an ExportedProgram")
 
 
 def window_of(window: Sequence[int]) -> tuple[int, ...]:
     """(C, *space), checked."""
-    shape = tuple(window)
-    if not 2 <= len(shape) <= 4 or any(n < 1 for n in shape):
+    shape = _whole(window)
+    if shape is None or not 2 <= len(shape) <= 4 or any(n < 1 for n in shape):
         raise InputError(
-            f"window={shape} must be (C, *space): channels and one to three positive sizes"
+            f"window={_shown(window)} must be (C, *space): channels and one to three positive "
+            f"sizes, as (3, 224, 224)"
         )
     return shape
 
@@ -23,12 +35,82 @@ def stride_of(stride: int | Sequence[int] | None, own: tuple[int, ...]) -> tuple
     """The stride along each axis; by default the network's own."""
     if stride is None:
         return own
-    strides = (stride,) * len(own) if isinstance(stride, int) else tuple(stride)
-    if len(strides) != len(own) or any(s < 1 for s in strides):
+    strides = _whole(stride)
+    if strides is None and (one := _whole([stride])):
+        strides = one * len(own)
+    if strides is None or len(strides) != len(own) or any(s < 1 for s in strides):
         raise InputError(
-            f"stride={stride} must be a positive number of pixels, or {len(own)} of them"
+            f"stride={_shown(stride)} must be a positive whole number of pixels, or {len(own)} of "
+            f"them"
         )
     return strides
+
+
+def size_of(size: Sequence[int], rank: int) -> tuple[int, ...]:
+    """The size of an image, one whole number for each axis, checked."""
+    sizes = _whole(size)
+    if sizes is None or len(sizes) != rank:
+        given = ", ".join(map(_shown, size))
+        raise InputError(
+            f"size=({given}) must be {rank} whole numbers of pixels, one for each axis"
+        )
+    return sizes
+
+
+def refuse_count(name: str, value: object, least: int, of: str = "") -> None:
+    """Raise InputError where a value is no whole number from `least` on."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"{name}={_shown(value)} must be {least} or more{of}, a whole number")
+
+
+def refuse_settings(
+    *, padding: object, memory: object, verify: object, scale: object, costs: object
+) -> None:
+    """Raise InputError where a setting of `slide` is none that it knows."""
+    if padding not in ("crop", "image"):
+        raise InputError(f'padding={padding!r} is unknown; use "crop" or "image"')
+    if padding == "image" and memory is not None:
+        raise InputError(
+            f'memory={_shown(memory)} cannot be kept with padding="image": parts would have borders'
+        )
+    if memory is not None:
+        refuse_count("memory", memory, 1, " bytes")
+    refuse_count("verify", verify, 0, " windows")
+    if scale is not None and not (isinstance(scale, int | float) and isfinite(scale)):
+        raise InputError(f"scale={_shown(scale)} must be a number that multiplies pixels, as 1/255")
+    if costs is not None and not (isinstance(costs, Costs) and min(costs) >= 0):
+        raise InputError(f"costs={_shown(costs)} must be Costs of 0 or more operations")
+
+
+def image_of(x: object) -> Tensor:
+    """An image as a tensor; a NumPy array becomes one without a copy where that is possible."""
+    if isinstance(x, Tensor):
+        return x
+    if isinstance(x, np.ndarray):
+        plain = x.flags.writeable and all(step >= 0 for step in x.strides)
+        try:
+            return torch.from_numpy(x if plain else x.copy())
+        except (TypeError, ValueError) as error:
+            raise InputError(f"image is an array of {x.dtype}; give one of numbers") from error
+    raise InputError(
+        f"image={_shown(x)} must be a tensor or a NumPy array, [C, *size] or [B, C, *size]"
+    )
+
+
+def _whole(values: object) -> tuple[int, ...] | None:
+    """Whole numbers as a tuple; None for anything else."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        return None
+    try:
+        return tuple(index(value) for value in values)
+    except TypeError:
+        return None
+
+
+def _shown(value: object) -> str:
+    """A value in a line: itself where that is short, else its type."""
+    text = repr(value)
+    return text if len(text) <= 60 and "\n" not in text else f"<{type(value).__name__}>"
 
 
 def per_channel(
@@ -37,7 +119,14 @@ def per_channel(
     """A number, or one for each channel, as it broadcasts over an image."""
     if value is None:
         return None
-    values = torch.as_tensor(value, dtype=like.dtype, device=like.device).reshape(-1)
+    try:
+        values = torch.as_tensor(value, dtype=like.dtype, device=like.device).reshape(-1)
+    except (TypeError, ValueError, RuntimeError):
+        raise InputError(
+            f"{name}={_shown(value)} must be a number, or one for each channel"
+        ) from None
+    if not bool(values.isfinite().all()):
+        raise InputError(f"{name}={_shown(value)} must be finite numbers")
     if len(values) not in (1, window[0]):
         raise InputError(f"{name} has {len(values)} values; the window has {window[0]} channels")
     if name == "std" and bool((values == 0).any()):
@@ -47,10 +136,18 @@ def per_channel(
 
 def refuse_training(model: nn.Module | ExportedProgram) -> None:
     """Raise InputError where a part of the model is in training mode."""
-    if isinstance(model, nn.Module) and not isinstance(model, torch.fx.GraphModule):
-        training = [name or "it" for name, module in model.named_modules() if module.training]
-        if training:
-            raise InputError(
-                f"model is in training mode ({training[0]}); call model.eval() first: dropout and "
-                f"BatchNorm would make crops depend on each other"
-            )
+    if isinstance(model, nn.Module) and (name := next(_training(model), None)):
+        raise InputError(
+            f"model is in training mode ({name}); call model.eval() first: dropout and "
+            f"BatchNorm would make crops depend on each other"
+        )
+
+
+def _training(module: nn.Module, name: str = "") -> Iterator[str]:
+    """The names of the parts in training mode; of a graph the mode says nothing."""
+    if isinstance(module, torch.fx.GraphModule):
+        return
+    if module.training:
+        yield name or "it"
+    for child_name, child in module.named_children():
+        yield from _training(child, f"{name}.{child_name}" if name else child_name)

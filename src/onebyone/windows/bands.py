@@ -57,7 +57,8 @@ def band_windows(grid: Grid) -> int:
         if axis.shared:
             found = [size * axis.t // axis.length for size in sizes(one, node, 0)]
             largest, total = max([largest, *found]), total + sum(found)
-    count = max(1, memory.CACHED // largest, PER_WEIGHT * _weights(grid) // total)
+    enough = PER_WEIGHT * _weights(grid) // (total * grid.thrift)
+    count = max(1, memory.cached(grid) // largest, enough)
     return -(-windows // -(-windows // count)) if count < windows else windows  # of nearly one size
 
 

@@ -21,7 +21,7 @@ from onebyone.errors import InputError
 from onebyone.graphs.aten import aten, layer_name, value_of
 from onebyone.graphs.canonical import AMAX, AVERAGE_POOLS, MAX_POOLS, MEAN
 from onebyone.graphs.kept import captured
-from onebyone.windows.arguments import refuse_training, window_of
+from onebyone.windows.arguments import refuse_other, refuse_training, window_of
 from onebyone.windows.axis import Axis, Part
 from onebyone.windows.blocks import Builder
 from onebyone.windows.cut import Sharing, share
@@ -57,6 +57,7 @@ def convolutionalize(
     shape = window_of(window)
     if padding not in ("crop", "image"):
         raise InputError(f'padding={padding!r} is unknown; use "crop" or "image"')
+    refuse_other("model", model)
     refuse_training(model)
     lowered = lower(captured(model, shape), shape)
     if padding == "crop":

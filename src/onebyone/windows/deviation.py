@@ -1,6 +1,6 @@
 """How far a result is from real crops."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 
 from onebyone.errors import NotExact
 from onebyone.graphs.kept import VARIABLE
-from onebyone.windows.plan import Geometry
+from onebyone.windows.geometry import Geometry
 
 
 @dataclass(frozen=True)
@@ -73,24 +73,25 @@ def deviation(
             if isinstance(want, Tensor)
         ]
         for got, want in pairs:
-            difference = (got.double() - want.double()).abs()
-            both = got.isfinite() & want.isfinite()
-            same = got.isfinite() == want.isfinite()
-            absolute = max(absolute, _largest(difference[both]))
-            absolute = absolute if bool(same.all()) else float("inf")
-            scale = max(scale, _largest(want[want.isfinite()].double().abs()))
+            absolute = max(absolute, _difference(got, want))
+            scale = max(scale, _largest(want[want.isfinite()].to(_wide(want)).abs()))
         agreed += all(_top(got) == _top(want) for got, want in pairs[:1])
     return Deviation(len(places), absolute, scale, agreed / len(places))
 
 
-def require_exact(found: Deviation, dtype: torch.dtype) -> None:
+def require_exact(found: Deviation, dtypes: Iterable[torch.dtype]) -> None:
     """Refuse a result that is farther from real crops than rounding takes it.
+
+    Args:
+        found: how far it is.
+        dtypes: what the network computes in; the coarsest decides.
 
     Raises:
         NotExact: it is.
     """
     # Half of the digits: rounding stays far below, anything wrong is far above.
-    tolerance = torch.finfo(dtype).eps ** 0.5
+    numbers = [t for t in dtypes if t.is_floating_point or t.is_complex]
+    tolerance = max(torch.finfo(t).eps for t in numbers) ** 0.5
     if not found.relative <= tolerance:
         raise NotExact(
             f"windows differ from real crops by {found.relative:.1e} of the output's scale "
@@ -115,10 +116,24 @@ def _crop(images: Tensor, geometry: Geometry, index: Sequence[int]) -> Tensor:
     return images.clone(memory_format=torch.contiguous_format)
 
 
+def _difference(got: Tensor, want: Tensor) -> float:
+    """The largest difference; infinity or NaN differs infinitely from all but itself."""
+    got, want = got.to(_wide(got)), want.to(_wide(want))
+    same = (got == want) | (got.isnan() & want.isnan())
+    found = (got - want).abs()[~same]
+    return _largest(found.nan_to_num(nan=torch.inf, posinf=torch.inf))
+
+
+def _wide(values: Tensor) -> torch.dtype:
+    return torch.complex128 if values.is_complex() else torch.float64
+
+
 def _largest(values: Tensor) -> float:
     return float(values.max()) if values.numel() else 0.0
 
 
 def _top(output: Tensor) -> int:
     """The class with the largest value; of maps, at their first place."""
-    return int(output.flatten(1)[:, 0].argmax()) if output.ndim > 1 else int(output.argmax())
+    scores = output.flatten(1)[:, :1] if output.ndim > 1 else output
+    scores = scores.abs() if output.is_complex() else scores
+    return int(scores.double().argmax()) if scores.numel() else 0

@@ -13,10 +13,12 @@ from onebyone.windows import memory
 from onebyone.windows.bands import band_windows
 from onebyone.windows.costs import Costs
 from onebyone.windows.cut import Sharing, share, work_of
+from onebyone.windows.division import DEFAULT_MEMORY, bytes_needed, undivided
+from onebyone.windows.geometry import Geometry
 from onebyone.windows.grid import Grid
 from onebyone.windows.lowering import Lowered
 from onebyone.windows.memory import at_a_time
-from onebyone.windows.plan import DEFAULT_MEMORY, Geometry, Plan, bytes_needed
+from onebyone.windows.plan import Plan
 from onebyone.windows.telling import binary, by, counted, ending
 
 if TYPE_CHECKING:
@@ -104,7 +106,7 @@ def explain_plan(
         limit: bytes that were asked for.
         backend: what runs it, and why.
     """
-    grid = Grid.of(lowered, plan.sharing.axes)
+    grid = Grid.of(lowered, plan.sharing.axes, plan.thrift)
     band = band_windows(grid)
     return Explanation(
         _runs(grid, plan.sharing),
@@ -181,19 +183,20 @@ def _pieces(lowered: Lowered, geometry: Geometry, plan: Plan, asked: int | None)
         )
     allowed = "by default" if asked is None else "as asked for"
     limit = binary(DEFAULT_MEMORY if asked is None else asked)
-    whole = binary(bytes_needed(lowered, geometry, plan.grid))
+    grid = Grid.of(lowered, plan.sharing.axes)
+    part = binary(bytes_needed(grid, plan.thrift))
     if plan.pieces == 1:
-        return f"Pieces: one; it takes about {whole}, and {limit} are allowed {allowed}"
-    grid = [axis.m for axis in plan.sharing.axes[lowered.captured.image]]
-    part = binary(bytes_needed(lowered, geometry, grid))
+        return f"Pieces: one; it takes about {part}, and {limit} are allowed {allowed}"
+    whole = binary(bytes_needed(undivided(lowered, geometry, plan.grid)))
     return (
-        f"Pieces: {plan.pieces} of {by(grid)} windows, about {part} each; the whole image would "
-        f"take {whole}, and {limit} are allowed {allowed}"
+        f"Pieces: {plan.pieces} of {by(grid.windows)} windows, about {part} each; the whole image "
+        f"would take {whole}, and {limit} are allowed {allowed}"
     )
 
 
-def _cached(lowered: Lowered, times: int = 1) -> str:
-    return binary(times * memory.CACHED * value_of(lowered.captured.image).element_size())
+def _cached(grid: Grid, times: int = 1) -> str:
+    size: int = value_of(grid.lowered.captured.image).element_size()
+    return binary(times * memory.cached(grid) * size)
 
 
 def _bands(grid: Grid, band: int) -> str:
@@ -203,20 +206,20 @@ def _bands(grid: Grid, band: int) -> str:
         return f"Bands: one, of all {windows} windows along the first axis"
     return (
         f"Bands: {-(-windows // band)}, of {band} of {windows} windows along the first axis, so "
-        f"that each computes {_cached(grid.lowered)} of a value at most; rows in common are kept"
+        f"that each computes {_cached(grid)} of a value at most; rows in common are kept"
     )
 
 
 def _at_a_time(grid: Grid) -> str:
     """How many windows each level of the emitted graph runs at a time."""
-    all_windows, lowered = grid.windows, grid.lowered
+    all_windows = grid.windows
     for k, windows in enumerate(all_windows):
         pieces = -(-windows // at_a_time(grid, k))
         grid = grid.some(k, -(-windows // pieces))
-    found, most = grid.windows, _cached(lowered, 4)
+    found, most = grid.windows, _cached(grid, 4)
     if found == all_windows:
         return f"Windows at a time: all {by(found)}; no value of single windows is above {most}"
     return (
         f"Windows at a time, of what belongs to single windows: {by(found)} of {by(all_windows)}: "
-        f"{_cached(lowered)} in the largest value, or up to {most} where operators are many"
+        f"{_cached(grid)} in the largest value, or up to {most} where operators are many"
     )

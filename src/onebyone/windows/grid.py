@@ -19,16 +19,18 @@ class Grid:
         lowered: the network.
         axes: of the image and of every step.
         alone: the nodes that are run for each window.
+        thrift: how many times less than usual is run at a time, where memory is scarce.
     """
 
     lowered: Lowered
     axes: Mapping[fx.Node, Axes]
     alone: Set[fx.Node]
+    thrift: int = 1
 
     @classmethod
-    def of(cls, lowered: Lowered, axes: Mapping[fx.Node, Axes]) -> "Grid":
+    def of(cls, lowered: Lowered, axes: Mapping[fx.Node, Axes], thrift: int = 1) -> "Grid":
         """The grid of windows with these axes."""
-        return cls(lowered, axes, _alone(lowered, axes))
+        return cls(lowered, axes, _alone(lowered, axes), thrift)
 
     @property
     def image(self) -> Axes:

@@ -193,10 +193,11 @@ class Level:
         return self.stored.get(node, Stored())
 
     def _last(self, node: fx.Node, key: Key, count: int) -> fx.Node:
-        """The last places of a block along the first axis."""
+        """The last places of a block along the first axis, a copy: a view would keep the block."""
         value = self._value(node)
         stop = value.places(0, key[0])
-        return self.build.cut(value.blocks[key], value.layout.dims[0], stop - count, stop)
+        last = self.build.cut(value.blocks[key], value.layout.dims[0], stop - count, stop)
+        return self.build.call(aten.clone.default, last)
 
     def _run_alone(self) -> None:
         """Run what is not shared on the batch of windows."""

@@ -20,6 +20,11 @@ PER_BLOCK = 2**20
 takes several operators, and each of them a call."""
 
 
+def cached(grid: Grid) -> int:
+    """Numbers in the largest value of what is run for some windows of a grid at a time."""
+    return max(1, CACHED // grid.thrift)
+
+
 def at_a_time(grid: Grid, k: int) -> int:
     """How many windows along axis k are run at a time.
 
@@ -35,8 +40,8 @@ def at_a_time(grid: Grid, k: int) -> int:
             found = list(sizes(grid, node, level))
             largest, total = max([largest, *found]), total + sum(found)
             blocks += len(found)
-    enough = PER_BLOCK * blocks // total
-    return max(1, CACHED // largest, min(enough, 4 * CACHED // largest))
+    enough, most = PER_BLOCK * blocks // total, cached(grid)
+    return max(1, most // largest, min(enough, 4 * most // largest))
 
 
 def sizes(grid: Grid, node: fx.Node, level: int) -> Iterator[int]:

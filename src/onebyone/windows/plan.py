@@ -1,47 +1,21 @@
 """The plan for one image size: pieces of the image, a graph for each, and how they are joined."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from itertools import product
 from math import gcd, prod
 
 from torch import fx, nn
 
-from onebyone.errors import InputError
-from onebyone.graphs.aten import value_of
 from onebyone.windows.axis import Axis
-from onebyone.windows.bands import band_windows
 from onebyone.windows.cut import Sharing, share
+from onebyone.windows.division import divide
 from onebyone.windows.emission import emit
+from onebyone.windows.geometry import Geometry
 from onebyone.windows.grid import Grid
 from onebyone.windows.joining import Stretch, joined
 from onebyone.windows.levels import module_of
 from onebyone.windows.lowering import Lowered
-from onebyone.windows.memory import peak_elements
-
-# Larger bands recompute less where they meet; this much fits the machines that people have.
-DEFAULT_MEMORY = 2 * 2**30
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Windows of one size at one stride.
-
-    Attributes:
-        window: (C, *space).
-        stride: pixels from one window to the next along each axis.
-        padding: "crop" or "image".
-    """
-
-    window: tuple[int, ...]
-    stride: tuple[int, ...]
-    padding: str
-
-    def grid(self, size: Sequence[int]) -> tuple[int, ...]:
-        """Number of windows along each axis of an image."""
-        return tuple(
-            (n - h) // s + 1 for n, h, s in zip(size, self.window[1:], self.stride, strict=True)
-        )
 
 
 @dataclass(frozen=True)
@@ -53,10 +27,11 @@ class Plan:
         grid: number of windows along each axis.
         module: a plain graph that takes [B, C, *size] and gives each output as [B, ..., *grid].
         sharing: what is shared in the largest piece.
-        pieces: number of pieces (bands, or shifts of the image) that are run one by one.
+        pieces: number of pieces (parts, or shifts of the image) that are run one by one.
         multiply_adds: operations of all pieces for one image; a multiplication and an addition
             are two.
         crops: the same for running every crop.
+        thrift: how many times less than usual is run at a time, to stay within the memory.
     """
 
     size: tuple[int, ...]
@@ -66,6 +41,7 @@ class Plan:
     pieces: int
     multiply_adds: int
     crops: int
+    thrift: int = 1
 
     @property
     def ratio(self) -> float:
@@ -99,13 +75,15 @@ def make_plan(
         memory: bytes that intermediate results of one image may take, as estimated.
 
     Raises:
-        InputError: one row of windows does not fit into the memory asked for.
+        InputError: one window does not fit into the memory asked for.
     """
-    grid = geometry.grid(size)
+    lowered = _with_own_tables(lowered)
+    grid, thrift = geometry.grid(size), 1
     if geometry.padding == "image":
         stretches = _shifts(lowered, geometry, size, grid)
     else:
-        stretches = _bands(geometry, grid, _windows_at_a_time(lowered, geometry, grid, memory))
+        shape, thrift = divide(lowered, geometry, grid, memory)
+        stretches = _parts(geometry, grid, shape)
     cut = geometry.padding == "crop"
     shares: dict[tuple[Axis, ...], Sharing] = {}
     work = 0
@@ -115,11 +93,19 @@ def make_plan(
             shares[axes] = share(lowered, axes, cut=cut)
         work += sum(shares[axes].multiply_adds.values())
     crops = sum(lowered.multiply_adds.values()) * prod(grid)
-    modules = {axes: emit(Grid.of(lowered, sharing.axes)) for axes, sharing in shares.items()}
+    modules = {axes: emit(Grid.of(lowered, s.axes, thrift)) for axes, s in shares.items()}
     module = joined(lowered, stretches, modules)
     largest = max(shares, key=lambda axes: prod(axis.m for axis in axes))
     pieces = prod(len(parts) for parts in stretches)
-    return Plan(size, grid, module, shares[largest], pieces, work, crops)
+    return Plan(size, grid, module, shares[largest], pieces, work, crops, thrift)
+
+
+def _with_own_tables(lowered: Lowered) -> Lowered:
+    """The same network, whose emitted graphs keep their tables in a module of their own."""
+    constants = nn.Module()
+    for name, value in lowered.captured.constants.named_buffers():
+        constants.register_buffer(name, value, persistent=False)
+    return replace(lowered, captured=replace(lowered.captured, constants=constants))
 
 
 def _shifts(
@@ -142,32 +128,13 @@ def _shifts(
     return stretches
 
 
-def _windows_at_a_time(
-    lowered: Lowered, geometry: Geometry, grid: tuple[int, ...], memory: int | None
-) -> tuple[int, ...]:
-    """Windows along each axis whose intermediate results fit: fewer rows first, then columns."""
-    limit = DEFAULT_MEMORY if memory is None else memory
-    shape = list(grid)
-    for k in range(len(grid)):
-        while (needed := bytes_needed(lowered, geometry, shape)) > limit:
-            if shape[k] == 1:
-                break
-            # Memory grows more slowly than the windows do, so this never takes too few of them.
-            shape[k] = max(1, min(shape[k] - 1, int(shape[k] * limit / needed)))
-    if memory is not None and needed > limit:
-        raise InputError(
-            f"memory={memory} bytes is too little: one window needs about {needed} bytes"
-        )
-    return tuple(shape)
-
-
-def _bands(
+def _parts(
     geometry: Geometry, grid: tuple[int, ...], shape: tuple[int, ...]
 ) -> list[list[Stretch]]:
-    """Bands of so many windows along each axis."""
+    """Parts of so many windows along each axis."""
     stretches = []
     for h, s, m, most in zip(geometry.window[1:], geometry.stride, grid, shape, strict=True):
-        # Bands of one size need one graph; the last one may repeat some windows of the one before.
+        # Parts of one size need one graph; the last one may repeat some windows of the one before.
         rows = -(-m // -(-m // most))
         axis = Axis.of_image(h, s, rows)
         starts = [min(first, m - rows) for first in range(0, m, rows)]
@@ -175,14 +142,3 @@ def _bands(
             [Stretch(axis, a * s, (a + rows - 1) * s + h, range(a, a + rows)) for a in starts]
         )
     return stretches
-
-
-def bytes_needed(lowered: Lowered, geometry: Geometry, grid: Sequence[int]) -> int:
-    """An estimate of what intermediate results take for a grid of windows, run in one piece."""
-    axes = tuple(
-        Axis.of_image(h, s, m)
-        for h, s, m in zip(geometry.window[1:], geometry.stride, grid, strict=True)
-    )
-    found = Grid.of(lowered, share(lowered, axes).axes)
-    size: int = value_of(lowered.captured.image).element_size()
-    return peak_elements(found.some(0, band_windows(found))) * size

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from onebyone.graphs.aten import layer_name
 from onebyone.windows.explanation import Explanation
+from onebyone.windows.geometry import Geometry
 from onebyone.windows.lowering import Lowered
-from onebyone.windows.plan import Geometry, Plan
+from onebyone.windows.plan import Plan
 from onebyone.windows.telling import by, counted, ending, operator_of
 
 if TYPE_CHECKING:

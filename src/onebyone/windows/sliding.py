@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Num
 from torch import Tensor, nn
@@ -12,18 +13,34 @@ from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from onebyone.errors import InputError
+from onebyone.graphs.aten import value_of
 from onebyone.graphs.capture import example_windows
 from onebyone.graphs.kept import captured
-from onebyone.windows.arguments import per_channel, refuse_training, stride_of, window_of
-from onebyone.windows.backends import ASKED, Choice, CompiledPiece, state_of
+from onebyone.windows.arguments import (
+    image_of,
+    per_channel,
+    refuse_count,
+    refuse_other,
+    refuse_settings,
+    refuse_training,
+    size_of,
+    stride_of,
+    window_of,
+)
+from onebyone.windows.backends import ASKED, Choice, CompiledPiece, digest_of, state_of
 from onebyone.windows.costs import Costs
 from onebyone.windows.deviation import Deviation, deviation, require_exact
 from onebyone.windows.explanation import explain_plan
+from onebyone.windows.geometry import Geometry
 from onebyone.windows.levels import through_parts
 from onebyone.windows.lowering import Lowered, lower
-from onebyone.windows.plan import Geometry, Plan, make_plan
+from onebyone.windows.plan import Plan, make_plan
 from onebyone.windows.progress import followed
+from onebyone.windows.recent import Recent
 from onebyone.windows.report import Report, report
+
+MOST = 8
+"""Image sizes whose plans are kept, the last ones used: some MiB each."""
 
 
 def slide(
@@ -69,20 +86,10 @@ def slide(
         InputError: an argument does not fit, or the network does not run on such windows.
     """
     shape = window_of(window)
-    if padding not in ("crop", "image"):
-        raise InputError(f'padding={padding!r} is unknown; use "crop" or "image"')
-    if padding == "image" and memory is not None:
-        raise InputError(
-            f'memory={memory} cannot be kept with padding="image": bands would have borders'
-        )
-    if memory is not None and memory <= 0:
-        raise InputError(f"memory={memory} must be a positive number of bytes")
-    if verify < 0:
-        raise InputError(f"verify={verify} must be 0 or more windows")
+    refuse_settings(padding=padding, memory=memory, verify=verify, scale=scale, costs=costs)
     if backend not in ASKED:
         raise InputError(f"backend={backend!r} is unknown; use one of {', '.join(ASKED)}")
-    if costs is not None and min(costs) < 0:
-        raise InputError(f"costs={costs} must be 0 or more operations")
+    refuse_other("model", model)
     refuse_training(model)
     lowered = lower(captured(model, shape), shape, costs)
     geometry = Geometry(shape, stride_of(stride, lowered.stride), padding)
@@ -127,11 +134,27 @@ class SlidingModel(nn.Module):
         self.std: Tensor | None
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("std", std, persistent=False)
-        self._plans: dict[tuple[int, ...], Plan] = {}
-        self._choices: dict[tuple[int, ...], Choice] = {}
-        self._runs: dict[tuple[int, ...], nn.Module] = {}
-        self._verified: dict[tuple[int, ...], Any] = {}
-        self.training = False
+        self._sizes = Recent(self._make, MOST)
+        self.eval()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what follows from the network and the image, for copies and files."""
+        left = {"_lowered", "_sizes"}
+        kept = {name: value for name, value in self.__dict__.items() if name not in left}
+        return {**kept, "costs": self._lowered.costs}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Capture the network again, a copy's own."""
+        costs = state.pop("costs")
+        super().__setstate__(state)
+        self._lowered = lower(captured(self.model, self.window), self.window, costs)
+        self.constants = self._lowered.captured.constants
+        self._sizes = Recent(self._make, MOST)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "SlidingModel":
+        self._sizes.clear()  # plans have tables of their own
+        super()._apply(fn, recurse)
+        return self
 
     @property
     def window(self) -> tuple[int, ...]:
@@ -149,9 +172,7 @@ class SlidingModel(nn.Module):
         Raises:
             InputError: a window is larger than the image, or the number of sizes is wrong.
         """
-        space = self.window[1:]
-        if len(size) != len(space):
-            raise InputError(f"size={size} has {len(size)} axes; the window has {len(space)}")
+        size, space = size_of(size, len(self.window) - 1), self.window[1:]
         if any(n < h for n, h in zip(size, space, strict=True)):
             raise InputError(
                 f"window {_by(space)} is larger than the image {_by(size)}; "
@@ -160,15 +181,12 @@ class SlidingModel(nn.Module):
         return self.geometry.grid(size)
 
     def plan(self, *size: int) -> Plan:
-        """The emitted graph for images of this size, made once and kept.
+        """The emitted graph for images of this size; those of the last sizes are kept.
 
         Raises:
             InputError: as `grid`; or the memory asked for is too little for one window.
         """
-        self.grid(*size)
-        if size not in self._plans:
-            self._plans[size] = make_plan(self._lowered, self.geometry, size, self.memory)
-        return self._plans[size]
+        return self._sized(*size).plan
 
     def report(self, *size: int, explain: bool = False) -> Report:
         """What is shared at each layer for images of this size, and the operations saved.
@@ -188,13 +206,13 @@ class SlidingModel(nn.Module):
 
     def choice(self, *size: int) -> Choice:
         """Which backend runs images of this size; "auto" has chosen once one has run."""
-        return self._choices.setdefault(size, Choice(self.backend))
+        return self._sized(*size).choice
 
-    def forward(self, x: Num[Tensor, "*batch_channels_size"]) -> Any:
+    def forward(self, x: Num[Tensor | np.ndarray, "*batch_channels_size"]) -> Any:
         """Run the network at every window.
 
         Args:
-            x: images [B, C, *size] or one image [C, *size].
+            x: images [B, C, *size] or one image [C, *size], a tensor or a NumPy array.
 
         Returns:
             The network's outputs with the grid of windows behind all other dimensions.
@@ -203,13 +221,15 @@ class SlidingModel(nn.Module):
             InputError: the image does not fit, or the backend cannot run the network.
             NotExact: a result differs from the crop by more than arithmetic explains.
         """
-        images = self._batched(x)
-        plan = self.plan(*images.shape[2:])
-        leaves = self._module(plan, images)(images)
-        checks = self.verify and len(images) and self.geometry.padding == "crop"
-        if checks and not torch.compiler.is_compiling():
-            self._compare(plan, images, leaves)
-        if images is not x:
+        image = image_of(x)
+        images = self._batched(image)
+        refuse_training(self.model)
+        sized = self._sized(*images.shape[2:])
+        state = self._fresh(sized)
+        leaves = self._runner(sized, images)(images)
+        if self.verify and self.geometry.padding == "crop" and not torch.compiler.is_compiling():
+            self._compare(sized, state, images, leaves)
+        if images is not image:
             leaves = [y[0] if isinstance(y, Tensor) else y for y in leaves]
         return pytree.tree_unflatten(leaves, self._lowered.captured.structure)
 
@@ -223,11 +243,15 @@ class SlidingModel(nn.Module):
         Raises:
             InputError: the image does not fit, or windows is not positive.
         """
-        if windows < 1:
-            raise InputError(f"windows={windows} must be 1 or more")
-        images = self._batched(x)
+        refuse_count("windows", windows, 1)
+        images = self._batched(image_of(x))
+        if not len(images):
+            raise InputError("image is an empty batch: there is no window to compare")
+        refuse_training(self.model)
+        sized = self._sized(*images.shape[2:])
+        self._fresh(sized)
         with torch.no_grad():
-            leaves = self._module(self.plan(*images.shape[2:]), images)(images)
+            leaves = self._runner(sized, images)(images)
             return deviation(self._on_crops, self.geometry, images, leaves, windows)
 
     @contextmanager
@@ -238,16 +262,17 @@ class SlidingModel(nn.Module):
             tell: takes the share; a small image may be one part, of which nothing is told.
             size: of the image that is run within the block, once.
         """
-        with followed(self._runner(self.plan(*size)), tell):
+        sized = self._sized(*size)
+        self._fresh(sized)
+        with followed(sized.run, tell):
             yield
 
     def prepare(self, x: Num[Tensor, "batch channels *size"]) -> Tensor:
         """Images as the network takes them: scaled, less the mean, over the standard deviation."""
-        like = example_windows(self.model, self.window, 0)
         # Channels last: poolings of one map take a tenth of the time, and convolutions less too.
         x = x.movedim(1, -1).contiguous().movedim(-1, 1)
         changed = any(value is not None for value in (self.scale, self.mean, self.std))
-        x = x.to(like.dtype, copy=changed)
+        x = x.to(self._like().dtype, copy=changed)
         if self.scale is not None:
             x.mul_(self.scale)
         if self.mean is not None:
@@ -256,18 +281,13 @@ class SlidingModel(nn.Module):
             x.div_(self.std)
         return x
 
-    def train(self, mode: bool = True) -> "SlidingModel":
-        """Stay in eval mode; training mode is refused, gradients are there all the same.
+    def train(self, mode: bool = True) -> "SlidingModel":  # noqa: ARG002 - see below
+        """Stay in eval mode, with the network, whatever a module around it is set to.
 
-        Raises:
-            InputError: mode is True.
+        In training mode dropout and BatchNorm would make crops depend on each other; gradients are
+        there all the same.
         """
-        if mode:
-            raise InputError(
-                "a sliding model has no training mode: dropout and BatchNorm would make crops "
-                "depend on each other; train in eval mode, gradients are there"
-            )
-        self.training = False
+        super().train(False)
         return self
 
     def _batched(self, x: Tensor) -> Tensor:
@@ -284,6 +304,11 @@ class SlidingModel(nn.Module):
                 f"image has {x.shape[1]} channels; the window {self.window} has {self.window[0]}"
                 f"{last if x.shape[-1] == self.window[0] else ''}"
             )
+        if x.is_complex() or x.layout != torch.strided:
+            raise InputError(f"image is {_kind(x)}; give real numbers in a dense tensor")
+        here = self._like().device
+        if x.device != here and any(True for _ in self.model.parameters()):
+            raise InputError(f"image is on {x.device} and the network on {here}; move one by .to()")
         if not x.is_floating_point() and self.scale is None:
             raise InputError(
                 f"image of {str(x.dtype).removeprefix('torch.')} needs scale, the factor to the "
@@ -291,7 +316,32 @@ class SlidingModel(nn.Module):
             )
         return x
 
-    def _module(self, plan: Plan, images: Tensor) -> nn.Module:
+    def _sized(self, *size: int) -> "Sized":
+        """What is made for images of this size."""
+        self.grid(*size)
+        return self._sizes[tuple(size)]
+
+    def _make(self, size: tuple[int, ...]) -> "Sized":
+        plan = make_plan(self._lowered, self.geometry, size, self.memory)
+        choice = Choice(self.backend)
+        return Sized(plan, choice, self._run(plan, choice))
+
+    def _run(self, plan: Plan, choice: Choice) -> nn.Module:
+        """The plan as the backend runs it, each part on pixels that are prepared for it alone."""
+        if self.backend == "torch":
+            return through_parts(plan.module, lambda part: Prepared(self.prepare, part))
+        return plan.through(lambda piece: Prepared(self.prepare, CompiledPiece(piece, choice)))
+
+    def _fresh(self, sized: "Sized") -> Any:
+        """What tells whether weights have changed; what was compiled with others is dropped."""
+        if self.backend == "torch":
+            return state_of(self.model)
+        state = digest_of(self.model)
+        if state != sized.compiled_with:
+            sized.run, sized.compiled_with = self._run(sized.plan, sized.choice), state
+        return state
+
+    def _runner(self, sized: "Sized", images: Tensor) -> nn.Module:
         """What runs the plan for these images.
 
         Raises:
@@ -304,19 +354,7 @@ class SlidingModel(nn.Module):
                 f'backend="{self.backend}" cannot {what}: its weights are constants; use '
                 f'torch.no_grad() or backend="torch"'
             )
-        return self._runner(plan)
-
-    def _runner(self, plan: Plan) -> nn.Module:
-        """The plan as the backend runs it, each part on pixels that are prepared for it alone."""
-        if plan.size not in self._runs:
-            self._runs[plan.size] = self._prepared(plan)
-        return self._runs[plan.size]
-
-    def _prepared(self, plan: Plan) -> nn.Module:
-        if self.backend == "torch":
-            return through_parts(plan.module, lambda part: Prepared(self.prepare, part))
-        choice = self.choice(*plan.size)
-        return plan.through(lambda piece: Prepared(self.prepare, CompiledPiece(piece, choice)))
+        return sized.run
 
     def _on_crops(self, crops: Tensor) -> Any:
         """What the network gives for crops of the image, which must lie in memory as outside."""
@@ -326,15 +364,46 @@ class SlidingModel(nn.Module):
         tensors = (*self.model.parameters(), *self.model.buffers(), images)
         return torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
 
-    def _compare(self, plan: Plan, images: Tensor, leaves: Sequence[Any]) -> None:
-        """Compare some windows with real crops, once for this plan and these parameters."""
-        state = state_of(self.model)
-        if self._differentiated(images) or self._verified.get(plan.size) == state:
+    def _compare(self, sized: "Sized", state: Any, images: Tensor, leaves: Sequence[Any]) -> None:
+        """Compare some windows with real crops, once for this size and these parameters."""
+        if not len(images) or self._differentiated(images) or sized.verified == state:
             return
         with torch.no_grad():
             found = deviation(self._on_crops, self.geometry, images, leaves, self.verify)
-        require_exact(found, example_windows(self.model, self.window, 0).dtype)
-        self._verified[plan.size] = state
+        require_exact(found, self._types(leaves))
+        sized.verified = state
+
+    def _types(self, leaves: Sequence[Any]) -> Iterator[torch.dtype]:
+        """What the network computes in: as captured, as it is now, and as autocast has it."""
+        yield self._like().dtype
+        device = self._like().device.type
+        if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+            yield torch.get_autocast_dtype(device)
+        captured = [value_of(node) for node in self._lowered.captured.graph.nodes]
+        yield from (y.dtype for y in (*captured, *leaves) if isinstance(y, Tensor))
+
+    def _like(self) -> Tensor:
+        """A tensor of the network's device and floating-point type."""
+        return example_windows(self.model, self.window, 0)
+
+
+@dataclass
+class Sized:
+    """What is made for images of one size.
+
+    Attributes:
+        plan: the emitted graph.
+        choice: which backend runs it.
+        run: what runs it.
+        compiled_with: the state of the parameters that are constants in it.
+        verified: the state of the parameters for which windows were compared with crops.
+    """
+
+    plan: Plan
+    choice: Choice
+    run: nn.Module
+    compiled_with: Any = None
+    verified: Any = None
 
 
 class Prepared(nn.Module):
@@ -351,6 +420,10 @@ class Prepared(nn.Module):
         """Run the part on pixels [B, C, *size], and on what a part before it leaves."""
         leaves: Sequence[Any] = self.run(self.prepare(x), *others)
         return leaves
+
+
+def _kind(x: Tensor) -> str:
+    return f"{x.dtype}, {x.layout}".replace("torch.", "")
 
 
 def _by(sizes: Sequence[int]) -> str:

@@ -1,6 +1,7 @@
 """OpenVINO, on the CPU."""
 
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Any
 
 import torch
@@ -31,11 +32,12 @@ def compiled(module: fx.GraphModule, x: Tensor) -> Callable[[Tensor], Sequence[A
     }
     model = openvino.convert_model(program)
     model.reshape(list(x.shape))  # the reader leaves it open, and operators of any shape are slower
-    network = openvino.Core().compile_model(model, "CPU", settings)
+    network, lock = openvino.Core().compile_model(model, "CPU", settings), Lock()
 
     def run(image: Any) -> Sequence[Any]:
-        # Results are the runtime's own memory, which its next call writes over.
-        found = network([image])
-        return [found[port].copy() for port in network.outputs]
+        with lock:
+            # Results are the runtime's own memory, which its next call writes over.
+            found = network([image])
+            return [found[port].copy() for port in network.outputs]
 
     return with_constants(module, run)
