@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import fx, nn
@@ -131,7 +131,7 @@ def _export(
     if isinstance(model, ExportedProgram) and fixed_batch(model) is None:
         return model
     with torch.no_grad(), _plain_types(), _quiet():
-        shapes = ShapesCollection()  # by tensor: `forward` may take it as one of *args
+        shapes: Any = cast(Any, ShapesCollection)()  # by tensor: `forward` may take *args
         shapes[example] = {0: Dim("batch")}
         return torch.export.export(live, (example,), dynamic_shapes=shapes, strict=False)
 

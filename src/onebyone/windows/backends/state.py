@@ -39,7 +39,7 @@ def _digest(tensor: Tensor) -> int:
     if raw.numel() % 8 or raw.storage_offset() % 8:
         raw = nn.functional.pad(raw, (0, -raw.numel() % 8))
     total, factors = 0, _factors(raw.device)
-    for place, words in enumerate(raw.view(torch.int64).split(CHUNK)):
+    for place, words in enumerate(torch.split(raw.view(torch.int64), CHUNK)):
         total += (2 * place + 1) * int((words * factors[: len(words)]).sum())
     return total % 2**64
 
