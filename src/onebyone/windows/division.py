@@ -79,9 +79,9 @@ def bytes_needed(grid: Grid, thrift: int = 1) -> int:
 
 
 def _thrifts() -> Iterator[int]:
-    return (2**power for power in range(memory.CACHED.bit_length() + 1))
+    return (1 << power for power in range(memory.CACHED.bit_length() + 1))
 
 
 def _thriftiest() -> int:
     """One window along each axis is run at a time."""
-    return 2 ** memory.CACHED.bit_length()
+    return 1 << memory.CACHED.bit_length()

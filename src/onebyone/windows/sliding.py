@@ -146,14 +146,14 @@ class SlidingModel(nn.Module):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Capture the network again, a copy's own."""
         costs = state.pop("costs")
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]  # torch's
         self._lowered = lower(captured(self.model, self.window), self.window, costs)
         self.constants = self._lowered.captured.constants
         self._sizes = Recent(self._make, MOST)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "SlidingModel":
         self._sizes.clear()  # plans have tables of their own
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch's
         return self
 
     @property
