@@ -62,7 +62,8 @@ def test_within_another_module_it_stays_in_eval_mode() -> None:
     wanted = sliding(X)
     around = nn.Sequential(sliding, nn.Identity()).train()
     assert around.training
-    assert not any(module.training for module in sliding.modules())
+    assert not sliding.training
+    assert not any(module.training for module in sliding.model.modules())
     assert torch.equal(around(X), wanted)
     assert around.eval() is around
 

@@ -282,12 +282,12 @@ class SlidingModel(nn.Module):
         return x
 
     def train(self, mode: bool = True) -> "SlidingModel":  # noqa: ARG002 - see below
-        """Stay in eval mode, with the network, whatever a module around it is set to.
+        """Stay in eval mode, and leave the network in it, whatever a module around it is set to.
 
         In training mode dropout and BatchNorm would make crops depend on each other; gradients are
         there all the same.
         """
-        super().train(False)
+        self.training = False
         return self
 
     def _batched(self, x: Tensor) -> Tensor:
