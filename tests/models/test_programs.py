@@ -86,7 +86,7 @@ def test_what_torch_saved_is_loaded_as_it_was(
     found = load_program(tmp_path / "net.pt2")
     assert str(found.graph) == str(torch.export.load(tmp_path / "net.pt2").graph)
     assert found.graph_signature == program.graph_signature
-    for a, b in zip(_leaves(found.module()(x)), _leaves(model(x)), strict=True):
+    for a, b in zip(_leaves(found.module()(x)), _leaves(program.module()(x)), strict=True):
         assert torch.equal(a, b)
     assert window(found) == WINDOW
     for name, tensor in program.state_dict.items():

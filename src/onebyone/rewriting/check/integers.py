@@ -23,7 +23,7 @@ from onebyone.rewriting.check.integral import Draw, run
 from onebyone.rewriting.check.reading import load
 from onebyone.rewriting.check.regions import Region, differing
 from onebyone.rewriting.check.sizes import Undecided
-from onebyone.rewriting.check.whole import Whole
+from onebyone.rewriting.check.whole import LARGE, Whole
 from onebyone.rewriting.report import Check
 
 NAME = "integers"
@@ -51,8 +51,13 @@ class File:
 
     @cached_property
     def model(self) -> ir.Model:
-        """As both checks read it."""
-        return load(self.path)
+        """As both checks read it; large weights are arrays, as messages copy theirs each time."""
+        model = load(self.path)
+        for value in model.graph.initializers.values():
+            tensor = value.const_value
+            if isinstance(tensor, ir.TensorProtoTensor) and tensor.size > LARGE:
+                value.const_value = ir.Tensor(tensor.numpy(), tensor.dtype, name=tensor.name)
+        return model
 
 
 def integers(before: Path, after: Path) -> Check:
@@ -90,7 +95,8 @@ def _inner(first: Model, second: Model) -> Check:
             return integers(*paths)
         except InputError as error:
             reason = str(error).partition(f"{folder}/")[2] or error
-            return Check(NAME, False, f"undecided: it cannot stand by itself: {reason}")
+            said = f"undecided: it cannot stand by itself: {reason}"
+            return Check(NAME, False, said, decided=False)
 
 
 def _own(before: File, after: File, ignored: set[str]) -> Check:

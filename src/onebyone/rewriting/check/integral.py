@@ -56,14 +56,16 @@ class Draw:
             return np.asarray(np.where(array != 0, powers, 0), array.dtype)
         # What each sixteen bits of a hash stand for: which integer, and whether it is kept.
         bits = np.arange(1 << 16)
-        chosen = np.array([-3, -2, -1, 1, 2, 3])[(bits >> 8) % 6]
-        integers = np.where((bits & 255) < 256 * self.density, chosen, 0).astype(array.dtype)
+        chosen = np.array([-3, -2, -1, 1, 2, 3], np.int8)[(bits >> 8) % 6]
+        integers = np.where((bits & 255) < 256 * self.density, chosen, np.int8(0))
         out = np.empty(array.shape, array.dtype)
         flat, rest = out.reshape(-1), np.ascontiguousarray(array).reshape(-1)
         for start in range(0, array.size, TILE):
             tile = rest[start : start + TILE]
-            drawn = integers[(_hashed(tile, self.seed) & np.uint32(0xFFFF)).astype(np.uint16)]
-            flat[start : start + TILE] = np.where(tile != 0, drawn, drawn.dtype.type(0))
+            # No index is beyond the table: "clip" is what NumPy need not look at first.
+            drawn = integers.take(_hashed(tile, self.seed).astype(np.uint16), mode="clip")
+            drawn *= tile != 0
+            flat[start : start + TILE] = drawn
         return out
 
     def _beside_power(self, array: np.ndarray) -> np.ndarray:
