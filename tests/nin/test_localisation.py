@@ -56,7 +56,7 @@ def test_explain_draws_the_maps_of_a_bundled_network(tmp_path: Path, capsys) -> 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--out", "maps.html"], "--out maps.html: --maps draws a .png"),
+        (["--out", "maps.html"], "--out maps.html: give a name that ends in .png"),
         (["--out", "maps.png"], "images of 3×28×30: the network takes 1×28×28"),
         (["nin-letters", "--out", "maps.png"], "name = 'nin-letters': the bundled networks are"),
         (["none.safetensors", "--out", "maps.png"], "none.safetensors: no such file"),
