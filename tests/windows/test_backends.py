@@ -76,15 +76,17 @@ def test_every_backend_keeps_the_contract_with_padding_on_two_axes(backend: str)
 @pytest.mark.slow  # compiles once for each piece, batch and state
 @pytest.mark.parametrize("backend", COMPILED)
 def test_both_paddings_bands_and_batches(backend: str) -> None:
-    _, window, stride, size = CASES["signal"]
-    banded = check("signal", backend=backend, memory=1000)
+    _, window, stride, size = CASES["volume"]
+    banded = check("volume", backend=backend, memory=20000)
     assert banded.plan(*size).pieces > 1
-    x = torch.randn(3, window[0], *size)
     with torch.inference_mode():
+        x = torch.randn(3, window[0], *size)
         assert_contract(banded(x), banded.model, x, window, stride)
-        whole = ob.slide(banded.model, window, 3, padding="image", backend=backend)
+        build, window, _, size = CASES["signal"]
+        model, x = build(), torch.randn(3, window[0], *size)
+        whole = ob.slide(model, window, 3, padding="image", backend=backend)
         assert whole.plan(*size).pieces > 1
-        wanted = ob.slide(banded.model, window, 3, padding="image")(x)
+        wanted = ob.slide(model, window, 3, padding="image")(x)
         torch.testing.assert_close(whole(x), wanted, rtol=1e-4, atol=1e-5)
 
 
@@ -185,14 +187,15 @@ def test_auto_keeps_the_fastest_and_says_which(monkeypatch) -> None:
     monkeypatch.setitem(compilers.COMPILERS, "inductor", slowed(0.001))
     monkeypatch.setitem(compilers.COMPILERS, "onnxruntime", slowed(0.1))
     monkeypatch.setitem(compilers.COMPILERS, "openvino", missing)
-    sliding = check("signal", backend="auto", memory=1000)
-    assert sliding.plan(25).pieces > 1
-    choice = sliding.choice(25)
+    size = CASES["volume"][3]
+    sliding = check("volume", backend="auto", memory=20000)
+    assert sliding.plan(*size).pieces > 1
+    choice = sliding.choice(*size)
     assert choice.name == "inductor"
     assert min(choice.seconds, key=choice.seconds.get) == "inductor"
     assert set(choice.seconds) == {"torch", "inductor", "onnxruntime"}
     assert choice.refused == {"openvino": "it is not installed"}
-    said = " ".join(str(sliding.report(25)).split())
+    said = " ".join(str(sliding.report(*size)).split())
     assert "Backend: inductor, the fastest on the first piece (torch 2" in said
     assert "it is not installed" in said
 
@@ -215,7 +218,7 @@ def test_the_graph_is_compiled_once_until_weights_or_threads_change(monkeypatch)
         model[0].bias.add_(1)
         sliding(small)
         assert len(compiled) == 3
-        model[0].weight = nn.Parameter(model[0].weight.clone())
+        model[0].weight = nn.Parameter(2 * model[0].weight)
         sliding(small)
         assert len(compiled) == 4
         monkeypatch.setattr(torch, "get_num_threads", lambda: 7)

@@ -224,9 +224,10 @@ class SlidingModel(nn.Module):
         image = image_of(x)
         images = self._batched(image)
         refuse_training(self.model)
+        self._refuse_constants(images)
         sized = self._sized(*images.shape[2:])
         state = self._fresh(sized)
-        leaves = self._runner(sized, images)(images)
+        leaves = sized.run(images)
         if self.verify and self.geometry.padding == "crop" and not torch.compiler.is_compiling():
             self._compare(sized, state, images, leaves)
         if images is not image:
@@ -249,9 +250,9 @@ class SlidingModel(nn.Module):
             raise InputError("image is an empty batch: there is no window to compare")
         refuse_training(self.model)
         sized = self._sized(*images.shape[2:])
-        self._fresh(sized)
         with torch.no_grad():
-            leaves = self._runner(sized, images)(images)
+            self._fresh(sized)
+            leaves = sized.run(images)
             return deviation(self._on_crops, self.geometry, images, leaves, windows)
 
     @contextmanager
@@ -341,12 +342,8 @@ class SlidingModel(nn.Module):
             sized.run, sized.compiled_with = self._run(sized.plan, sized.choice), state
         return state
 
-    def _runner(self, sized: "Sized", images: Tensor) -> nn.Module:
-        """What runs the plan for these images.
-
-        Raises:
-            InputError: the backend cannot run it so.
-        """
+    def _refuse_constants(self, images: Tensor) -> None:
+        """Raise InputError where weights cannot be constants, as other backends have them."""
         compiling = torch.compiler.is_compiling()
         if self.backend != "torch" and (compiling or self._differentiated(images)):
             what = "be compiled or exported" if compiling else "give gradients"
@@ -354,7 +351,6 @@ class SlidingModel(nn.Module):
                 f'backend="{self.backend}" cannot {what}: its weights are constants; use '
                 f'torch.no_grad() or backend="torch"'
             )
-        return sized.run
 
     def _on_crops(self, crops: Tensor) -> Any:
         """What the network gives for crops of the image, which must lie in memory as outside."""

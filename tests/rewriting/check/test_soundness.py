@@ -14,8 +14,10 @@ import pytest
 from onnx import numpy_helper
 
 from helpers.onnx_pairs import PAIRS
+from onebyone.errors import InputError
 from onebyone.rewriting.check.integers import integers
 from onebyone.rewriting.check.structure import structure
+from onebyone.rewriting.report import Check
 
 Damage = Callable[[onnx.ModelProto, np.random.Generator], None]
 SEEDS = 6
@@ -111,6 +113,15 @@ def close(a: list[np.ndarray], b: list[np.ndarray] | None) -> bool:
     )
 
 
+def passes(rung: Callable[[Path, Path], Check], first: Path, second: Path) -> bool:
+    """Whether a check passes; a file that is damaged until it is no valid one does not."""
+    try:
+        return rung(first, second).passed
+    except InputError:
+        return False
+
+
+@pytest.mark.filterwarnings("ignore:.* declares .*left out")  # damaged shapes
 @pytest.mark.parametrize("name", PAIRS)
 def test_verdicts_agree_with_numbers(name: str, tmp_path: Path):
     first, second = tmp_path / "first.onnx", tmp_path / "second.onnx"
@@ -126,5 +137,5 @@ def test_verdicts_agree_with_numbers(name: str, tmp_path: Path):
             DAMAGES[rng.integers(len(DAMAGES))](damaged, rng)
         onnx.save(damaged, second)
         equal = close(expected, result(second))
-        assert structure(first, second).passed == equal, (seed, structure(first, second))
-        assert integers(first, second).passed == equal, (seed, integers(first, second))
+        for rung in (structure, integers):
+            assert passes(rung, first, second) == equal, (rung.__name__, seed)

@@ -114,7 +114,8 @@ IN_OPSETS = [
     pytest.param(case, k, "BCHW", marks=BETWEEN.get(k, ()))
     for case in CASES
     for k in OPSETS
-    if k >= case.since
+    # Before opset 14 ONNX does not infer the rank that a computed target of Reshape gives.
+    if k >= case.since and (k >= 14 or "rank 6" not in case.name)
 ]
 # The layout says nothing about convolutions that are there, but for those of one axis.
 IN_LAYOUTS = [

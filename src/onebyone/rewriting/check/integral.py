@@ -71,7 +71,7 @@ class Draw:
     def _beside_power(self, array: np.ndarray) -> np.ndarray:
         largest = np.abs(np.where(np.isfinite(array), array, 0)).max(initial=0)
         fraction, exponent = np.frexp(largest)
-        power = array.dtype.type(np.ldexp(1.0, int(exponent)))
+        power = array.dtype.type(np.ldexp(0.5, int(exponent)))  # which the type has
         if array.size == 1 and fraction == 0.5:
             return array
         return np.asarray(replace(self, kept=False).weights(np.asarray(array / power)) * power)
