@@ -40,7 +40,7 @@ def test_shares_rise_to_the_end(memory: int | None) -> None:
 
 def test_pieces_on_another_backend_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(compilers.COMPILERS, "openvino", lambda module, x: module)
-    sliding = ob.slide(network(), WINDOW, 4, memory=1 << 17, backend="openvino")
+    sliding = ob.slide(network(), WINDOW, 4, memory=7 << 13, backend="openvino")
     x = torch.randn(2, 120, 70)
     assert sliding.plan(120, 70).pieces > 3
     shares = told(sliding, x)
