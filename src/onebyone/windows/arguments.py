@@ -79,7 +79,7 @@ def refuse_settings(
     if scale is not None and not (isinstance(scale, int | float) and isfinite(scale)):
         raise InputError(f"scale={_shown(scale)} must be a number that multiplies pixels, as 1/255")
     if costs is not None and not (isinstance(costs, Costs) and min(costs) >= 0):
-        raise InputError(f"costs={_shown(costs)} must be 0 or more operations, as Costs(written, joined)")
+        raise InputError(f"costs={_shown(costs)} must be 0 or more operations, as Costs(1, 3)")
 
 
 def image_of(x: object) -> Tensor:
