@@ -10,7 +10,7 @@ from helpers.modules import Apply
 from onebyone.errors import InputError
 from onebyone.graphs.aten import aten, value_of
 from onebyone.graphs.capture import Captured, capture
-from onebyone.windows.emission import module_of
+from onebyone.windows.levels import module_of
 
 CASES: dict[str, tuple[nn.Module, set[str]]] = {
     "dropout goes": (nn.Sequential(nn.Conv2d(2, 3, 3), nn.Dropout(0.5)), {"conv2d"}),

@@ -12,7 +12,7 @@ from helpers.modules import Apply
 from helpers.torchvision_offline import FAMILIES, Family
 from onebyone.graphs import capture as capture_module
 from onebyone.graphs.capture import Captured, capture
-from onebyone.windows.emission import module_of
+from onebyone.windows.levels import module_of
 
 WINDOW = (3, 8, 8)
 
