@@ -74,8 +74,9 @@ class Draw:
         power = array.dtype.type(np.ldexp(0.5, int(exponent)))  # which the type has
         if array.size == 1 and fraction == 0.5:
             return array
-        integers = replace(self, kept=False).weights(np.asarray(array / power))
-        with np.errstate(over="ignore"):  # what is too large is infinite in both files
+        # What is too large is infinite in both files; what is no number may say so.
+        with np.errstate(over="ignore", invalid="ignore"):
+            integers = replace(self, kept=False).weights(np.asarray(array / power))
             return np.asarray(integers * power)
 
     def scale(self, array: np.ndarray) -> np.ndarray:
