@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ from onebyone.windows.plan import Plan, make_plan
 from onebyone.windows.progress import followed
 from onebyone.windows.recent import Recent
 from onebyone.windows.report import Report, report
+from onebyone.windows.sized import Prepared, Sized
 
 MOST = 8
 """Image sizes whose plans are kept, the last ones used: some MiB each."""
@@ -317,12 +318,12 @@ class SlidingModel(nn.Module):
             )
         return x
 
-    def _sized(self, *size: int) -> "Sized":
+    def _sized(self, *size: int) -> Sized:
         """What is made for images of this size."""
         self.grid(*size)
         return self._sizes[tuple(size)]
 
-    def _make(self, size: tuple[int, ...]) -> "Sized":
+    def _make(self, size: tuple[int, ...]) -> Sized:
         plan = make_plan(self._lowered, self.geometry, size, self.memory)
         choice = Choice(self.backend)
         return Sized(plan, choice, self._run(plan, choice))
@@ -333,7 +334,7 @@ class SlidingModel(nn.Module):
             return through_parts(plan.module, lambda part: Prepared(self.prepare, part))
         return plan.through(lambda piece: Prepared(self.prepare, CompiledPiece(piece, choice)))
 
-    def _fresh(self, sized: "Sized") -> Any:
+    def _fresh(self, sized: Sized) -> Any:
         """What tells whether weights have changed; what was compiled with others is dropped."""
         if self.backend == "torch":
             return state_of(self.model)
@@ -360,7 +361,7 @@ class SlidingModel(nn.Module):
         tensors = (*self.model.parameters(), *self.model.buffers(), images)
         return torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
 
-    def _compare(self, sized: "Sized", state: Any, images: Tensor, leaves: Sequence[Any]) -> None:
+    def _compare(self, sized: Sized, state: Any, images: Tensor, leaves: Sequence[Any]) -> None:
         """Compare some windows with real crops, once for this size and these parameters."""
         if not len(images) or self._differentiated(images) or sized.verified == state:
             return
@@ -381,41 +382,6 @@ class SlidingModel(nn.Module):
     def _like(self) -> Tensor:
         """A tensor of the network's device and floating-point type."""
         return example_windows(self.model, self.window, 0)
-
-
-@dataclass
-class Sized:
-    """What is made for images of one size.
-
-    Attributes:
-        plan: the emitted graph.
-        choice: which backend runs it.
-        run: what runs it.
-        compiled_with: the state of the parameters that are constants in it.
-        verified: the state of the parameters for which windows were compared with crops.
-    """
-
-    plan: Plan
-    choice: Choice
-    run: nn.Module
-    compiled_with: Any = None
-    verified: Any = None
-
-
-class Prepared(nn.Module):
-    """What runs a part of the image, given its pixels as they are.
-
-    So no more than one part is ever held as the network's numbers.
-    """
-
-    def __init__(self, prepare: Callable[[Tensor], Tensor], run: nn.Module) -> None:
-        super().__init__()
-        self.prepare, self.run = prepare, run
-
-    def forward(self, x: Tensor, *others: Any) -> Sequence[Any]:
-        """Run the part on pixels [B, C, *size], and on what a part before it leaves."""
-        leaves: Sequence[Any] = self.run(self.prepare(x), *others)
-        return leaves
 
 
 def _kind(x: Tensor) -> str:
