@@ -33,7 +33,7 @@ REFUSED = {
     "ob.slide(m, W, memory=2.5e9)": "memory=2500000000.0 must be",
     "ob.slide(m, W, verify=1.5)": "verify=1.5 must be 0 or more windows",
     "ob.slide(m, W, backend=3)": "backend=3 is unknown",
-    "ob.slide(m, W, costs=(1, 2))": "costs=(1, 2) must be Costs",
+    "ob.slide(m, W, costs=(1, 2))": "costs=(1, 2) must be 0 or more operations, as Costs(1, 3)",
     "ob.slide(nn.ReLU, W)": "model=the class ReLU must be",
     "ob.slide('resnet18', W)": "model='resnet18' must be",
     "ob.convolutionalize(3, W)": "model=3 must be",
