@@ -481,6 +481,21 @@ base(
 )
 fault("detect_negative", "infinite", ("detect_negative=1", "detect_negative=0"))
 
+# Inputs that have a default: whoever runs the file may give another value.
+DEFAULT = "float[4] b = {1, -2, 3, 0.5}"
+BAKED = "Constant<value_floats=[1.0, -2.0, 3.0, 0.5]>()"
+base(
+    "default",
+    f"m (float[N,4] x, {DEFAULT}) => (float[N,4] o) ",
+    "y = Add(x, b) z = Relu(y) o = Mul(z, b)",
+)
+fault("default of an input", "default", ("0.5", "0.25"))
+fault(
+    "input that has a default dropped", "default", (f", {DEFAULT}", ""), ("y =", f"b = {BAKED} y =")
+)
+fault("default baked for one use", "default", ("o = Mul(z, b)", f"c = {BAKED} o = Mul(z, c)"))
+fault("default dropped", "default", (" = {1, -2, 3, 0.5}", ""))
+
 # Types.
 base("cast", "m (float[N,4] x) => (float[N,4] o) ", "y = Cast<to=7>(x) o = Cast<to=1>(y)")
 fault("type between casts", "cast", ("to=7", "to=9"))
@@ -684,6 +699,7 @@ fault("Softsign", "new", ("Softplus", "Softsign"))
 # Changes that are none.
 same("values renamed", "two", ("a = Sub", "u = Sub"), ("Div(a,", "Div(u,"))
 same("nodes in another order", "two", ("a = Sub(x, y) b = Exp(y)", "b = Exp(y) a = Sub(x, y)"))
+same("operand that has a default exchanged", "default", ("Add(x, b)", "Add(b, x)"))
 same("identity", "plain", ("o = Relu(x)", "y = Identity(x) o = Relu(y)"))
 same("identity behind", "plain", ("o = Relu(x)", "y = Relu(x) o = Identity(y)"))
 same("node that nothing reads", "plain", ("o = Relu(x)", "o = Relu(x) y = Neg(x)"))
