@@ -184,7 +184,7 @@ def test_a_process_whose_output_is_closed_or_cannot_show_the_answer(tmp_path):
 
 @pytest.mark.parametrize("module", ["typer", "numpy"])
 def test_an_interrupt_while_the_commands_are_imported(module, tmp_path):
-    (tmp_path / f"{module}.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
+    (tmp_path / f"{module}.py").write_text("raise KeyboardInterrupt")  # as Ctrl-C would
     path = os.pathsep.join([str(tmp_path), *sys.path])
     done = onebyone(["--help"], PYTHONPATH=path)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"onebyone: interrupted\n")

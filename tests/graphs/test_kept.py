@@ -13,7 +13,7 @@ from torch.export import Dim, export
 
 import onebyone as ob
 from helpers.graphs import structure
-from helpers.torchvision_offline import FAMILIES, Family
+from helpers.torchvision_offline import DISTINCT, Family
 from onebyone.graphs import kept
 from onebyone.graphs.capture import Captured, NotCaptured, capture
 from onebyone.graphs.kept import captured
@@ -53,14 +53,14 @@ def assert_kept(model: nn.Module, window: tuple[int, ...], calls: list[Any]) -> 
     assert again.model is model
 
 
-FOR_EVERY_RUN = ("googlenet", "resnet", "squeezenet")
+FOR_EVERY_RUN = ("googlenet", "resnet")
 
 
 @pytest.mark.parametrize(
     "family",
     [
         pytest.param(family, marks=() if family.name in FOR_EVERY_RUN else pytest.mark.slow)
-        for family in FAMILIES
+        for family in DISTINCT
     ],
     ids=lambda family: family.name,
 )

@@ -133,14 +133,18 @@ def feeds(
     return found
 
 
-def run(path: Path, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """The outputs of a file in onnxruntime, its own rewriting switched off."""
+def session(path: Path) -> onnxruntime.InferenceSession:
+    """A file in onnxruntime, its own rewriting switched off."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
-    outputs: list[np.ndarray] = session.run(None, inputs)
+    return onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+
+
+def run(path: Path, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """The outputs of a file in onnxruntime."""
+    outputs: list[np.ndarray] = session(path).run(None, inputs)
     return outputs
 
 

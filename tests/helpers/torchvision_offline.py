@@ -79,6 +79,12 @@ FAMILIES = (
     Family("vit", "vit_.*", "vit_b_16"),
     Family("wide_resnet", "wide_resnet.*", "wide_resnet50_2"),
 )
+_UNLIKE = (
+    "convnext", "densenet", "efficientnet", "googlenet", "maxvit", "mobilenetv3", "resnet",
+    "shufflenet", "swin_v2", "vit",
+)  # fmt: skip
+DISTINCT = tuple(family for family in FAMILIES if family.name in _UNLIKE)
+"""One family of each build: the others are made of the same operators in the same ways."""
 
 
 def builders() -> list[str]:
