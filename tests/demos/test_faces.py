@@ -67,7 +67,6 @@ def test_the_network_is_that_of_the_package(network):
 
 def test_the_face_of_the_photo_is_found(network, tmp_path, monkeypatch):
     monkeypatch.setattr(faces, "FACES", (144, 192))  # fewer sizes, for time
-    monkeypatch.setattr(faces, "SAMPLE", 32)
     text = StringIO()
     page = faces.run(Console(file=text, width=100), tmp_path)
     assert page == tmp_path / "faces.html"

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 import torch
 from rich.console import Console
@@ -30,7 +32,7 @@ def test_a_wrong_map_shows_as_a_difference() -> None:
 
 def test_rates_and_speedup_follow_from_the_times() -> None:
     turns = ((2.0, 0.1), (20.0, 0.8), (1.0, 0.06))  # the second was slow for both
-    result = Measurement(1000, 10, turns, 18.0, 1e-7, torch.ones(11, 2, 2))
+    result = Measurement(1000, 10, turns, 1.0, 18.0, 1e-7, torch.ones(11, 2, 2))
     assert result.speedups == pytest.approx((4, 5, 6))
     assert result.windows_per_second_sliding == 500
     assert result.windows_per_second_crops == pytest.approx(100)
@@ -38,15 +40,30 @@ def test_rates_and_speedup_follow_from_the_times() -> None:
     console = Console(record=True, width=80)
     console.print(figures_table("title", {"one": result, "two": result}))
     printed = console.export_text()
-    for figure in ("1,000", "500", "5.0×", "4–6×", "18.0×", "1.0e-07"):
+    for figure in ("1,000", "500", "5.0×", "3: 4–6×", "18.0×", "1.0e-07"):
         assert printed.count(figure) >= 2
 
 
-def test_turns_that_differ_much_are_confessed() -> None:
-    quiet = Measurement(1000, 10, ((2.0, 0.1), (2.2, 0.1)), 18.0, 0.0, torch.ones(11, 2, 2))
-    noisy = quiet._replace(turns=((2.0, 0.1), (2.0, 0.3)))
-    assert "rough" not in method({"a": quiet})
-    assert "other work is running" in method({"a": quiet, "b": noisy})
+def test_a_busy_machine_is_confessed() -> None:
+    turns = ((2.0, 0.1), (2.2, 0.1))
+    quiet = Measurement(1000, 10, turns, 1.0, 18.0, 0.0, torch.ones(11, 2, 2))
+    for noisy in (quiet._replace(turns=((2.0, 0.1), (2.0, 0.3))), quiet._replace(had=0.6)):
+        assert "Other work is running" not in method({"a": quiet})
+        assert "Other work is running" in method({"a": quiet, "b": noisy})
+        console = Console(record=True, width=80)
+        console.print(figures_table("title", {"one": quiet, "two": noisy}))
+        assert console.export_text().count("~") == 3  # both rates, and their ratio
+
+
+def test_a_thread_that_waits_for_a_processor_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stalled(nn.Module):
+        def forward(self, x):
+            time.sleep(0.05)
+            return x.mean((2, 3))
+
+    monkeypatch.setattr("onebyone.demos.measure.ENOUGH_SECONDS", 0.0)
+    model = Stalled().eval()
+    assert measure(slide(model, (1, 8, 8), 4), model, torch.rand(1, 20, 20)).disturbed
 
 
 def test_a_long_turn_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,12 +22,12 @@ class Part(StrEnum):
 WHOLE = (Part.answer, Part.faces, Part.digits)
 """What is run without a name; the best page comes last."""
 COMING = {
-    Part.answer: "is a 1×1 convolution a fully connected layer? (some seconds)",
+    Part.answer: "is a 1×1 convolution a fully connected layer? (about 5 seconds)",
     Part.faces: "a face found in a photo through every window (about 15 seconds)",
-    Part.digits: "handwriting read through 27,336 windows at once (about 20 seconds)",
+    Part.digits: "handwriting read through 27,336 windows at once (about 10 seconds)",
     Part.photo: "what padding at the photo's border only does (about a minute)",
 }
-"""What each part shows, and how long it takes on two cores."""
+"""What each part shows, and how long it takes on two idle cores."""
 
 
 def demo(

@@ -19,7 +19,6 @@ from onebyone.windows import slide
 SIDE = 48  # of O-Net's window, in pixels
 STRIDE = 2  # in the scaled photo
 FACES = (96, 120, 144, 168, 192)  # sides of windows in the photo that are scaled to 48 pixels
-SAMPLE = 256  # windows that are run as crops, of each size
 STEP = 4  # between places of the map that is shown, in pixels of the photo
 
 
@@ -116,21 +115,24 @@ def run(console: Console, out_dir: Path) -> Path:
         f"{len(FACES)} scales in steps of {STRIDE}."
     )
     sliding = slide(network, window=(3, SIDE, SIDE), stride=STRIDE)
-    found = {}
-    for side in FACES:
-        console.print(f"faces of about {side} pixels …")
-        found[side] = measure(sliding, network, scaled(photo, side), sample=SAMPLE)
-    named = {f"{side} px": measured for side, measured in found.items()}
-    console.print(figures_table("Faces", named))
-    console.print(method(named))
-    face = best_face({side: measured.scores for side, measured in found.items()})
+    smallest, *larger = FACES
+    console.print(f"faces of about {smallest} pixels: every window, and some as crops, by turns …")
+    measured = measure(sliding, network, scaled(photo, smallest))
+    scores = {smallest: measured.scores}
+    for side in larger:
+        console.print(f"faces of about {side} pixels: every window …")
+        with torch.inference_mode():
+            scores[side] = sliding(scaled(photo, side))
+    console.print(figures_table("Faces", {f"{smallest} pixels": measured}))
+    console.print(method({"": measured}))
+    face = best_face(scores)
     console.print(
         f"Best box: x {face.box.left:.0f}, y {face.box.top:.0f}, {face.box.width:.0f} × "
         f"{face.box.height:.0f} pixels; face {face.probability:.2f}, "
         f"in a window of {face.side} pixels"
     )
     page = out_dir / "faces.html"
-    heat = face_map({side: measured.scores for side, measured in found.items()}, photo.shape[1:])
+    heat = face_map(scores, photo.shape[1:])
     save_html(
         page,
         photo,
