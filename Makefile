@@ -3,8 +3,7 @@ VENV := .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 # Compiling all of PyTorch takes longer than installing it: Python compiles what it imports.
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check \
-	-c constraints.txt
+PIP_INSTALL := $(BIN)/python -m pip install --no-compile --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test check docs clean
 
@@ -27,21 +26,23 @@ clean:
 	rm -rf $(VENV) docs/_build
 
 $(BIN)/python:
-	@echo "Setting up $(VENV), once ..."
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "onebyone needs Python 3.11 or newer; set PYTHON=..." >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV) || { echo "creating $(VENV) failed; on Debian: apt install python3-venv" >&2; exit 2; }
+	@echo "Setting up $(VENV), once: about 300 MB to download, 1 GB on disk, a minute or two."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "onebyone needs Python 3.11 or newer; set PYTHON=..." >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { echo "creating $(VENV) failed; on Debian: apt install python3-venv" >&2; exit 2; }
 
-# torch is pinned first: the pinned release is what the constraints were made for.
+# torch is pinned first: the pinned release is what the constraints were made for. pip shows how far
+# it is, as this takes longest.
 $(VENV)/.torch: constraints.txt | $(BIN)/python
-	@echo "Installing PyTorch, about 200 MB (half a minute to a minute) ..."
-	$(PIP_INSTALL) torch numpy
-	touch $@
+	@echo "1. PyTorch, about 200 MB (half a minute to a minute)"
+	@$(PIP_INSTALL) torch numpy
+	@touch $@
 
 $(VENV)/.demo: pyproject.toml constraints.txt $(VENV)/.torch
-	@echo "Installing onebyone and the network that finds faces (some seconds) ..."
-	$(PIP_INSTALL) -e '.[demo]'
-	touch $@
+	@echo "2. onebyone, and the network that finds faces (about 15 seconds) ..."
+	@$(PIP_INSTALL) --quiet -e '.[demo]'
+	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt $(VENV)/.torch
-	$(PIP_INSTALL) -e '.[dev]'
-	touch $@ $(VENV)/.demo
+	@echo "2. onebyone, and all that its tests need (about a minute) ..."
+	@$(PIP_INSTALL) --quiet -e '.[dev]'
+	@touch $@ $(VENV)/.demo
