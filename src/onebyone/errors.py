@@ -1,4 +1,4 @@
-"""The errors that onebyone raises on purpose."""
+"""The errors that onebyone raises on purpose, and what others say in theirs."""
 
 
 class InputError(ValueError):
@@ -10,3 +10,9 @@ class InputError(ValueError):
 
 class NotExact(RuntimeError):
     """A result differs from running crops by more than arithmetic explains."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error of another library says: a line of at most 300 printable characters."""
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return "".join(c if c.isprintable() else "?" for c in line[:300])

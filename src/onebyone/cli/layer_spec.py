@@ -15,7 +15,7 @@ from onebyone.cli.model_layer import model_layer
 from onebyone.cli.options import LAYER_HELP
 from onebyone.cli.streams import say
 from onebyone.cli.tensors import read_tensors
-from onebyone.errors import InputError
+from onebyone.errors import InputError, first_line
 from onebyone.layers import KINDS, LocallyConnected, NotConvertible, convert
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -118,7 +118,7 @@ def _construct(text: str, call: ast.Call, input: tuple[int, ...]) -> nn.Module:
     except InputError:
         raise
     except (TypeError, ValueError, RuntimeError, ZeroDivisionError, IndexError) as error:
-        cause = str(error).splitlines()[0]
+        cause = first_line(error)
         raise InputError(f"layer {text!r} cannot be built ({cause}): give {LAYER_HELP}") from error
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, fx, load, nn
 from torch.export import ExportedProgram
 
 from onebyone import nin
-from onebyone.errors import InputError
+from onebyone.errors import InputError, first_line
 from onebyone.models import load_program, window
 
 PICKLED = (".pth", ".pt", ".bin")
@@ -147,7 +147,7 @@ def _call(spec: str, weights: Path | None) -> nn.Module:
         if isinstance(model, nn.Module) and not isinstance(model, fx.GraphModule):
             model.eval()  # a graph has its mode within, and an exported one refuses the call
     except Exception as error:
-        raise InputError(f"--model {spec}: the call failed: {_first_line(error)}") from error
+        raise InputError(f"--model {spec}: the call failed: {_named(error)}") from error
     if not isinstance(model, nn.Module):
         raise InputError(
             f"--model {spec}: the call returned {type(model).__name__}, not a torch.nn.Module"
@@ -165,7 +165,7 @@ def _find(spec: str) -> Callable[[], Any]:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
-        reason = _first_line(error)
+        reason = _named(error)
         raise InputError(f"--model {spec}: importing {module_name!r} failed: {reason}") from error
     function = getattr(module, name, None)
     if not callable(function):
@@ -215,13 +215,16 @@ def _read_weights(path: Path) -> Mapping[str, Tensor]:
         ) from error
     except (SafetensorError, RuntimeError, EOFError) as error:
         raise InputError(
-            f"--weights {path}: not readable, or truncated: {_first_line(error)}"
+            f"--weights {path}: not readable, or truncated: {_named(error)}"
         ) from error
     if not isinstance(loaded, Mapping) or not all(isinstance(v, Tensor) for v in loaded.values()):
         raise InputError(f"--weights {path}: holds no state_dict (names with tensors)")
     return loaded
 
 
-def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
+def _named(error: Exception) -> str:
+    return (
+        f"{type(error).__name__}: {first_line(error)}"
+        if str(error).strip()
+        else type(error).__name__
+    )

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from onebyone.errors import InputError
+from onebyone.errors import InputError, first_line
 from onebyone.writing import replacing
 
 TENSORS = (".safetensors",)
@@ -34,7 +34,7 @@ def read_tensors(path: Path, argument: str) -> Mapping[str, Tensor]:
         else:
             tensors = load_file(path)
     except (OSError, SafetensorError, ValueError, TypeError) as error:
-        cause = str(error).splitlines()[0]
+        cause = first_line(error)
         raise InputError(
             f"{argument} {path}: cannot be read ({cause}); give a .safetensors or .npy file"
         ) from error

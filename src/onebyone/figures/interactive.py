@@ -1,7 +1,6 @@
 """The interactive picture: one self-contained page of plain ES modules, put together when saved."""
 
 import html
-import json
 import math
 from collections.abc import Sequence
 from importlib import resources
@@ -16,6 +15,7 @@ from onebyone.layers import LayerMatrix
 from onebyone.layers.axis import Axis, window_axes
 from onebyone.layers.kinds import Geometry
 from onebyone.layers.values import as_numpy, require_finite
+from onebyone.template import filled, script_json
 
 MOST_WEIGHTS = 1_000_000
 """The most weights that a page carries."""
@@ -119,12 +119,9 @@ def _assemble(title: str, layer: dict[str, Any]) -> str:
         if file.name.endswith(".js")
     }
     parts = {
-        "{{title}}": html.escape(title),
-        "{{style}}": files.joinpath("page.css").read_text(encoding="utf-8"),
-        "{{layer}}": json.dumps(layer, separators=(",", ":")),
-        "{{modules}}": json.dumps({"imports": modules}, separators=(",", ":")),
+        "title": html.escape(title),
+        "style": files.joinpath("page.css").read_text(encoding="utf-8"),
+        "layer": script_json(layer),
+        "modules": script_json({"imports": modules}),
     }
-    text = files.joinpath("page.html").read_text(encoding="utf-8")
-    for marker, part in parts.items():
-        text = text.replace(marker, part)
-    return text
+    return filled(files.joinpath("page.html").read_text(encoding="utf-8"), parts)

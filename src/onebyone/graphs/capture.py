@@ -14,7 +14,7 @@ from torch.export import Dim, ExportedProgram, ShapesCollection
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.utils import _pytree as pytree
 
-from onebyone.errors import InputError
+from onebyone.errors import InputError, first_line
 from onebyone.graphs.canonical import canonical
 from onebyone.graphs.fixed_batch import InPieces, fixed_batch, for_any_batch
 from onebyone.graphs.functional import functional
@@ -77,7 +77,7 @@ def capture(model: nn.Module | ExportedProgram, window: tuple[int, ...]) -> Capt
     try:
         program = _export(model, live, example)
     except Exception as error:  # torch.export raises errors of many kinds
-        return _uncaptured(live, example, outputs, _first_line(error))
+        return _uncaptured(live, example, outputs, first_line(error))
     return _from_program(program, live, outputs)
 
 
@@ -95,12 +95,8 @@ def _run(model: nn.Module, example: torch.Tensor, window: Sequence[int]) -> Any:
             return model(example)
     except Exception as error:
         raise InputError(
-            f"model does not run on windows of shape {tuple(window)}: {_first_line(error)}"
+            f"model does not run on windows of shape {tuple(window)}: {first_line(error)}"
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _check_outputs(window: tuple[int, ...], outputs: Any) -> None:

@@ -1,7 +1,6 @@
 """The page that shows a class map over its image: one file, no network."""
 
 import html
-import json
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -13,6 +12,7 @@ from jaxtyping import Float, Shaped
 from onebyone.errors import InputError
 from onebyone.images.classmap import BACKGROUND, class_colours
 from onebyone.images.embedding import embed_image, embed_scores
+from onebyone.template import filled, script_json
 from onebyone.writing import replacing
 
 VIEWS = ("top class", "highest score")
@@ -104,13 +104,9 @@ def _assemble(title: str, data: dict[str, Any]) -> str:
     """Put style, data and script into the template, each once."""
     files = resources.files("onebyone.images")
     parts = {
-        "{{title}}": html.escape(title),
-        "{{style}}": files.joinpath("viewer.css").read_text(encoding="utf-8"),
-        # A "<" in a class's name must not end the script element that holds the data.
-        "{{data}}": json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
-        "{{script}}": files.joinpath("viewer.js").read_text(encoding="utf-8"),
+        "title": html.escape(title),
+        "style": files.joinpath("viewer.css").read_text(encoding="utf-8"),
+        "data": script_json(data),
+        "script": files.joinpath("viewer.js").read_text(encoding="utf-8"),
     }
-    page = files.joinpath("viewer.html").read_text(encoding="utf-8")
-    for marker, part in parts.items():
-        page = page.replace(marker, part)
-    return page
+    return filled(files.joinpath("viewer.html").read_text(encoding="utf-8"), parts)

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from onebyone.errors import InputError
+from onebyone.errors import InputError, first_line
 from onebyone.layers.computed import computed, float_type, require_dense
 from onebyone.layers.kinds import Form
 
@@ -79,7 +79,7 @@ def _copied(layer: nn.Module) -> nn.Module:
     try:
         return copy.deepcopy(layer).eval().double()
     except (RuntimeError, TypeError) as error:
-        cause = str(error).strip().splitlines()[0]
+        cause = first_line(error)
         raise InputError(f"layer={_named(layer)} cannot be copied ({cause})") from error
 
 
@@ -87,7 +87,7 @@ def _push(layer: nn.Module, x: Tensor) -> Tensor:
     try:
         y = layer(x.clone())  # which it may change in place
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        cause = str(error).strip().splitlines()[0]
+        cause = first_line(error)
         raise InputError(
             f"layer={_named(layer)} does not take input={tuple(x.shape[1:])} ({cause}): give a "
             "module of batches [B, C, *space]"

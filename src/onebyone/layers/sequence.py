@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from torch import nn
 from torch.nn import functional
 
-from onebyone.errors import InputError
+from onebyone.errors import InputError, first_line
 from onebyone.layers.axis import pads
 from onebyone.layers.composition import affine, composed, selection
 from onebyone.layers.computed import computed, float_type, require_dense
@@ -107,7 +107,7 @@ def _padded(layer: Any, grid: Grid) -> Row:
     try:
         index = functional.pad(index, flat, mode=layer.padding_mode)
     except (RuntimeError, NotImplementedError) as error:
-        cause = str(error).strip().splitlines()[0]
+        cause = first_line(error)
         raise InputError(f"input={grid}: {layer} does not take it ({cause})") from error
     form = read_convolution(layer, (grid[0], *index.shape[2:]), padding=0)
     if not any(flat):

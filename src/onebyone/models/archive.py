@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from onebyone.errors import first_line
 from onebyone.models.grammar import Refused, Rule, shown
 from onebyone.models.program_grammar import DTYPES, PAYLOADS, PROGRAM
 
@@ -142,11 +143,6 @@ def _nothing_of(tensor: Tensor, member: str) -> dict[str, Any]:
     return {
         "path_name": member, "is_param": parameter, "use_pickle": False, "tensor_meta": meta,
     }  # fmt: skip
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, in one line."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
 
 
 def _members(infos: list[zipfile.ZipInfo], size: int) -> dict[str, zipfile.ZipInfo]:

@@ -12,8 +12,8 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 from torch.utils import _pytree as pytree
 
-from onebyone.errors import InputError
-from onebyone.models.archive import CONSTANTS, WEIGHTS, Archive, first_line, without_numbers
+from onebyone.errors import InputError, first_line
+from onebyone.models.archive import CONSTANTS, WEIGHTS, Archive, without_numbers
 from onebyone.models.grammar import Refused
 from onebyone.models.quiet import quiet
 from onebyone.models.values import check_values, number_of

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, fx
 from torch._subclasses import FakeTensorMode
 
+from onebyone.errors import first_line
 from onebyone.models.grammar import Refused
 from onebyone.models.quiet import quiet
 
@@ -53,8 +54,7 @@ def _computed(node: fx.Node, values: Mapping[fx.Node, Any]) -> Any:
     try:
         return node.target(*args, **kwargs)  # type: ignore[operator]  # an operator
     except Exception as error:  # of many kinds, as operators are
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise Refused(f"{node.name} cannot be computed ({reason})") from error
+        raise Refused(f"{node.name} cannot be computed ({first_line(error)})") from error
 
 
 def _fake(noted: Any, sizes: Sizes) -> Any:

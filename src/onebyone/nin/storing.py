@@ -10,7 +10,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from onebyone.errors import InputError
+from onebyone.errors import InputError, first_line
 from onebyone.nin.architectures import Architecture, Block, Pool
 from onebyone.nin.networks import NetworkInNetwork, digits
 from onebyone.nin.preparing import Whitening
@@ -87,7 +87,7 @@ def _load_file(path: Path) -> NetworkInNetwork:
         model = _build(head["architecture"], tensors)
         model.class_names = tuple(head["classes"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise InputError(f"{path}: its weights do not fit its description ({reason}).") from error
     return model
 

@@ -18,6 +18,7 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 from torch.utils import _pytree as pytree
 
+from onebyone.errors import first_line
 from onebyone.graphs.aten import arguments, aten, is_call, value_of
 from onebyone.rewriting.module_check import LARGEST, same_bits
 from onebyone.rewriting.program_numbers import numbers
@@ -267,7 +268,7 @@ def _integer_faults(old: _Fragment, new: _Fragment) -> Iterator[str]:
     try:
         found = new.value(new.end, {**given, new.weight: weight})
     except (RuntimeError, IndexError) as error:
-        yield f"{old.end.name} cannot be computed: {str(error).splitlines()[0]}"
+        yield f"{old.end.name} cannot be computed: {first_line(error)}"
         return
     if expected.shape != found.shape:
         yield f"{old.end.name} is {tuple(found.shape)}, not {tuple(expected.shape)}"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from onebyone.errors import first_line
 from onebyone.rewriting.check.sizes import Undecided
 
 Feeds = dict[str, np.ndarray]
@@ -179,4 +180,4 @@ def _running() -> Iterator[None]:
         # onnxruntime's errors have no common base but their module.
         if "onnxruntime" not in type(error).__module__:
             raise
-        raise DoesNotRun(str(error).splitlines()[0]) from error
+        raise DoesNotRun(first_line(error)) from error
