@@ -5,11 +5,10 @@ equal and why; `explain` shows it; `slide` runs a trained classifier at every wi
 any size.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from onebyone.errors import InputError, NotExact
 
+# Nothing else is imported here, typing neither: Ctrl-C is answered from `cli.main` on, after this.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from onebyone import nin
     from onebyone.figures import Figure, explain
@@ -94,7 +93,9 @@ _HOME = {
 _MODULES = {name: module for module, names in _HOME.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
     if name in _MODULES:
         return getattr(import_module(f"onebyone.{_MODULES[name]}"), name)
     if name == "nin":

@@ -63,7 +63,29 @@ def test_one_part_and_another_folder(capsys):
 
 
 @pytest.mark.usefixtures("played")
-def test_a_folder_that_cannot_be_made(capsys, tmp_path):
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("file", "--out file: is a file, or lies in one; give a folder"),
+        ("file/in", "--out file/in: is a file, or lies in one; give a folder"),
+        ("/proc/in", "--out /proc/in: the folder cannot be made"),
+        ("x" * 300, "the folder cannot be made"),
+        ("pages", "pages/digits.html: is a folder, give a file to write"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_to(out, said, capsys, tmp_path):
+    (tmp_path / "file").write_text("what was there")
+    (tmp_path / "pages" / "digits.html").mkdir(parents=True)
+    assert main(["demo", "--out", out]) == 2
+    printed, err = capsys.readouterr()
+    assert (printed, err.count("\n")) == ("", 1)
+    assert said in err
+    assert (tmp_path / "file").read_text() == "what was there"
+
+
+@pytest.mark.usefixtures("played")
+def test_the_answer_needs_no_folder(tmp_path):
     (tmp_path / "file").touch()
-    assert main(["demo", "--out", "file"]) == 2
-    assert "file" in capsys.readouterr().err
+    assert main(["demo", "answer", "--out", "file"]) == 0
+    assert main(["demo", "answer"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

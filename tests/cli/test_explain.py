@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,6 +54,19 @@ def test_a_trained_mlpconv_of_a_program_and_json(tmp_path, capsys):
         pages.append(path.read_text(encoding="utf-8"))
     assert pages[0] == pages[1]
     assert '"tail":[{"shape":[96,128]' in pages[0]
+
+
+def test_without_a_name_nothing_is_replaced(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("picture.html").write_text("somebody's own")
+    Path("picture-2.html").symlink_to("nowhere")
+    for name in ("picture-3.html", "picture-4.html"):
+        assert main(["explain"]) == 0
+        assert capsys.readouterr().out == f"{name}\n"
+    assert Path("picture.html").read_text() == "somebody's own"
+    assert not Path("nowhere").exists()
+    assert main(["explain", "--out", "picture.html"]) == 0  # what is named is replaced
+    assert Path("picture.html").read_bytes() == Path("picture-3.html").read_bytes()
 
 
 @pytest.mark.parametrize(

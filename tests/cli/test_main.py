@@ -182,6 +182,13 @@ def test_a_process_whose_output_is_closed_or_cannot_show_the_answer(tmp_path):
     assert load_file(out)["weight"].shape == (4, 8)
 
 
+def test_what_runs_before_interrupts_are_answered_imports_nothing():
+    code = "import sys; there = {*sys.modules}; import onebyone.cli; print(*{*sys.modules} - there)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ours = {"onebyone", "onebyone.errors", "onebyone.cli", "onebyone.cli.main"}
+    assert {*done.stdout.split()} == ours
+
+
 @pytest.mark.parametrize("module", ["typer", "numpy"])
 def test_an_interrupt_while_the_commands_are_imported(module, tmp_path):
     (tmp_path / f"{module}.py").write_text("raise KeyboardInterrupt")  # as Ctrl-C would

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from onebyone.errors import InputError
+from onebyone.errors import InputError, first_line
+from onebyone.writing import check_target
 
 
 class Part(StrEnum):
@@ -35,12 +36,16 @@ def demo(
         Part | None,
         typer.Argument(help="Run this part only; by default all but photo, which takes longest."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the HTML pages.")] = Path("onebyone-demo"),
+    out: Annotated[
+        Path,
+        typer.Option(help="Folder for the HTML pages; those of an earlier demo go."),
+    ] = Path("onebyone-demo"),
 ) -> None:
     """Show what onebyone does, on real input and without a network connection."""
     console = Console()
-    out.mkdir(parents=True, exist_ok=True)
     parts = WHOLE if part is None else (part,)
+    if part is not Part.answer:
+        _make_folder(out)
     for coming in parts:
         console.print(f"[bold]{coming.value:7}[/] {COMING[coming]}", highlight=False)
     pages: list[Path] = []
@@ -56,6 +61,17 @@ def demo(
         console.print("\nOpen in a browser, the last one first:" if pages[1:] else "\nOpen it:")
     for page in pages:
         console.print(page, soft_wrap=True)
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(f"--out {out}: is a file, or lies in one; give a folder") from error
+    except (OSError, ValueError) as error:  # the latter of a name with a NUL
+        raise InputError(f"--out {out}: the folder cannot be made ({first_line(error)})") from error
+    for name in Part:
+        check_target(out / f"{name}.html")
 
 
 def _run(part: Part, console: Console, out: Path) -> list[Path]:

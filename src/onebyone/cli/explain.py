@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from onebyone.cli.options import LAYER_HELP, Input, Json, Output, Trust, Weights, layer_on_grid
-from onebyone.cli.outputs import check_outputs
+from onebyone.cli.outputs import check_outputs, next_free
 from onebyone.errors import InputError
 
 
@@ -42,13 +42,14 @@ def explain(
     output: Output = None,
     weights: Weights = None,
     out: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--out",
             "-o",
-            help="The file: .html for the interactive picture, .svg or .png for a still.",
+            help="The file: .html for the interactive picture, .svg or .png for a still. By "
+            "default picture.html, or picture.png of --maps; with a number where that is there.",
         ),
-    ] = Path("picture.html"),
+    ] = None,
     as_json: Json = False,
     trust: Trust = False,
 ) -> None:
@@ -57,6 +58,8 @@ def explain(
     from onebyone.figures import explain as draw
     from onebyone.figures.still import STILLS
 
+    if out is None:
+        out = next_free(Path("picture.html" if maps is None else "picture.png"))
     check_outputs(locals(), out=(".html", *STILLS) if maps is None else (".png",))
     if maps is not None:
         from onebyone.cli.class_maps import draw_class_maps

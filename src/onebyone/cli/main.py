@@ -1,12 +1,11 @@
 """The one place where errors become exit statuses.
 
 Ctrl-C may come while the commands are imported, which takes most of a second. So what is needed for
-them is imported inside `main`, which answers it.
+them is imported inside `main`, which answers it; before it Python shows a traceback.
 """
 
 import os
 import sys
-from typing import Any
 
 from onebyone.errors import InputError, NotExact
 
@@ -70,7 +69,7 @@ def _trouble(error: BaseException) -> str:
     return f"a fault of onebyone, {type(error).__name__}: {first}; {VARIABLE}=1 shows where"
 
 
-def _say_warning(message: Warning | str, *_: Any) -> None:
+def _say_warning(message: Warning | str, *_: object) -> None:
     from onebyone.cli.streams import say
 
     say(f"onebyone: warning: {message}")

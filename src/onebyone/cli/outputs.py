@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import combinations
+from itertools import chain, combinations, count
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,12 @@ def check_outputs(
     for (first, a), (second, b) in combinations(outputs.items(), 2):
         if is_same(a, b):
             raise InputError(f"--{second} {b}: is the file of --{first}, too; give another name")
+
+
+def next_free(path: Path) -> Path:
+    """Return a name where nothing is yet: the one given, or it with a number, as picture-2.html."""
+    names = chain([path], (path.with_stem(f"{path.stem}-{number}") for number in count(2)))
+    return next(name for name in names if not (name.exists() or name.is_symlink()))
 
 
 def _named(word: object) -> Iterator[Path]:
