@@ -160,6 +160,23 @@ def test_the_image_and_its_boxes_are_in_place(page):
     assert box["height"] / stage["height"] == pytest.approx(8 / 24, abs=0.005)
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_labels_stay_within_the_image(browser, tmp_path, width):
+    places = ((0, 0), (0, 16), (1, 20), (16, 20), (12, 0))
+    boxes = [Box("Egyptian cat 0.97", *place, 8, 4) for place in places]
+    save_html(tmp_path / "map.html", IMAGE, SCORES, WINDOW, STRIDE, CLASSES, "Cats", boxes=boxes)
+    page = browser.new_page(viewport={"width": width, "height": 844})
+    page.goto((tmp_path / "map.html").as_uri())
+    page.wait_for_selector("html[data-ready]")
+    page.wait_for_selector("#boxes .leftwards")
+    stage = page.locator("#stage").bounding_box()
+    for label in page.locator("#boxes span").all():
+        box = label.bounding_box()
+        assert stage["x"] - 2 <= box["x"] <= stage["x"] + stage["width"] + 2 - box["width"]
+        assert box["y"] >= stage["y"] - 2
+    page.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_it_all_in_its_width_and_follows_touch(browser, path, scheme):
     viewport = {"width": 390, "height": 844}

@@ -20,7 +20,7 @@ def equal(
         float, typer.Option(help="The output difference to allow for inputs of norm 1.")
     ] = 0.0,
     weights_a: Annotated[
-        Path | None, typer.Option(help="A's weights, a safetensors file; else a fixed seed.")
+        Path | None, typer.Option(help="A's weights, .safetensors or .npy; else a fixed seed.")
     ] = None,
     weights_b: Annotated[Path | None, typer.Option(help="B's weights, likewise.")] = None,
     as_json: Json = False,

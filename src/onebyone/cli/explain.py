@@ -15,7 +15,7 @@ def explain(
     text: Annotated[
         str | None,
         typer.Argument(
-            metavar="[LAYER]",
+            metavar="LAYER",
             help=f"A layer: {LAYER_HELP}. By default a 1×1 convolution of 2 channels of 2×2.",
             show_default=False,
         ),

@@ -60,7 +60,7 @@ def slide(
         typer.Option(help="Step between windows; default the model's own.", metavar="S|SY,SX"),
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="Weights for package.module:function (.safetensors).")
+        Path | None, typer.Option(help="Weights for package.module:function: .safetensors or .pth.")
     ] = None,
     scale: Annotated[
         str | None, typer.Option(help="Factor for pixels, as 1/255; before --mean.")

@@ -18,11 +18,12 @@ or with a folder of images for each class. An .npz file with 'images' and 'label
 
 
 def train(
-    source: Annotated[str, typer.Argument(help=SOURCE_HELP)],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCE_HELP)],
     out: Annotated[Path, typer.Option(help="Where to write the weights, as safetensors.")],
     *,
     recipe: Annotated[
-        str | None, typer.Option(help="fast or paper; the bundled networks have their own, pages.")
+        str | None,
+        typer.Option(help="fast (default) or paper; the bundled networks have their own, pages."),
     ] = None,
     network: Annotated[
         str | None,

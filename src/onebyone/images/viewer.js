@@ -184,9 +184,19 @@ function drawStage() {
   for (const box of data.boxes) {
     const node = make("div");
     node.append(make("span", "", box.label));
-    node.classList.toggle("inside", box.top < image.height / 8); // no room for the label above
     place(node, box.top, box.left, box.height, box.width);
     element("boxes").append(node);
+  }
+  new ResizeObserver(placeLabels).observe(stage);
+}
+
+/** Keep every label within the image: below its box's upper edge, or leftwards from its right one. */
+function placeLabels() {
+  const stage = element("stage").getBoundingClientRect();
+  for (const node of element("boxes").children) {
+    const [box, label] = [node.getBoundingClientRect(), node.firstChild];
+    node.classList.toggle("inside", box.top - stage.top < label.offsetHeight);
+    node.classList.toggle("leftwards", box.left + label.offsetWidth > stage.right);
   }
 }
 
