@@ -1,5 +1,7 @@
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -74,6 +76,11 @@ def test_without_a_name_nothing_is_replaced(capsys, tmp_path, monkeypatch):
     [
         (["--input", "2,2,2"], "LAYER is missing"),
         (["conv(2,1,1)"], "--input is missing"),
+        (["conv(2,1,1)", "--input", "2"], "--input 2: conv takes channels and 1 to 3 axes"),
+        (["conv(2,0,1)", "--input", "2,2,2"], "has no outputs"),
+        (["--maps", "a.png", "--weights", "w.npy"], "--maps goes with LAYER and --out only"),
+        (["--model", "this_ends:now", "--layer", "x"], "failed: SystemExit: 3"),
+        (["--out", f"{'ä' * 130}.svg"], "svg: File name too long"),
         (["--out", "a.gif"], "ends in .html, .svg, .png"),
         (["--out", "no/a.svg"], "folder no does not exist"),
         (["--model", "nin-digits"], "--model and --layer go together"),
@@ -85,6 +92,7 @@ def test_without_a_name_nothing_is_replaced(capsys, tmp_path, monkeypatch):
 )
 def test_bad_input_is_one_line_and_exits_with_2(words, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "this_ends", SimpleNamespace(now=lambda: sys.exit(3)))
     assert main(["explain", *words]) == 2
     err = capsys.readouterr().err
     assert message in err

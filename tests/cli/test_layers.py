@@ -185,3 +185,17 @@ def test_a_spec_with_a_wrong_value_is_told_which(spec, said, capsys):
     assert err.count("\n") == 1
     assert said in err
     assert " object at " not in err
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".safetensors"])
+def test_an_empty_file_or_weight_is_one_line(suffix, tmp_path, capsys):
+    path = tmp_path / f"w{suffix}"
+    path.touch()
+    assert main(["matrix", f"conv('{path}')", *GRID]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{path}: cannot be read" in line
+    weight = torch.ones(0, 2, 1, 1)
+    np.save(path, weight.numpy()) if suffix == ".npy" else save_file({"weight": weight}, path)
+    assert main(["matrix", f"conv('{path}')", *GRID]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "has no outputs" in line

@@ -27,6 +27,7 @@ def lines(text):
         (["slide", "x.npy", "--out", "map.npz"], "Missing option '--model'"),
         (["slide", "x.npy", "--model", "m", "--out", "m.npz", "--padding", "zero"], "'zero'"),
         (["demo", "digit"], "'digit'"),
+        (["train", "x", "--out", "x.safetensors", "--seed", str(2**64)], "--seed"),
         (["--versoin"], "--version"),
     ],
 )
@@ -67,7 +68,11 @@ def test_version(capsys):
     [
         (KeyboardInterrupt(), 130, "onebyone: interrupted"),
         (NotExact("window 3 differs\nby 1e-2"), 1, "onebyone: window 3 differs by 1e-2"),
-        (OSError(28, "No space left on device", "m.npz"), 2, "No space left on device: 'm.npz'"),
+        (
+            OSError(28, "No space left on device", "m.npz"),
+            2,
+            "onebyone: m.npz: No space left on device",
+        ),
     ],
 )
 def test_errors_become_statuses_in_one_place(monkeypatch, capsys, tmp_path, error, status, said):

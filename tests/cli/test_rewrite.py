@@ -119,6 +119,8 @@ def test_a_program_that_carries_code_is_refused(program, folder, capsys):
         (["--check-only", "in.safetensors"], "--check-only needs two files"),
         (["--check-only", "in.safetensors", "in.safetensors", "--check", "off"], "--check off"),
         (["--check-only", "in.safetensors", "none.onnx"], "no such file"),
+        (["--check-only", "in.safetensors", "in.safetensors", "--report", "r.json"], "goes with"),
+        (["--check-only", "in.safetensors", "in.safetensors", *TO], "goes with --check, --trust"),
     ],
 )
 def test_bad_input_is_one_line_and_exits_with_2(folder, words, message, capsys):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from onebyone.errors import InputError, first_line
+from onebyone.errors import InputError
 from onebyone.writing import check_target
 
 
@@ -68,9 +68,9 @@ def _make_folder(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise InputError(f"--out {out}: is a file, or lies in one; give a folder") from error
-    except (OSError, ValueError) as error:  # the latter of a name with a NUL
-        raise InputError(f"--out {out}: the folder cannot be made ({first_line(error)})") from error
-    for name in Part:
+    except OSError as error:
+        raise InputError(f"--out {out}: the folder cannot be made ({error.strerror})") from error
+    for name in (Part.faces, Part.digits):
         check_target(out / f"{name}.html")
 
 

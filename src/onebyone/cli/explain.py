@@ -62,6 +62,8 @@ def explain(
         out = next_free(Path("picture.html" if maps is None else "picture.png"))
     check_outputs(locals(), out=(".html", *STILLS) if maps is None else (".png",))
     if maps is not None:
+        if (model, layer, input, output, weights) != (None,) * 5:
+            raise InputError("--maps goes with LAYER and --out only")
         from onebyone.cli.class_maps import draw_class_maps
 
         draw_class_maps(text or "nin-digits", maps, out)

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from onebyone.errors import InputError, first_line
 from onebyone.layers import KINDS, LocallyConnected, NotConvertible, convert
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+RANKED = ("conv", "convolution", "pointwise")  # of as many axes as the input has
 SEED = 0
 KEYWORDS = ("kernel_size", "stride", "padding", "dilation", "groups", "bias", "padding_mode")
 MODEL_LAYER = re.compile(r"[^()'\"]+:[^()'\"]*")
@@ -105,16 +107,21 @@ def _parse(text: str) -> ast.Call:
 def _construct(text: str, call: ast.Call, input: tuple[int, ...]) -> nn.Module:
     name = call.func.id if isinstance(call.func, ast.Name) else ""
     makers = _makers(input)
+    if name in RANKED and name not in makers:
+        grid = ",".join(map(str, input))
+        raise InputError(f"--input {grid}: {name} takes channels and 1 to 3 axes, as 2,2,2")
     if name not in makers:
         raise InputError(f"layer {text!r}: no layer is called {name!r}; give {LAYER_HELP}")
     try:
         positional = [_value(text, None, argument) for argument in call.args]
         named = {str(word.arg): _value(text, str(word.arg), word.value) for word in call.keywords}
-        if positional and isinstance(positional[0], str):
-            return _from_file(text, name, makers[name], positional, named)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(SEED)
-            return makers[name](*positional, **named)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of no weights: that is refused later
+            if positional and isinstance(positional[0], str):
+                return _from_file(text, name, makers[name], positional, named)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(SEED)
+                return makers[name](*positional, **named)
     except InputError:
         raise
     except (TypeError, ValueError, RuntimeError, ZeroDivisionError, IndexError) as error:

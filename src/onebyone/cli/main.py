@@ -57,6 +57,8 @@ def _trouble(error: BaseException) -> str:
 
     if isinstance(error, OSError) and (error.errno, error.filename) == (ENOSPC, None):
         return f"standard output: {error.strerror}"  # what writes files names them
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
     if isinstance(error, InputError | OSError):
         return str(error)
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):

@@ -146,7 +146,7 @@ def _call(spec: str, weights: Path | None) -> nn.Module:
         model = function()
         if isinstance(model, nn.Module) and not isinstance(model, fx.GraphModule):
             model.eval()  # a graph has its mode within, and an exported one refuses the call
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"--model {spec}: the call failed: {_named(error)}") from error
     if not isinstance(model, nn.Module):
         raise InputError(
@@ -164,7 +164,7 @@ def _find(spec: str) -> Callable[[], Any]:
         sys.path.insert(0, str(Path.cwd()))
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = _named(error)
         raise InputError(f"--model {spec}: importing {module_name!r} failed: {reason}") from error
     function = getattr(module, name, None)
@@ -222,7 +222,7 @@ def _read_weights(path: Path) -> Mapping[str, Tensor]:
     return loaded
 
 
-def _named(error: Exception) -> str:
+def _named(error: BaseException) -> str:
     return (
         f"{type(error).__name__}: {first_line(error)}"
         if str(error).strip()

@@ -53,6 +53,8 @@ def rewrite(
     Exit status 1 where the check fails, or --where names a layer that had to be left.
     """
     if check_only:
+        if (to, where, skip, report) != (None,) * 4 or dry_run:
+            raise InputError("--check-only goes with --check, --trust and --json only")
         _check_only(source, out, check, as_json, trust)
         return
     from onebyone.rewriting import rewrite as rewriting_rewrite

