@@ -4,6 +4,7 @@ import copy
 import itertools
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -501,6 +502,40 @@ def test_an_output_without_the_batch_is_refused(forward: Callable[[Tensor], Tens
     model = nn.Sequential(nn.Conv2d(2, 3, 3), Apply("head", forward)).eval()
     with pytest.raises(InputError, match="batch"):
         ob.slide(model, WINDOW, STRIDE)
+
+
+@dataclass
+class Scores:
+    """A result in which PyTorch does not see tensors, until it is told how."""
+
+    classes: Tensor
+    scale: float
+
+
+class Wrapped(Branching):
+    """A network that is not captured and gives more than tensors."""
+
+    def __init__(self, wrap: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.wrap = wrap
+
+    def forward(self, x: Tensor) -> Any:
+        return self.wrap(super().forward(x))
+
+
+def test_an_output_in_which_no_tensors_are_seen_is_refused() -> None:
+    model = settle(Wrapped(lambda y: {"a": Scores(y, 2.0)}), 0)
+    with pytest.raises(InputError, match=r"output 0 is a Scores, .*register_dataclass\(Scores\)"):
+        ob.slide(model, WINDOW, STRIDE)
+
+
+@pytest.mark.filterwarnings("ignore:Wrapped cannot be captured")
+def test_outputs_beside_tensors_where_nothing_is_captured() -> None:
+    sliding = ob.slide(settle(Wrapped(lambda y: (y, 2.0, None)), 0), WINDOW, STRIDE)
+    with torch.no_grad():
+        scores, *rest = sliding(image())
+    assert scores.shape == (2, 3, 7, 6)
+    assert rest == [2.0, None]
 
 
 REFUSED_IMAGES = {

@@ -25,6 +25,10 @@ _ONE_BATCH = (
 )
 
 
+_PLAIN = bool | int | float | complex | str | bytes | None
+"""What an output may have beside tensors: it is the same for all windows."""
+
+
 class NotCaptured(UserWarning):
     """torch.export could not read the network, so it runs crop by crop."""
 
@@ -85,7 +89,7 @@ def example_windows(model: nn.Module, window: tuple[int, ...], batch: int) -> to
     """Windows of zeros on the network's device, in its floating-point type."""
     tensors = [*model.parameters(), *model.buffers()]
     floating = [t for t in tensors if t.is_floating_point()]
-    like = floating[0] if floating else torch.empty(0)
+    like = floating[0] if floating else torch.empty(0, device="cpu")
     return torch.zeros(batch, *window, dtype=like.dtype, device=like.device)
 
 
@@ -100,8 +104,14 @@ def _run(model: nn.Module, example: torch.Tensor, window: Sequence[int]) -> Any:
 
 
 def _check_outputs(window: tuple[int, ...], outputs: Any) -> None:
-    """Each output's first dimension must follow the batch."""
+    """Each output must be seen, and its first dimension must follow the batch."""
     for place, leaf in enumerate(pytree.tree_leaves(outputs)):
+        if not isinstance(leaf, torch.Tensor | _PLAIN):
+            kind = type(leaf).__name__
+            raise InputError(
+                f"model output {place} is a {kind}, in which tensors are not seen; return a tuple "
+                f"or dict of them, or call torch.export.register_dataclass({kind}) first"
+            )
         if isinstance(leaf, torch.Tensor) and (leaf.ndim == 0 or leaf.shape[0] != 2):
             raise InputError(
                 f"model output {place} has shape {tuple(leaf.shape)} for a batch of 2 windows "
@@ -237,11 +247,11 @@ def _uncaptured(live: nn.Module, example: torch.Tensor, outputs: Any, reason: st
     crops.meta["val"] = example
     call = graph.call_module("model", (crops,))
     leaves, structure = pytree.tree_flatten(outputs)
-    items = []
+    items = list(leaves)
     for place, leaf in enumerate(leaves):
-        item = graph.call_function(_leaf, (call, place))
-        item.meta["val"] = leaf
-        items.append(item)
+        if isinstance(leaf, torch.Tensor):
+            items[place] = graph.call_function(_leaf, (call, place))
+            items[place].meta["val"] = leaf
     graph.output(tuple(items))
     return Captured(graph, image, live, nn.Module(), tuple(items), structure)
 
