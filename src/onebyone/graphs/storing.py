@@ -259,7 +259,8 @@ def _output(data: Any) -> Any:
 
 
 def _constant_to_data(tensor: Tensor) -> dict[str, Any]:
-    if tensor.numel() > MOST_NUMBERS or tensor.is_complex() or tensor.is_quantized:
+    plain = not (tensor.is_complex() or tensor.is_quantized or tensor.is_meta)
+    if not plain or tensor.numel() > MOST_NUMBERS:
         raise NotStorable(f"a constant has {tensor.numel()} numbers")
     return {"numbers": tensor.flatten().tolist(), "shape": [*tensor.shape], **_kinds(tensor)}
 

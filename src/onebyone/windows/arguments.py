@@ -20,6 +20,11 @@ def refuse_other(name: str, model: object) -> None:
         raise InputError(f"{name}={what} must be a torch.nn.Module or an ExportedProgram")
 
 
+def without_gradients(model: nn.Module | ExportedProgram) -> bool:
+    """Whether a model was made in inference mode, outside of which it cannot be captured."""
+    return any(t.is_inference() for t in (*model.parameters(), *model.buffers()))
+
+
 def window_of(window: Sequence[int]) -> tuple[int, ...]:
     """(C, *space), checked."""
     shape = _whole(window)
@@ -120,7 +125,7 @@ def per_channel(
     if value is None:
         return None
     try:
-        values = torch.as_tensor(value, dtype=like.dtype, device=like.device).reshape(-1)
+        values = torch.as_tensor(value, dtype=like.dtype, device=like.device).reshape(-1).clone()
     except (TypeError, ValueError, RuntimeError):
         raise InputError(
             f"{name}={_shown(value)} must be a number, or one for each channel"

@@ -142,9 +142,10 @@ class Builder:
         return self.once((node, "copy"), lambda: self._copied(node))
 
     def constant(self, table: torch.Tensor) -> fx.Node:
-        """A table of integers, kept once for equal ones."""
+        """A table of integers on the processor, kept once for equal ones."""
         kept = dict(self.constants.named_buffers())
-        equal = (name for name, other in kept.items() if torch.equal(other.cpu(), table))
+        known = {name: other.cpu() for name, other in kept.items() if not other.is_meta}
+        equal = (name for name, other in known.items() if torch.equal(other, table))
         name = next(equal, f"table{len(kept)}")
         if name not in kept:
             self.constants.register_buffer(name, table, persistent=False)

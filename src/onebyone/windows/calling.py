@@ -9,6 +9,7 @@ from torch import fx
 from onebyone.graphs.aten import aten
 
 _FUNCTIONS = {
+    aten.sym_size.int: torch.Tensor.size,
     aten.narrow.default: torch.narrow,
     aten.permute.default: torch.permute,
     aten.reshape.default: torch.reshape,

@@ -61,7 +61,8 @@ def deviation(
     """
     grid = geometry.grid(images.shape[2:])
     generator = torch.Generator().manual_seed(prod(grid))
-    places = torch.randperm(prod(grid), generator=generator)[:windows].tolist()
+    drawn = torch.randperm(prod(grid), generator=generator, device="cpu")
+    places = drawn[:windows].tolist()
     absolute = scale = 0.0
     agreed = 0
     for place in places:
@@ -77,6 +78,14 @@ def deviation(
             scale = max(scale, _largest(want[want.isfinite()].to(_wide(want)).abs()))
         agreed += all(_top(got) == _top(want) for got, want in pairs[:1])
     return Deviation(len(places), absolute, scale, agreed / len(places))
+
+
+def have_values(leaves: Iterable[Any]) -> bool:
+    """Whether results have numbers to look at: traced, mapped and "meta" ones have none."""
+    batched = torch._C._functorch.is_batchedtensor
+    return not torch.compiler.is_compiling() and not any(
+        leaf.is_meta or batched(leaf) for leaf in leaves if isinstance(leaf, Tensor)
+    )
 
 
 def require_exact(found: Deviation, dtypes: Iterable[torch.dtype]) -> None:

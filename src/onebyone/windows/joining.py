@@ -87,5 +87,5 @@ class _Joining:
         order = [places[w] for w in range(len(places))]
         if order == list(range(len(order))):
             return x
-        table = self.build.constant(torch.tensor(order))
+        table = self.build.constant(torch.tensor(order, device="cpu"))
         return self.build.call(aten.index_select.default, x, dim, table)

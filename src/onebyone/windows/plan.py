@@ -7,6 +7,7 @@ from math import gcd, prod
 
 from torch import fx, nn
 
+from onebyone.graphs.capture import example_windows
 from onebyone.windows.axis import Axis
 from onebyone.windows.cut import Sharing, share
 from onebyone.windows.division import divide
@@ -95,6 +96,7 @@ def make_plan(
     crops = sum(lowered.multiply_adds.values()) * prod(grid)
     modules = {axes: emit(Grid.of(lowered, s.axes, thrift)) for axes, s in shares.items()}
     module = joined(lowered, stretches, modules)
+    lowered.captured.constants.to(example_windows(lowered.captured.model, (), 0).device)
     largest = max(shares, key=lambda axes: prod(axis.m for axis in axes))
     pieces = prod(len(parts) for parts in stretches)
     return Plan(size, grid, module, shares[largest], pieces, work, crops, thrift)

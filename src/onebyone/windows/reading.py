@@ -188,7 +188,8 @@ class _Joint:
 
 def _taken(x: Tensor, dim: int, places: range, windows: range) -> Tensor:
     """These places of a dimension for windows that begin so much later, as two dimensions."""
-    table = torch.tensor([place + window for place in places for window in windows])
+    found = [place + window for place in places for window in windows]
+    table = torch.tensor(found, device=x.device)
     shape = [*x.shape[:dim], len(places), len(windows), *x.shape[dim + 1 :]]
     return x.index_select(dim, table).reshape(shape)
 

@@ -18,14 +18,14 @@ class Sized:
         plan: the emitted graph.
         choice: which backend runs it.
         run: what runs it.
-        compiled_with: the state of the parameters that are constants in it.
-        verified: the state of the parameters for which windows were compared with crops.
+        state: of the network when it last ran; its parameters may be constants in `run`.
+        verified: the state of the network for which windows were compared with crops.
     """
 
     plan: Plan
     choice: Choice
     run: nn.Module
-    compiled_with: Any = None
+    state: Any = None
     verified: Any = None
 
 

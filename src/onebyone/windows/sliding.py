@@ -26,10 +26,18 @@ from onebyone.windows.arguments import (
     size_of,
     stride_of,
     window_of,
+    without_gradients,
 )
-from onebyone.windows.backends import ASKED, Choice, CompiledPiece, digest_of, state_of
+from onebyone.windows.backends import (
+    ASKED,
+    Choice,
+    CompiledPiece,
+    digest_of,
+    modules_of,
+    state_of,
+)
 from onebyone.windows.costs import Costs
-from onebyone.windows.deviation import Deviation, deviation, require_exact
+from onebyone.windows.deviation import Deviation, deviation, have_values, require_exact
 from onebyone.windows.explanation import explain_plan
 from onebyone.windows.geometry import Geometry
 from onebyone.windows.levels import through_parts
@@ -39,6 +47,7 @@ from onebyone.windows.progress import followed
 from onebyone.windows.recent import Recent
 from onebyone.windows.report import Report, report
 from onebyone.windows.sized import Prepared, Sized
+from onebyone.windows.unchanged import refuse_other_tensors
 
 MOST = 8
 """Image sizes whose plans are kept, the last ones used: some MiB each."""
@@ -92,19 +101,20 @@ def slide(
         raise InputError(f"backend={backend!r} is unknown; use one of {', '.join(ASKED)}")
     refuse_other("model", model)
     refuse_training(model)
-    lowered = lower(captured(model, shape), shape, costs)
-    geometry = Geometry(shape, stride_of(stride, lowered.stride), padding)
-    like = example_windows(lowered.captured.model, shape, 0)
-    return SlidingModel(
-        lowered,
-        geometry,
-        mean=per_channel("mean", mean, shape, like),
-        std=per_channel("std", std, shape, like),
-        scale=scale,
-        memory=memory,
-        verify=verify,
-        backend=backend,
-    )
+    with torch.inference_mode(without_gradients(model)):  # as its weights, so are other tensors
+        lowered = lower(captured(model, shape), shape, costs)
+        geometry = Geometry(shape, stride_of(stride, lowered.stride), padding)
+        like = example_windows(lowered.captured.model, shape, 0)
+        return SlidingModel(
+            lowered,
+            geometry,
+            mean=per_channel("mean", mean, shape, like),
+            std=per_channel("std", std, shape, like),
+            scale=scale,
+            memory=memory,
+            verify=verify,
+            backend=backend,
+        )
 
 
 class SlidingModel(nn.Module):
@@ -229,7 +239,7 @@ class SlidingModel(nn.Module):
         sized = self._sized(*images.shape[2:])
         state = self._fresh(sized)
         leaves = sized.run(images)
-        if self.verify and self.geometry.padding == "crop" and not torch.compiler.is_compiling():
+        if self.verify and self.geometry.padding == "crop" and have_values(leaves):
             self._compare(sized, state, images, leaves)
         if images is not image:
             leaves = [y[0] if isinstance(y, Tensor) else y for y in leaves]
@@ -324,7 +334,8 @@ class SlidingModel(nn.Module):
         return self._sizes[tuple(size)]
 
     def _make(self, size: tuple[int, ...]) -> Sized:
-        plan = make_plan(self._lowered, self.geometry, size, self.memory)
+        with torch.inference_mode(False):  # what is made in it would have no gradients later
+            plan = make_plan(self._lowered, self.geometry, size, self.memory)
         choice = Choice(self.backend)
         return Sized(plan, choice, self._run(plan, choice))
 
@@ -335,12 +346,14 @@ class SlidingModel(nn.Module):
         return plan.through(lambda piece: Prepared(self.prepare, CompiledPiece(piece, choice)))
 
     def _fresh(self, sized: Sized) -> Any:
-        """What tells whether weights have changed; what was compiled with others is dropped."""
-        if self.backend == "torch":
-            return state_of(self.model)
-        state = digest_of(self.model)
-        if state != sized.compiled_with:
-            sized.run, sized.compiled_with = self._run(sized.plan, sized.choice), state
+        """What tells whether the network has changed; what was compiled with another is dropped."""
+        constants = self.backend != "torch"
+        state = (digest_of if constants else state_of)(self.model), modules_of(self.model)
+        if state != sized.state:
+            refuse_other_tensors(self._lowered.captured)
+            if constants:
+                sized.run = self._run(sized.plan, sized.choice)
+            sized.state = state
         return state
 
     def _refuse_constants(self, images: Tensor) -> None:

@@ -28,6 +28,14 @@ def digest_of(module: nn.Module) -> tuple[Any, ...]:
         return tuple((t.shape, t.dtype, _digest(t.detach())) for t in _tensors(module))
 
 
+def modules_of(module: nn.Module) -> tuple[Any, ...]:
+    """What changes whenever a module is exchanged or hooked; PyTorch numbers hooks, each once."""
+    return tuple(
+        (id(part), type(part), *part._forward_pre_hooks, *part._forward_hooks)
+        for part in module.modules()
+    )
+
+
 def _tensors(module: nn.Module) -> Iterator[Tensor]:
     yield from module.parameters()
     yield from module.buffers()
@@ -47,5 +55,6 @@ def _digest(tensor: Tensor) -> int:
 @cache
 def _factors(device: torch.device) -> Tensor:
     generator = torch.Generator().manual_seed(0)
-    drawn = torch.randint(-(2**62), 2**62, (CHUNK,), generator=generator, dtype=torch.int64)
+    kind: dict[str, Any] = {"dtype": torch.int64, "device": "cpu"}
+    drawn = torch.randint(-(2**62), 2**62, (CHUNK,), generator=generator, **kind)
     return (2 * drawn + 1).to(device)

@@ -125,7 +125,8 @@ def _rescaled(build: Builder, x: fx.Node, full: int, counts: list[int], behind: 
     """An average over `full` positions made one over those counted; `behind` dimensions follow."""
     if set(counts) == {full}:
         return x
-    table = build.constant(torch.tensor(counts).reshape(-1, *[1] * behind))
+    values = torch.tensor(counts, device="cpu")
+    table = build.constant(values.reshape(-1, *[1] * behind))
     return build.call(aten.div.Tensor, build.call(aten.mul.Scalar, x, full), table)
 
 
