@@ -1,5 +1,6 @@
 """The one place where an ONNX file is opened: what comes out of here is valid."""
 
+import mmap
 import os
 import stat
 import warnings
@@ -18,6 +19,7 @@ from onebyone.errors import InputError
 from onebyone.models.onnx_functions import check_functions, key
 from onebyone.models.onnx_graphs import Reader
 from onebyone.models.onnx_nodes import Operators
+from onebyone.models.onnx_placed import placed
 from onebyone.models.onnx_tensors import check_tensor, external, external_file, tensors
 from onebyone.models.onnx_versions import versions
 from onebyone.models.shown import line
@@ -27,23 +29,27 @@ MOST_BYTES = (1 << 31) - 1
 
 
 def read(path: Path) -> ir.Model:
-    """A model; external data stays where it is until it is asked for.
+    """A model; large weights and external data stay where they are until they are asked for.
 
     Raises:
         InputError: it cannot be read, is no valid ONNX file, or its external data is not as it
             says in the folder of the file.
     """
-    return to_ir(parse(path), path)
+    return to_ir(parse(path, bare=True), path)
 
 
-def parse(path: Path) -> onnx.ModelProto:
+def parse(path: Path, *, bare: bool = False) -> onnx.ModelProto:
     """The same as a Protocol Buffers message, external data as the file names it.
+
+    Args:
+        path: the file.
+        bare: whether large weights are external data, too, in the file itself (`without_weights`).
 
     Raises:
         InputError: as for `read`.
     """
     data = _bytes(path)
-    model = _message(data, path)
+    model = _message((bare and _placed(data, path)) or data, path)
     try:
         corrections = _check(model, path, len(data))
     except InputError as error:
@@ -52,6 +58,23 @@ def parse(path: Path) -> onnx.ModelProto:
         more = f", and {len(corrections) - 1} more like it" if corrections[1:] else ""
         warnings.warn(f"{path}: {correction}; left out{more}", stacklevel=2)
     return model
+
+
+def without_weights(path: Path) -> bytes | None:
+    """The bytes of a file as it is, but with large weights as external data in the file itself.
+
+    None where no weight can be so: it is small, or the file a link, which onnxruntime refuses for
+    external data.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    return _placed(_bytes(path), path)
+
+
+def _placed(data: memoryview, path: Path) -> bytes | None:
+    named = path.name.isprintable()  # not bytes that are no text
+    return placed(data, path.name) if named and not path.is_symlink() else None
 
 
 def to_ir(model: onnx.ModelProto, path: Path) -> ir.Model:
@@ -75,19 +98,20 @@ def to_ir(model: onnx.ModelProto, path: Path) -> ir.Model:
 
 
 def data_files(path: Path) -> set[Path]:
-    """The files of external data that a file names, as far as they are there.
+    """The files of external data that a file names beside itself, as far as they are there.
 
     Raises:
         InputError: it is no ONNX file.
     """
+    data = _bytes(path)
     found = set()
-    for tensor in external(_message(_bytes(path), path)):
+    for tensor in external(_message(_placed(data, path) or data, path)):
         with suppress(InputError):
             found.add(external_file(tensor, path))
-    return found
+    return found - {path.resolve()}
 
 
-def _message(data: bytes, path: Path) -> onnx.ModelProto:
+def _message(data: bytes | memoryview, path: Path) -> onnx.ModelProto:
     try:
         model: onnx.ModelProto = onnx.ModelProto.FromString(data)
         _check_text([model])
@@ -96,8 +120,8 @@ def _message(data: bytes, path: Path) -> onnx.ModelProto:
     return model
 
 
-def _bytes(path: Path) -> bytes:
-    """All bytes of a regular file; nothing else is opened, as what a pipe holds never ends."""
+def _bytes(path: Path) -> memoryview:
+    """A regular file, mapped; nothing else is opened, as what a pipe holds never ends."""
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         try:
@@ -106,8 +130,9 @@ def _bytes(path: Path) -> bytes:
                 raise InputError(f"{path}: is no regular file")
             if found.st_size > MOST_BYTES:
                 raise InputError(f"{path}: has more than 2 GiB: save its weights as external data")
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                return file.read(MOST_BYTES)
+            if not found.st_size:
+                return memoryview(b"")  # which cannot be mapped
+            return memoryview(mmap.mmap(descriptor, found.st_size, access=mmap.ACCESS_READ))
         finally:
             os.close(descriptor)
     except OSError as error:

@@ -104,7 +104,8 @@ def in_bytes(array: np.ndarray) -> Iterator[np.ndarray]:
         yield np.frombuffer(repr(array.tolist()).encode(), np.uint8)
         return
     for piece in pieces(array):
-        compact = piece.copy(order="K")  # first: rows that lie far apart compete for cache lines
+        # Compact first: rows that lie far apart compete for cache lines.
+        compact = piece if piece.flags.c_contiguous else piece.copy(order="K")
         yield np.ascontiguousarray(compact).reshape(-1).view(np.uint8)
 
 

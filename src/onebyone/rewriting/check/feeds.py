@@ -1,6 +1,6 @@
 """Inputs for onnxruntime: dynamic sizes drawn, elements drawn by type."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -60,6 +60,9 @@ def session(
     options.graph_optimization_level = (
         levels.ORT_ENABLE_ALL if optimised else levels.ORT_DISABLE_ALL
     )
+    if not optimised:
+        # Weights stay mapped: a few runs do not pay for a copy in another order.
+        options.add_session_config_entry("session.disable_prepacking", "1")
     if folder is not None:
         place = "session.model_external_initializers_file_folder_path"
         options.add_session_config_entry(place, str(folder.resolve()))
@@ -78,7 +81,7 @@ def normal(rng: np.random.Generator, shape: Sequence[int], kind: type) -> np.nda
 
 
 def drawn(
-    running: Any, rng: np.random.Generator, least: int, given: Feeds | None = None
+    running: Any, rng: np.random.Generator, least: int
 ) -> tuple[Feeds, Feeds, dict[str, int]]:
     """Inputs that a session runs with, what it gives, and the dynamic sizes.
 
@@ -86,24 +89,22 @@ def drawn(
         running: the session.
         rng: to draw with.
         least: the dynamic sizes start here where it runs so.
-        given: inputs that are not drawn.
 
     Raises:
         Undecided: it runs with none that were tried.
     """
-    given = given or {}
     reason: object = ""
     names = symbols(running)
     for start in (least, *SIZES) if names else (least,):
         # Each has a size of its own, so that axes in another order have other sizes.
         numbers = rng.permutation(len(names)) + start
         sizes = dict(zip(names, map(int, numbers), strict=True))
-        if large(running, sizes, given):
+        if large(running, sizes):
             reason = reason or "its inputs would be very large"
             continue
-        feeds = fed(running, rng, sizes, given)
+        feeds = fed(running, rng, sizes)
         try:
-            return feeds, outputs(running, feeds | given), sizes
+            return feeds, outputs(running, feeds), sizes
         except DoesNotRun as error:
             reason = error
     raise Undecided(f"no sizes found that the original runs with: {reason}")
@@ -114,28 +115,23 @@ def symbols(running: Any) -> list[str]:
     return list(dict.fromkeys(name for value in _inputs(running) for name in _dynamic(value)))
 
 
-def fed(
-    running: Any, rng: np.random.Generator, sizes: Mapping[str, int], given: Feeds | None = None
-) -> Feeds:
-    """Random inputs whose dynamic axes have these sizes, but for those that are given.
+def fed(running: Any, rng: np.random.Generator, sizes: Mapping[str, int]) -> Feeds:
+    """Random inputs whose dynamic axes have these sizes.
 
     Raises:
         Undecided: an input is of a type that is not drawn.
     """
     feeds = {}
     for value in _inputs(running):
-        if given and value.name in given:
-            continue
         if value.type not in TYPES:
             raise Undecided(f"input {value.name} has the type {value.type}")
         feeds[value.name] = normal(rng, _shape(value, sizes), TYPES[value.type])
     return feeds
 
 
-def large(running: Any, sizes: Mapping[str, int], given: Collection[str] = ()) -> bool:
-    """Whether inputs of these sizes are more than is drawn, but for those that are given."""
-    wanted = (value for value in _inputs(running) if value.name not in given)
-    return any(prod(_shape(value, sizes)) > MOST for value in wanted)
+def large(running: Any, sizes: Mapping[str, int]) -> bool:
+    """Whether inputs of these sizes are more than is drawn."""
+    return any(prod(_shape(value, sizes)) > MOST for value in _inputs(running))
 
 
 def _shape(value: Any, sizes: Mapping[str, int]) -> list[int]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from onebyone.models import onnx_file
 from onebyone.rewriting.check.feeds import (
     DoesNotRun,
     Feeds,
@@ -55,7 +56,7 @@ def numbers(before: Path, after: Path) -> Check:
     with it and it takes no long time.
     """
     try:
-        runs = _Runs(session(before, optimised=False), session(after, optimised=False), before)
+        runs = _Runs(_session(before, optimised=False), _session(after, optimised=False), before)
         runs.all()
     except Undecided as reason:
         return Check(NAME, False, f"undecided: {reason}", decided=False)
@@ -165,8 +166,16 @@ def _assignments(sizes: Mapping[str, int]) -> Iterator[tuple[str, dict[str, int]
 def _optimised(path: Path) -> Any:
     """A session with onnxruntime's optimisations, None where a file loads only without them."""
     with suppress(DoesNotRun):
-        return session(path)
+        return _session(path, optimised=True)
     return None
+
+
+def _session(path: Path, *, optimised: bool) -> Any:
+    """A session of a file as it is, which maps its large weights where that can be."""
+    bare = onnx_file.without_weights(path)
+    if bare is None:
+        return session(path, optimised=optimised)
+    return session(bare, optimised=optimised, folder=path.parent)
 
 
 def _alike(
