@@ -14,6 +14,7 @@ from onebyone.rewriting.check.sizes import ONE
 
 Found = TypeVar("Found")
 
+_CONTENT = "onebyone.content"
 CHUNK = 1 << 21
 """Bytes that are put in order at a time, few enough for the cache."""
 
@@ -96,6 +97,13 @@ def digest(array: np.ndarray) -> str:
     for piece in in_bytes(array):
         total.update(piece.data)
     return total.hexdigest()
+
+
+def content(tensor: ir.TensorProtocol) -> str:
+    """A name for what a constant holds as it lies, looked at once."""
+    if _CONTENT not in tensor.meta:
+        tensor.meta[_CONTENT] = Tensor(tensor).read(digest)
+    return str(tensor.meta[_CONTENT])
 
 
 def in_bytes(array: np.ndarray) -> Iterator[np.ndarray]:

@@ -240,11 +240,11 @@ def _difference(
     for seed in range(SEEDS):
         feeds = _feeds(first, second, runs[seed % len(runs)], seed)
         draw = Draw(seed, folded, density, kept)
-        fault = "" if not seed else _fault(first, second, feeds, draw)
+        fault = "" if not seed else _fault(run(first, feeds, draw)[0], second, feeds, draw)
         if fault or not seed:
             # A density that was thin enough for one draw seldom is not for the next.
-            draw = _exact(first, feeds, draw)
-            fault = _fault(first, second, feeds, draw)
+            draw, expected = _exact(first, feeds, draw)
+            fault = _fault(expected, second, feeds, draw)
         faults += filter(None, [fault])
         # Where results are rounded to integers, another order of summing may tip one, once.
         if len(faults) > bool(first.inexact):
@@ -253,13 +253,9 @@ def _difference(
     return ""
 
 
-def _fault(first: Region, second: Region, feeds: Feeds, draw: Draw) -> str:
-    """What differs on these integers, empty where nothing does."""
-    (expected, _), (given, _) = run(first, feeds, draw), run(second, feeds, draw)
-    return _unequal(expected, given)
-
-
-def _unequal(expected: np.ndarray, given: np.ndarray) -> str:
+def _fault(expected: np.ndarray, second: Region, feeds: Feeds, draw: Draw) -> str:
+    """How the second region's result differs from the first one's, empty where it does not."""
+    given, _ = run(second, feeds, draw)
     if expected.shape != given.shape:
         return f"shapes {expected.shape} before and {given.shape} after"
     # Only what is no number is unlike itself.
@@ -277,10 +273,16 @@ def _feeds(first: Region, second: Region, values: Values, seed: int) -> Feeds:
     return {name: _drawn(values[name], rng) for name in dict.fromkeys(first.starts + second.starts)}
 
 
-def _exact(first: Region, feeds: Feeds, draw: Draw) -> Draw:
-    """The draw, its weights thinned out until no sum in the first region is rounded."""
+def _exact(first: Region, feeds: Feeds, draw: Draw) -> tuple[Draw, np.ndarray]:
+    """The draw, its weights thinned out until no sum in the first region is rounded; its result."""
     for density in DENSITIES:
+        if density > draw.density:
+            continue
         thinner = replace(draw, density=density, kept=False)
-        if density <= draw.density and run(first, feeds, thinner, bounded=True)[1] < 1.0:
-            return replace(draw, density=density)
+        result, sums = run(first, feeds, thinner, bounded=True)
+        if sums < 1.0:
+            if not draw.kept:
+                return thinner, result
+            kept = replace(thinner, kept=True)
+            return kept, run(first, feeds, kept)[0]
     raise Undecided("sums beyond exact integers")

@@ -1,7 +1,7 @@
 """A region of a file in onnxruntime, with integers for its weights."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onebyone.rewriting.check.constants import constant_of
+from onebyone.rewriting.check.constants import constant_of, content
 from onebyone.rewriting.check.feeds import Feeds, outputs, session
 from onebyone.rewriting.check.regions import EXACT, LINEAR, Region, leaves_integers
 
@@ -41,6 +41,16 @@ class Draw:
     folded: bool
     density: float = 1.0
     kept: bool = False
+    _drawn: dict[tuple[str, ir.DataType], np.ndarray] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def constant(self, tensor: ir.TensorProtocol, array: np.ndarray) -> np.ndarray:
+        """The integers for a constant's elements: drawn once for all that hold the same."""
+        key = content(tensor), tensor.dtype
+        if key not in self._drawn:
+            self._drawn[key] = self.weights(array)
+        return self._drawn[key].reshape(array.shape)
 
     def weights(self, array: np.ndarray) -> np.ndarray:
         """Integers from -3 to 3 of the same type; zeros stay zeros.
@@ -189,13 +199,13 @@ def _put_integers(
         name = proto.input[index] = f"{label}.{index}"
         array = np.asarray(tensor.numpy())
         if np.issubdtype(array.dtype, np.floating) and node.op_type in EXACT:
-            if index in factors:
-                array = np.asarray(array * array.dtype.type(factors[index]), array.dtype)
             if node.op_type in QUANTISING and index == 1:
-                array = draw.scale(array)
-            elif node.op_type not in REAL:
-                array = draw.weights(array)
-            given[name] = array
+                given[name] = draw.scale(array)
+            elif index in factors:
+                factor = array.dtype.type(factors[index])
+                given[name] = draw.weights(np.asarray(array * factor, array.dtype))
+            else:
+                given[name] = array if node.op_type in REAL else draw.constant(tensor, array)
         else:
             held[name] = ir.serde.serialize_tensor(tensor)
             held[name].name = name
