@@ -207,8 +207,9 @@ def _put_integers(
             else:
                 given[name] = array if node.op_type in REAL else draw.constant(tensor, array)
         else:
-            held[name] = ir.serde.serialize_tensor(tensor)
-            held[name].name = name
+            # Its numbers, not their place: a region has no folder.
+            here = ir.Tensor(array, dtype=tensor.dtype, name=name)
+            held[name] = ir.serde.serialize_tensor(here)
 
 
 def _factors(proto: onnx.NodeProto, draw: Draw) -> dict[int, float]:
