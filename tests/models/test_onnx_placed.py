@@ -102,6 +102,14 @@ def test_a_tensor_that_says_more_is_left(more: TensorProto):
     assert placed(memoryview(message.SerializeToString()), "m") is None
 
 
+def test_integers_that_may_be_sizes_are_left():
+    """Shape inference reads them, in the message only."""
+    message = model()
+    many = np.arange(LARGE, dtype=np.int64)
+    message.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(many, "w"))
+    assert placed(memoryview(message.SerializeToString()), "m") is None
+
+
 def test_damaged_files_mean_what_they_meant(monkeypatch: pytest.MonkeyPatch):
     """With every weight out of the file, Protocol Buffers says the same of what is left."""
     monkeypatch.setattr(onnx_placed, "LARGE", 1)

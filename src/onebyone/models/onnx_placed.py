@@ -18,9 +18,11 @@ _VARINT, _BYTES = 0, 2
 _SIZES = {1: 8, 5: 4}
 """Of the kinds of fields that have one size."""
 _MOST_VARINT = 10
-_GRAPH, _INITIALIZER, _RAW = 7, 5, 9
-"""The fields in which weights are: of a model, a graph and a tensor."""
-_PLAIN = {(1, _VARINT), (1, _BYTES), (2, _VARINT), (8, _BYTES), (_RAW, _BYTES), (12, _BYTES)}
+_GRAPH, _INITIALIZER, _TYPE, _RAW = 7, 5, 2, 9
+"""The fields in which weights are, of a model and a graph, and two of a tensor."""
+_INTEGERS = {onnx.TensorProto.INT32, onnx.TensorProto.INT64}
+"""The types of what shape inference reads, which it does in the message only."""
+_PLAIN = {(1, _VARINT), (1, _BYTES), (_TYPE, _VARINT), (8, _BYTES), (_RAW, _BYTES), (12, _BYTES)}
 """Sizes, type, name, bytes and documentation: all that a tensor has whose numbers are bytes."""
 
 
@@ -83,8 +85,11 @@ def _raw(data: memoryview, tensor: _Field) -> _Field | None:
     """The bytes of a tensor that has its numbers there and nowhere else, and many of them."""
     fields = list(_fields(data, tensor.value, tensor.end))
     plain = all((field.number, field.kind) in _PLAIN for field in fields)
+    types = {_varint(data, field.value, field.end)[0] for field in fields if field.number == _TYPE}
+    if not plain or types & _INTEGERS:
+        return None
     raw = [field for field in fields if field.number == _RAW]
-    return raw[0] if plain and len(raw) == 1 and raw[0].end - raw[0].value >= LARGE else None
+    return raw[0] if len(raw) == 1 and raw[0].end - raw[0].value >= LARGE else None
 
 
 def _place(name: str, offset: int, length: int) -> bytes:
