@@ -193,11 +193,13 @@ class Level:
         return self.stored.get(node, Stored())
 
     def _last(self, node: fx.Node, key: Key, count: int) -> fx.Node:
-        """The last places of a block along the first axis, a copy: a view would keep the block."""
+        """The last places of a block along the first axis."""
         value = self._value(node)
         stop = value.places(0, key[0])
         last = self.build.cut(value.blocks[key], value.layout.dims[0], stop - count, stop)
-        return self.build.call(aten.clone.default, last)
+        if self.grid.thrift == 1:
+            return last
+        return self.build.call(aten.clone.default, last)  # a view would keep the block
 
     def _run_alone(self) -> None:
         """Run what is not shared on the batch of windows."""
