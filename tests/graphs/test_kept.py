@@ -231,6 +231,7 @@ for padded in (False, True):
 """
 
 
+@pytest.mark.slow
 def test_digits_in_two_processes_at_the_same_time(cache: Path) -> None:
     """In processes of their own, without the checks of types that tests wrap functions in."""
     path = os.pathsep.join(sys.path)

@@ -16,6 +16,7 @@ def parameters(model: torch.nn.Module) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in model.parameters()])
 
 
+@pytest.mark.slow
 def test_training_is_decided_by_its_seed(few: nin.Digits) -> None:
     first, history = nin.train_digits(epochs=2, train=few)
     again, _ = nin.train_digits(epochs=2, train=few)

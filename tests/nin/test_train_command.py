@@ -53,6 +53,7 @@ def test_arrays_by_both_recipes(recipe: str, here: Path, capsys) -> None:
     assert {path.name for path in here.iterdir()} == {"set.npz", "a.safetensors", "a.png"}
 
 
+@pytest.mark.slow
 def test_interrupted_training_is_resumed_to_the_same_bits(capsys, monkeypatch) -> None:
     words = ["set.npz", "--epochs", "3", "--seed", "2"]
     run(capsys, *words, "--out", "whole.safetensors")

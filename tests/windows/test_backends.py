@@ -63,6 +63,7 @@ def test_runtimes_keep_the_contract(backend: str, name: str) -> None:
     check(name, backend=backend)
 
 
+@pytest.mark.slow
 def test_inductor_keeps_the_contract() -> None:
     check("signal", backend="inductor")
 
