@@ -15,4 +15,9 @@ class NotExact(RuntimeError):
 def first_line(error: BaseException) -> str:
     """Return what an error of another library says: a line of at most 300 printable characters."""
     line = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return "".join(c if c.isprintable() else "?" for c in line[:300])
+    return printable(line[:300])
+
+
+def printable(text: str) -> str:
+    """Return a text with a question mark for each character that cannot be printed."""
+    return "".join(c if c.isprintable() else "?" for c in text)

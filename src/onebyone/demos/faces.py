@@ -123,8 +123,9 @@ def run(console: Console, out_dir: Path) -> Path:
         console.print(f"faces of about {side} pixels: every window …")
         with torch.inference_mode():
             scores[side] = sliding(scaled(photo, side))
-    console.print(figures_table("Faces", {f"{smallest} pixels": measured}))
-    console.print(method({"": measured}))
+    named = {f"{smallest} pixels": measured}
+    console.print(figures_table("Faces", named))
+    console.print(method(named))
     face = best_face(scores)
     console.print(
         f"Best box: x {face.box.left:.0f}, y {face.box.top:.0f}, {face.box.width:.0f} × "

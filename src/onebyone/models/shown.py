@@ -1,5 +1,7 @@
 """Text from a stranger's file, as it may stand in a message: short, on one line, printable."""
 
+from onebyone.errors import printable
+
 _MOST = 80
 
 
@@ -12,5 +14,5 @@ def shown(value: object) -> str:
 def line(text: str, most: int = 300) -> str:
     """A message of another library on one line of printable characters."""
     words = " ".join(text.split())
-    kept = "".join(c if c.isprintable() else "?" for c in words[:most])
+    kept = printable(words[:most])
     return kept if len(words) <= most else f"{kept}…"

@@ -141,11 +141,12 @@ class Builder:
         """What has become of a captured node that is the same for every window."""
         return self.once((node, "copy"), lambda: self._copied(node))
 
-    def constant(self, table: torch.Tensor) -> fx.Node:
-        """A table of integers on the processor, kept once for equal ones."""
+    def constant(self, integers: Sequence[int], shape: Sequence[int] = (-1,)) -> fx.Node:
+        """A table of integers of this shape, kept once for equal ones."""
+        table = torch.tensor(integers, device="cpu").reshape(*shape)
         kept = dict(self.constants.named_buffers())
-        known = {name: other.cpu() for name, other in kept.items() if not other.is_meta}
-        equal = (name for name, other in known.items() if torch.equal(other, table))
+        known = ((name, other) for name, other in kept.items() if not other.is_meta)
+        equal = (name for name, other in known if torch.equal(other.cpu(), table))
         name = next(equal, f"table{len(kept)}")
         if name not in kept:
             self.constants.register_buffer(name, table, persistent=False)

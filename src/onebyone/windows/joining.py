@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import fx
 
 from onebyone.graphs.aten import aten
@@ -87,5 +86,5 @@ class _Joining:
         order = [places[w] for w in range(len(places))]
         if order == list(range(len(order))):
             return x
-        table = self.build.constant(torch.tensor(order, device="cpu"))
+        table = self.build.constant(order)
         return self.build.call(aten.index_select.default, x, dim, table)

@@ -5,7 +5,6 @@ from functools import partial, reduce
 from math import prod
 from typing import Any
 
-import torch
 from torch import fx
 
 from onebyone.graphs.aten import aten, per_axis
@@ -125,8 +124,7 @@ def _rescaled(build: Builder, x: fx.Node, full: int, counts: list[int], behind: 
     """An average over `full` positions made one over those counted; `behind` dimensions follow."""
     if set(counts) == {full}:
         return x
-    values = torch.tensor(counts, device="cpu")
-    table = build.constant(values.reshape(-1, *[1] * behind))
+    table = build.constant(counts, (-1, *[1] * behind))
     return build.call(aten.div.Tensor, build.call(aten.mul.Scalar, x, full), table)
 
 
