@@ -5,7 +5,17 @@ class InputError(ValueError):
     """An argument, file or model that onebyone cannot use; the message names it and the remedy.
 
     The command line prints it as one line and exits with status 2.
+
+    Args:
+        message: what is wrong, and what would be right.
+        argument: the name and value of the argument that it is about, which is put before it: as
+            `model='x': ` in Python, on the command line as its option, `--model x: `.
     """
+
+    def __init__(self, message: str, **argument: object) -> None:
+        named = (f"{name}={value!r}: " for name, value in argument.items())
+        super().__init__("".join(named) + message)
+        self.message, self.argument = message, argument
 
 
 class NotExact(RuntimeError):

@@ -54,12 +54,15 @@ def _run(words: list[str]) -> int:
 
 def _trouble(error: BaseException) -> str:
     from errno import ENOSPC
+    from itertools import starmap
 
     if isinstance(error, OSError) and (error.errno, error.filename) == (ENOSPC, None):
         return f"standard output: {error.strerror}"  # what writes files names them
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
-    if isinstance(error, InputError | OSError):
+    if isinstance(error, InputError):
+        return "".join(starmap(_option, error.argument.items())) + error.message
+    if isinstance(error, OSError):
         return str(error)
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return f"not enough memory ({error}): give smaller sizes"
@@ -69,6 +72,12 @@ def _trouble(error: BaseException) -> str:
         traceback.print_exception(error)
     first, *_ = [*str(error).strip().splitlines(), "no message"]
     return f"a fault of onebyone, {type(error).__name__}: {first}; {VARIABLE}=1 shows where"
+
+
+def _option(name: str, value: object) -> str:
+    """An argument as it is given on the command line."""
+    plain = ",".join(map(str, value)) if isinstance(value, tuple) else value
+    return f"--{name} {plain}: "
 
 
 def _say_warning(message: Warning | str, *_: object) -> None:

@@ -1,5 +1,7 @@
 """What a user may give as a model, and how it becomes a network: files of strangers are data."""
 
+from onebyone.models.layer import load_layer
+from onebyone.models.loading import Described, Model, Network, load
 from onebyone.models.programs import load_program, window
 
-__all__ = ["load_program", "window"]
+__all__ = ["Described", "Model", "Network", "load", "load_layer", "load_program", "window"]

@@ -3,6 +3,7 @@
 import math
 import zipfile
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,11 @@ def load_program(path: str | Path, *, trust: bool = False) -> ExportedProgram:
             plain values and tensors.
     """
     path = Path(path)
+    if not path.is_file():
+        others = [other.name for other in path.parent.glob("*.pt2")]
+        near = get_close_matches(path.name, others, n=1)
+        hint = f"; did you mean {path.with_name(near[0])}?" if near else ""
+        raise InputError(f"{path}: no such file{hint}")
     try:
         with quiet("torch.export"):
             return torch.export.load(path) if trust else _load(path)

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from onebyone.errors import InputError
+from onebyone.models import Described
 from onebyone.nin.architectures import ARCHITECTURES, Architecture, by
 from onebyone.nin.layers import MLPConv
 
@@ -18,7 +19,7 @@ HEADS = ("gap", "fully_connected")
 INITIALISATIONS = ("he", "published")
 
 
-class NetworkInNetwork(nn.Module):
+class NetworkInNetwork(Described):
     """Mlpconv blocks with pooling and dropout between them, then global average pooling.
 
     Takes images [B, C, H, W] and gives scores [B, classes]. Scores of the average are not
@@ -56,7 +57,7 @@ class NetworkInNetwork(nn.Module):
         _check_choice("initialisation", initialisation, INITIALISATIONS)
         if min(architecture.grid) < 1:
             raise InputError(f"images of {by(architecture.input)}: too small for the network.")
-        self.architecture = architecture
+        self.architecture, self.window = architecture, architecture.input
         layers: list[nn.Module] = []
         channels = architecture.input[0]
         for number, (kernel, padding, widths, stride) in enumerate(architecture.blocks):

@@ -71,6 +71,11 @@ def is_saved(path: str | Path) -> bool:
         return False
 
 
+def load_saved(path: str) -> NetworkInNetwork | None:
+    """Load a network from a file of `save`; None where it is another file."""
+    return load(path) if is_saved(path) else None
+
+
 def _load_file(path: Path) -> NetworkInNetwork:
     if not path.is_file():
         raise InputError(f"{path}: no such file.")

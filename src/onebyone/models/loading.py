@@ -1,0 +1,172 @@
+"""The one place that knows what a model may be, and how it becomes a network."""
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any, NamedTuple
+
+from torch import nn
+from torch.export import ExportedProgram
+
+from onebyone.errors import InputError
+from onebyone.models.programs import window
+from onebyone.models.shown import shown
+from onebyone.models.weights import PICKLED
+
+Network = nn.Module | ExportedProgram
+
+
+class Reader(NamedTuple):
+    """What makes a network of a name or file.
+
+    Attributes:
+        function: where it is, as `package.module:function`: it is imported when it is needed, also
+            from packages that import this one. It gives None where a file is not of its kind.
+        options: those of `weights` and `trust` that it takes.
+    """
+
+    function: str
+    options: tuple[str, ...] = ()
+
+
+# By name, by suffix, or ":" for what stands before and behind one.
+READERS = {
+    "nin-digits": Reader("onebyone.nin:load"),
+    "nin-digits-padded": Reader("onebyone.nin:load"),
+    ".pt2": Reader("onebyone.models.programs:load_program", ("trust",)),
+    ".safetensors": Reader("onebyone.nin.storing:load_saved"),
+    ":": Reader("onebyone.models.function:call", ("weights",)),
+}
+# Files of whole networks that people have, by suffix; none of them is read.
+_OTHERS = {
+    ".onnx": "an ONNX file",
+    ".tflite": "a TensorFlow Lite file",
+    ".pb": "a TensorFlow file",
+    ".h5": "a Keras file",
+    ".hdf5": "a Keras file",
+    ".keras": "a Keras file",
+    ".mlmodel": "a Core ML file",
+    ".engine": "a TensorRT file",
+    ".ts": "a TorchScript file",
+    ".torchscript": "a TorchScript file",
+    # With these suffixes torch.save writes weights, torch.jit.save a network.
+    **dict.fromkeys(PICKLED, "a TorchScript file"),
+}
+_EXPORT = (
+    "export the PyTorch module, torch.export.save(torch.export.export(model.eval(), (windows,)), "
+    "'net.pt2'), or pass package.module:function"
+)
+
+
+class Described(nn.Module):
+    """A network that says what it was trained for, as those of `onebyone.nin` do.
+
+    Attributes:
+        window: its window (C, *space), whose pixels go from 0 to 1.
+        class_names: names of its classes.
+    """
+
+    window: tuple[int, ...]
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network, and what it says about itself.
+
+    Attributes:
+        network: the network for one window.
+        window: its window (C, *space), where it says so.
+        classes: names of its classes.
+    """
+
+    network: Network
+    window: tuple[int, ...] | None = None
+    classes: tuple[str, ...] | None = None
+
+    @property
+    def takes_unit_pixels(self) -> bool:
+        """Whether its pixels are known to go from 0 to 1, as onebyone trains."""
+        return self.classes is not None
+
+
+def load(
+    given: Network | str | Path, *, weights: str | Path | None = None, trust: bool = False
+) -> Model:
+    """Load what is given as a model.
+
+    Args:
+        given: a module or an exported program, which is taken as it is; a bundled name
+            (`nin-digits`); a file of `onebyone train`; a `.pt2` file; or `package.module:function`,
+            which is imported, with the current folder first on the path from then on, and called.
+        weights: a file of weights for what `package.module:function` returns.
+        trust: load a `.pt2` file whatever it holds, which can run any code.
+
+    Raises:
+        InputError: there is no such model, it cannot be loaded, or the weights do not fit.
+    """
+    kind = _kind(given)
+    reader = READERS.get(kind)
+    options: Mapping[str, Any] = {"weights": weights, "trust": trust}
+    if weights is not None and (reader is None or "weights" not in reader.options):
+        raise InputError("goes with package.module:function only", weights=str(weights))
+    if isinstance(given, Network):
+        return _described(given)
+    if not isinstance(given, str | Path):
+        what = f"the class {given.__name__}" if isinstance(given, type) else shown(given)
+        raise InputError(
+            f"model={what} must be a torch.nn.Module, an ExportedProgram, a name or a file"
+        )
+    found = None
+    if reader is not None:
+        read = resolve_name(reader.function)
+        found = read(str(given), **{name: options[name] for name in reader.options})
+    if found is None:
+        raise InputError(_refusal(str(given), kind), model=str(given))
+    return _described(found)
+
+
+def _kind(given: object) -> str:
+    """The entry of `READERS` for what is given, or a suffix that has none."""
+    name = str(given) if isinstance(given, str | Path) else ""
+    if name in READERS:
+        return name
+    return ":" if ":" in name and not Path(name).exists() else Path(name).suffix.lower()
+
+
+def _described(network: Network) -> Model:
+    if isinstance(network, ExportedProgram):
+        return Model(network, window(network))
+    if isinstance(network, Described):
+        return Model(network, network.window, network.class_names)
+    return Model(network)
+
+
+def _refusal(given: str, suffix: str) -> str:
+    path = Path(given)
+    if suffix in (*PICKLED, ".safetensors") and not _is_script(path):
+        return (
+            f"a {suffix} file holds weights without their network; pass package.module:function, "
+            "and this file as its weights"
+        )
+    if given and path.exists():
+        named = _OTHERS.get(suffix, f"a {suffix} file" if suffix else "a file without a suffix")
+        kind = "a folder" if path.is_dir() else named
+        return f"is {kind}, which is not read; {_EXPORT}"
+    bundled = [name for name in READERS if name[0] not in ".:"]
+    near = get_close_matches(given, [*bundled, *map(str, Path().glob("*.pt2"))], n=1)
+    hint = f"did you mean {near[0]}? It" if near else "it"
+    kinds = f"{', '.join(bundled)}, a .pt2 file or package.module:function"
+    return f"no such model; {hint} may be {kinds}"
+
+
+def _is_script(path: Path) -> bool:
+    """Whether a file of torch.save's suffixes is one of torch.jit.save."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.split("/")[1:2] == ["code"] for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
