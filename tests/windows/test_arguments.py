@@ -35,7 +35,7 @@ REFUSED = {
     "ob.slide(m, W, backend=3)": "backend=3 is unknown",
     "ob.slide(m, W, costs=(1, 2))": "costs=(1, 2) must be 0 or more operations, as Costs(1, 3)",
     "ob.slide(nn.ReLU, W)": "model=the class ReLU must be",
-    "ob.slide('resnet18', W)": "model='resnet18' must be",
+    "ob.slide('resnet18', W)": "model='resnet18': no such model; it may be nin-digits",
     "ob.convolutionalize(3, W)": "model=3 must be",
     "ob.convolutionalize(m, 8)": "window=8 must be",
     "s([1, 2])": "image=[1, 2] must be a tensor",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite
 from operator import index
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,22 +11,35 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from onebyone.errors import InputError
+from onebyone.models import Network, load
 from onebyone.windows.costs import Costs
 
 
-def refuse_other(name: str, model: object) -> None:
-    """Raise InputError where a model is neither a module nor an exported program."""
-    if not isinstance(model, nn.Module | ExportedProgram):
-        what = f"the class {model.__name__}" if isinstance(model, type) else _shown(model)
-        raise InputError(f"{name}={what} must be a torch.nn.Module or an ExportedProgram")
+def network_of(
+    model: Network | str | Path,
+    window: Sequence[int] | None,
+    weights: str | Path | None,
+    trust: bool,
+) -> tuple[Network, tuple[int, ...]]:
+    """The network that is given as a model, and its window (C, *space), checked."""
+    found = load(model, weights=weights, trust=trust)
+    shape = window_of(found.window if window is None else window)
+    if isinstance(found.network, ExportedProgram) and found.window not in (None, shape):
+        own = ",".join(map(str, found.window or ()))
+        raise InputError(
+            f"the model was exported for windows of {own}; leave the window out, or export it for "
+            f"others",
+            window=shape,
+        )
+    return found.network, shape
 
 
-def without_gradients(model: nn.Module | ExportedProgram) -> bool:
+def without_gradients(model: Network) -> bool:
     """Whether a model was made in inference mode, outside of which it cannot be captured."""
     return any(t.is_inference() for t in (*model.parameters(), *model.buffers()))
 
 
-def window_of(window: Sequence[int]) -> tuple[int, ...]:
+def window_of(window: Sequence[int] | None) -> tuple[int, ...]:
     """(C, *space), checked."""
     shape = _whole(window)
     if shape is None or not 2 <= len(shape) <= 4 or any(n < 1 for n in shape):
@@ -139,7 +153,7 @@ def per_channel(
     return values.reshape(-1, *[1] * (len(window) - 1))
 
 
-def refuse_training(model: nn.Module | ExportedProgram) -> None:
+def refuse_training(model: Network) -> None:
     """Raise InputError where a part of the model is in training mode."""
     if isinstance(model, nn.Module) and (name := next(_training(model), None)):
         raise InputError(

@@ -9,19 +9,20 @@ graph, so that it exports with dynamic height and width.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Num
 from torch import Tensor, fx, nn
-from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from onebyone.errors import InputError
 from onebyone.graphs.aten import aten, layer_name, value_of
 from onebyone.graphs.canonical import AMAX, AVERAGE_POOLS, MAX_POOLS, MEAN
 from onebyone.graphs.kept import captured
-from onebyone.windows.arguments import refuse_other, refuse_training, window_of
+from onebyone.models import Network
+from onebyone.windows.arguments import network_of, refuse_training
 from onebyone.windows.axis import Axis, Part
 from onebyone.windows.blocks import Builder
 from onebyone.windows.cut import Sharing, share
@@ -34,7 +35,12 @@ LAST = 2**63 - 1  # the end of a slice that has none
 
 
 def convolutionalize(
-    model: nn.Module | ExportedProgram, window: Sequence[int], *, padding: str = "crop"
+    model: Network | str | Path,
+    window: Sequence[int] | None = None,
+    *,
+    padding: str = "crop",
+    weights: str | Path | None = None,
+    trust: bool = False,
 ) -> "Convolutionalized":
     """Make the fully convolutional network of a classifier (S11).
 
@@ -42,10 +48,12 @@ def convolutionalize(
     torch.export with dynamic height and width, and trains. Parameters are the model's own.
 
     Args:
-        model: a module in eval mode that takes windows [N, C, *space], or an exported program.
-        window: (C, *space), one to three spatial sizes in pixels.
+        model: as for `slide`.
+        window: (C, *space), as for `slide`.
         padding: "crop" gives exactly what each crop would give, and refuses networks that pad;
             "image" pads at the border of the image only, which is not equal to crops.
+        weights: a file of weights for what `package.module:function` returns.
+        trust: load a `.pt2` file whatever it holds, which can run any code.
 
     Returns:
         A module that takes images [B, C, *size] and gives outputs [B, K, *grid].
@@ -54,12 +62,11 @@ def convolutionalize(
         InputError: an argument does not fit, the network pads and padding is "crop", or something
             in it mixes the positions of a window otherwise than a convolution or pooling does.
     """
-    shape = window_of(window)
+    network, shape = network_of(model, window, weights, trust)
     if padding not in ("crop", "image"):
         raise InputError(f'padding={padding!r} is unknown; use "crop" or "image"')
-    refuse_other("model", model)
-    refuse_training(model)
-    lowered = lower(captured(model, shape), shape)
+    refuse_training(network)
+    lowered = lower(captured(network, shape), shape)
     if padding == "crop":
         _require_unpadded(lowered)
     return Convolutionalized(lowered)

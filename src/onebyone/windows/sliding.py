@@ -3,29 +3,29 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Num
 from torch import Tensor, nn
-from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from onebyone.errors import InputError
 from onebyone.graphs.aten import value_of
 from onebyone.graphs.capture import example_windows
 from onebyone.graphs.kept import captured
+from onebyone.models import Network
 from onebyone.windows.arguments import (
     image_of,
+    network_of,
     per_channel,
     refuse_count,
-    refuse_other,
     refuse_settings,
     refuse_training,
     size_of,
     stride_of,
-    window_of,
     without_gradients,
 )
 from onebyone.windows.backends import (
@@ -54,8 +54,8 @@ MOST = 8
 
 
 def slide(
-    model: nn.Module | ExportedProgram,
-    window: Sequence[int],
+    model: Network | str | Path,
+    window: Sequence[int] | None = None,
     stride: int | Sequence[int] | None = None,
     *,
     padding: str = "crop",
@@ -66,12 +66,17 @@ def slide(
     verify: int = 2,
     backend: str = "torch",
     costs: Costs | None = None,
+    weights: str | Path | None = None,
+    trust: bool = False,
 ) -> "SlidingModel":
     """Apply a network for one window at every window of larger images, sharing what is shared.
 
     Args:
-        model: a module in eval mode that takes windows [N, C, *space], or an exported program.
-        window: (C, *space), one to three spatial sizes in pixels.
+        model: a module in eval mode that takes windows [N, C, *space], an exported program, or what
+            `--model` may name: a bundled name, a file, or `package.module:function`, which is
+            imported and called.
+        window: (C, *space), one to three spatial sizes in pixels; by default the model's own, where
+            it says one, as bundled models and exported programs do.
         stride: pixels from one window to the next, one number or one for each axis; by default
             the network's own total stride, or the window's size where it has none.
         padding: "crop" gives exactly what each crop would give; "image" pads at the border of the
@@ -88,6 +93,8 @@ def slide(
             all of them on the first piece and keeps the fastest.
         costs: what numbers cost beside arithmetic, for the choice of where sharing ends; by default
             what `calibrate` has measured on this machine, or typical costs.
+        weights: a file of weights for what `package.module:function` returns.
+        trust: load a `.pt2` file whatever it holds, which can run any code.
 
     Returns:
         A module that takes images [B, C, *size] or [C, *size].
@@ -95,14 +102,13 @@ def slide(
     Raises:
         InputError: an argument does not fit, or the network does not run on such windows.
     """
-    shape = window_of(window)
+    network, shape = network_of(model, window, weights, trust)
     refuse_settings(padding=padding, memory=memory, verify=verify, scale=scale, costs=costs)
     if backend not in ASKED:
         raise InputError(f"backend={backend!r} is unknown; use one of {', '.join(ASKED)}")
-    refuse_other("model", model)
-    refuse_training(model)
-    with torch.inference_mode(without_gradients(model)):  # as its weights, so are other tensors
-        lowered = lower(captured(model, shape), shape, costs)
+    refuse_training(network)
+    with torch.inference_mode(without_gradients(network)):  # as its weights, so are other tensors
+        lowered = lower(captured(network, shape), shape, costs)
         geometry = Geometry(shape, stride_of(stride, lowered.stride), padding)
         like = example_windows(lowered.captured.model, shape, 0)
         return SlidingModel(
