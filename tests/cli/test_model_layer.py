@@ -10,8 +10,8 @@ from torch.export import Dim, export, save
 
 from onebyone import nin
 from onebyone.cli import main
-from onebyone.cli.model_layer import model_layer
 from onebyone.layers import equal
+from onebyone.models import load_layer
 
 FACTORY = """
 from torch import nn
@@ -59,7 +59,7 @@ def test_layers_of_an_exported_program(exported, name, kind, grid):
     model, path = exported
     if name == "head":
         save(export(model, (torch.zeros(2, 4, 8, 8),)), path)  # a batch of one size
-    layer, found = model_layer(f"{path}:{name}", None, trust=False)
+    layer, found = load_layer(f"{path}:{name}")
     assert isinstance(layer, kind)
     assert found == grid
     assert equal(layer, model.get_submodule(name), grid, tol=1e-6)
@@ -129,6 +129,6 @@ def test_the_bundled_window_reaches_every_layer():
     network = nin.load("nin-digits")
     for name, layer in network.named_modules():
         if isinstance(layer, nn.Conv2d):
-            _, grid = model_layer(f"nin-digits:{name}", None, trust=False)
+            _, grid = load_layer(f"nin-digits:{name}")
             assert grid is not None
             assert grid[0] == layer.in_channels

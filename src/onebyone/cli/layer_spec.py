@@ -12,12 +12,12 @@ import torch
 import typer
 from torch import Tensor, nn
 
-from onebyone.cli.model_layer import model_layer
 from onebyone.cli.options import LAYER_HELP
 from onebyone.cli.streams import say
 from onebyone.cli.tensors import read_tensors
 from onebyone.errors import InputError, first_line
 from onebyone.layers import KINDS, LocallyConnected, NotConvertible, convert
+from onebyone.models import load_layer
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 RANKED = ("conv", "convolution", "pointwise")  # of as many axes as the input has
@@ -63,7 +63,7 @@ def find_layer(text: str, weights: Path | None, *, trust: bool = False) -> Found
         inner = match[2].strip()
     if not MODEL_LAYER.fullmatch(inner):
         return Found(inner, tuple(kinds), weights)
-    layer, grid = model_layer(inner, weights, trust=trust)
+    layer, grid = load_layer(inner, weights=weights, trust=trust)
     return Found(inner, tuple(kinds), None, layer, grid)
 
 

@@ -109,14 +109,14 @@ def slide(
         import torch
         from torch.utils._pytree import tree_map
 
-        from onebyone.cli.models import choose
+        from onebyone.models import load
         from onebyone.windows import slide as slide_model
 
-        chosen = choose(model, weights, trust=trust)
-        sizes = fitting(chosen.window_of(sizes), image, pixels)
+        chosen = load(model, weights=weights, trust=trust)
+        sizes = fitting(sizes or chosen.window, image, pixels)
         settings["scale"] = factor(asked, image, pixels, unit=chosen.takes_unit_pixels)
         stage.begin("capturing")
-        sliding = slide_model(chosen.model, sizes, steps, **settings)
+        sliding = slide_model(chosen.network, sizes, steps, **settings)
         x = torch.from_numpy(pixels)
         with torch.inference_mode():
             first = sliding.prepare(x[None, :, : sizes[1], : sizes[2]])
