@@ -88,12 +88,13 @@ def test_a_file_in_the_place_of_the_folder(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_home() -> None:
-        raise RuntimeError("Could not determine home directory.")
+    def no_home(_uid: int) -> None:
+        raise KeyError
 
     monkeypatch.delenv("ONEBYONE_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", no_home)
     assert costs_file() is None
     assert known_costs() == ob.Costs()
 

@@ -3,12 +3,12 @@
 import hashlib
 import json
 import os
-import sys
 import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from platformdirs import user_cache_path
 from torch import nn
 from torch.export import ExportedProgram
 
@@ -51,19 +51,9 @@ def folder() -> Path | None:
     try:
         if named is not None:
             return None if named in ("", "0") else Path(named).expanduser()
-        return _usual_folder()
+        return user_cache_path("onebyone", appauthor=False, opinion=False)
     except RuntimeError:  # there is no home
         return None
-
-
-def _usual_folder() -> Path:
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "onebyone"
 
 
 def _path(model: nn.Module, window: tuple[int, ...]) -> Path | None:
