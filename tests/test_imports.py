@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
+import onebyone
+
 OPTIONAL = {
     "onnx", "onnxscript", "onnxruntime", "openvino", "monai", "torchvision", "skimage", "joblib",
     "mlxtend", "efficientnet_lite_pytorch", "matplotlib", "torch._dynamo", "torch._inductor",
@@ -35,3 +39,13 @@ def test_public_names_bring_nothing_optional() -> None:
 def test_sliding_brings_no_tables() -> None:
     """Rich takes as long to import as all that slides; a report brings it when it is shown."""
     assert "rich.console" not in imported("import onebyone as ob; ob.slide")
+
+
+def test_public_names_are_listed_before_any_is_used() -> None:
+    code = "import onebyone as ob; names = dir(ob); assert names == ob.__all__; print(*names)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"slide", "Plan", "nin", "NotExact"} < {*run.stdout.split()}
+    code = "from onebyone import *; print(slide, nin, Plan, NotExact)"
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    with pytest.raises(AttributeError, match="slidee"):
+        _ = onebyone.slidee
