@@ -6,14 +6,13 @@ import torch
 from torch import fx, nn
 
 aten = torch.ops.aten
-CONVOLUTIONS: dict[Any, type[nn.Conv1d | nn.Conv2d | nn.Conv3d]] = {
-    overload: kind
-    for packet, kind in (
-        (aten.conv1d, nn.Conv1d),
-        (aten.conv2d, nn.Conv2d),
-        (aten.conv3d, nn.Conv3d),
-    )
-    for overload in (packet.default, packet.padding)
+LAYERS: dict[Any, type[nn.Module]] = {
+    aten.relu: nn.ReLU,
+    aten.relu_: nn.ReLU,
+    aten.linear: nn.Linear,
+    aten.conv1d: nn.Conv1d,
+    aten.conv2d: nn.Conv2d,
+    aten.conv3d: nn.Conv3d,
 }
 
 
@@ -29,13 +28,10 @@ def as_layer(module: nn.Module) -> nn.Module:
     calls = [node for node in graph.nodes if node.op in ("call_function", "call_module")]
     if all(node.op == "call_module" for node in calls) and _is_chain(graph, calls):
         return nn.Sequential(*(as_layer(module.get_submodule(str(n.target))) for n in calls))
-    if len(calls) != 1:
-        return module
-    if calls[0].target is aten.relu.default:
-        return nn.ReLU()
-    if calls[0].target in (aten.linear.default, *CONVOLUTIONS):
-        return _with_weights(module, calls[0])
-    return module
+    kind = LAYERS.get(getattr(calls[0].target, "overloadpacket", None)) if len(calls) == 1 else None
+    if kind is None or kind is nn.ReLU:
+        return nn.ReLU() if kind else module
+    return _built(kind, module, calls[0])
 
 
 def _is_chain(graph: fx.Graph, calls: list[fx.Node]) -> bool:
@@ -49,39 +45,23 @@ def _is_chain(graph: fx.Graph, calls: list[fx.Node]) -> bool:
     )
 
 
-def _with_weights(module: nn.Module, node: fx.Node) -> nn.Module:
+def _built(kind: type[nn.Module], module: nn.Module, node: fx.Node) -> nn.Module:
+    """Build the layer that a node calls; its parameters are the module's, not copies."""
     named = node.normalized_arguments(module, normalize_to_only_use_kwargs=True)
-    if named is None:
-        return module
-    bound = named.kwargs
+    bound: dict[str, Any] = named.kwargs if named else {}
     weight, bias = (
         None if bound[name] is None else module.get_parameter(bound[name].target)
         for name in ("weight", "bias")
     )
-    layer: nn.Module = _empty(node, bound, weight, bias is not None)
+    outputs, channels, *kernel = weight.shape  # type: ignore[union-attr]
+    sizes: dict[str, Any] = {}
+    if kernel:
+        channels *= bound["groups"]
+        sizes = {"kernel_size": tuple(kernel), "groups": bound["groups"]}
+        for name in ("stride", "padding", "dilation"):
+            given, rank = bound[name], len(kernel)  # of each axis, or one number of all
+            sizes[name] = given if isinstance(given, str) else tuple((given * rank)[:rank])
+    layer = kind(channels, outputs, **sizes, bias=bias is not None, device="meta")
     layer.register_parameter("weight", weight)
     layer.register_parameter("bias", bias)
     return layer
-
-
-def _empty(node: fx.Node, bound: dict[str, Any], weight: Any, bias: bool) -> nn.Module:
-    """Return the layer of a node without memory for its parameters."""
-    outputs, channels, *kernel = weight.shape
-    kind = CONVOLUTIONS.get(node.target)
-    with torch.device("meta"):
-        if kind is None:
-            return nn.Linear(channels, outputs, bias)
-        padding, rank = bound["padding"], len(kernel)
-        window: dict[str, Any] = {
-            "stride": _per_axis(bound["stride"], rank),
-            "padding": padding if isinstance(padding, str) else _per_axis(padding, rank),
-            "dilation": _per_axis(bound["dilation"], rank),
-            "groups": bound["groups"],
-        }
-        return kind(channels * window["groups"], outputs, tuple(kernel), **window, bias=bias)
-
-
-def _per_axis(value: int | list[int], rank: int) -> tuple[int, ...]:
-    """A size for each axis; one alone is that of all."""
-    sizes = [value] if isinstance(value, int) else value
-    return tuple(sizes * rank if len(sizes) == 1 else sizes)

@@ -37,8 +37,10 @@ def load_layer(
     try:
         layer = model.get_submodule(path)
     except AttributeError:
-        near = _near(model, path)
-        raise InputError(f"layer {name!r}: {given} has no module {path!r}; {near}") from None
+        names = [inner for inner, _ in model.named_modules() if inner]
+        near = get_close_matches(path, names, n=_NEAR) or names[:_NEAR]
+        hint = f"the nearest names are {', '.join(near)}" if near else "it has no modules within"
+        raise InputError(f"layer {name!r}: {given} has no module {path!r}; {hint}") from None
     return as_layer(layer), _grid(model, layer, _windows(found))
 
 
@@ -48,12 +50,6 @@ def _modules(network: nn.Module | ExportedProgram) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of torch's own use of its trees
         return unflatten(network)
-
-
-def _near(model: nn.Module, path: str) -> str:
-    names = [name for name, _ in model.named_modules() if name]
-    near = get_close_matches(path, names, n=_NEAR) or names[:_NEAR]
-    return f"the nearest names are {', '.join(near)}" if near else "it has no modules within"
 
 
 def _windows(model: Model) -> Tensor | None:

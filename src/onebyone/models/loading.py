@@ -1,12 +1,11 @@
 """The one place that knows what a model may be, and how it becomes a network."""
 
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch import nn
 from torch.export import ExportedProgram
@@ -19,26 +18,15 @@ from onebyone.models.weights import PICKLED
 Network = nn.Module | ExportedProgram
 
 
-class Reader(NamedTuple):
-    """What makes a network of a name or file.
-
-    Attributes:
-        function: where it is, as `package.module:function`: it is imported when it is needed, also
-            from packages that import this one. It gives None where a file is not of its kind.
-        options: those of `weights` and `trust` that it takes.
-    """
-
-    function: str
-    options: tuple[str, ...] = ()
-
-
-# By name, by suffix, or ":" for what stands before and behind one.
-READERS = {
-    "nin-digits": Reader("onebyone.nin:load"),
-    "nin-digits-padded": Reader("onebyone.nin:load"),
-    ".pt2": Reader("onebyone.models.programs:load_program", ("trust",)),
-    ".safetensors": Reader("onebyone.nin.storing:load_saved"),
-    ":": Reader("onebyone.models.function:call", ("weights",)),
+# By name, by suffix, or ":" for what has one within: the function that makes a network of it, and
+# what that takes of `weights` and `trust`. It is imported when it is needed, so that packages may
+# have it that import this one, and gives None where a file is not of its kind after all.
+READERS: dict[str, tuple[str, ...]] = {
+    "nin-digits": ("onebyone.nin:load",),
+    "nin-digits-padded": ("onebyone.nin:load",),
+    ".safetensors": ("onebyone.nin.storing:load_saved",),
+    ".pt2": ("onebyone.models.programs:load_program", "trust"),
+    ":": ("onebyone.models.function:call", "weights"),
 }
 # Files of whole networks that people have, by suffix; none of them is read.
 _OTHERS = {
@@ -109,9 +97,8 @@ def load(
         InputError: there is no such model, it cannot be loaded, or the weights do not fit.
     """
     kind = _kind(given)
-    reader = READERS.get(kind)
-    options: Mapping[str, Any] = {"weights": weights, "trust": trust}
-    if weights is not None and (reader is None or "weights" not in reader.options):
+    function, *takes = READERS.get(kind, ("",))
+    if weights is not None and "weights" not in takes:
         raise InputError("goes with package.module:function only", weights=str(weights))
     if isinstance(given, Network):
         return _described(given)
@@ -120,10 +107,9 @@ def load(
         raise InputError(
             f"model={what} must be a torch.nn.Module, an ExportedProgram, a name or a file"
         )
-    found = None
-    if reader is not None:
-        read = resolve_name(reader.function)
-        found = read(str(given), **{name: options[name] for name in reader.options})
+    options: dict[str, Any] = {"weights": weights, "trust": trust}
+    read = resolve_name(function) if function else lambda _: None
+    found = read(str(given), **{name: options[name] for name in takes})
     if found is None:
         raise InputError(_refusal(str(given), kind), model=str(given))
     return _described(found)
