@@ -161,3 +161,12 @@ def test_layers_by_their_path(here: Path) -> None:
     assert str(caught.value) == (
         "layer 'net.pt2:5': net.pt2 has no module '5'; the nearest names are 0, 1, 2"
     )
+
+
+def test_a_sequence_of_a_program_is_one(here: Path) -> None:
+    blocks = nn.Sequential(nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(True), nn.Conv2d(3, 1, 1)))
+    save(export(blocks.eval(), (torch.zeros(2, *WINDOW),)), "blocks.pt2")
+    layer, grid = load_layer("blocks.pt2:0")
+    assert ([*map(type, layer.children())], grid) == ([nn.Conv2d, nn.ReLU, nn.Conv2d], WINDOW)
+    x = torch.rand(1, *WINDOW)
+    assert torch.equal(layer(x), blocks(x))
