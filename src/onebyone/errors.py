@@ -8,8 +8,8 @@ class InputError(ValueError):
 
     Args:
         message: what is wrong, and what would be right.
-        argument: the name and value of the argument that it is about, which is put before it: as
-            `model='x': ` in Python, on the command line as its option, `--model x: `.
+        argument: the name and value of the argument that it is about. They are put before it, as
+            `model='x'` in Python, on the command line as the option, `--model x`.
     """
 
     def __init__(self, message: str, **argument: object) -> None:
