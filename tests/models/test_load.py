@@ -54,7 +54,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     torch.save(weights, tmp_path / "w.pth")
     (tmp_path / "net.onnx").touch()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
 
 
@@ -89,6 +89,12 @@ def test_functions_with_and_without_weights(here: Path, weights: str | None) -> 
     assert (model.window, model.classes, model.network.training) == (None, None, False)
     wanted = small().state_dict()["0.weight"] + (weights is not None)
     assert torch.equal(model.network.state_dict()["0.weight"], wanted)
+
+
+def test_python_s_own_path_stays_as_it_is(here: Path) -> None:
+    before = [*sys.path]
+    load("onebyone_test_load:small")
+    assert sys.path == before
 
 
 REFUSED = {

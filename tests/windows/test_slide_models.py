@@ -1,6 +1,5 @@
 """`slide` takes what the command line takes: files, bundled names, functions."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -37,7 +36,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "onebyone_test_models.py").write_text(FACTORY)
     torch.save(small().state_dict(), tmp_path / "w.pth")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
 
 

@@ -12,6 +12,7 @@ import torch
 import typer
 from torch import Tensor, nn
 
+from onebyone.cli.here import look_here
 from onebyone.cli.options import LAYER_HELP
 from onebyone.cli.streams import say
 from onebyone.cli.tensors import read_tensors
@@ -63,6 +64,7 @@ def find_layer(text: str, weights: Path | None, *, trust: bool = False) -> Found
         inner = match[2].strip()
     if not MODEL_LAYER.fullmatch(inner):
         return Found(inner, tuple(kinds), weights)
+    look_here(inner.rpartition(":")[0])
     layer, grid = load_layer(inner, weights=weights, trust=trust)
     return Found(inner, tuple(kinds), None, layer, grid)
 

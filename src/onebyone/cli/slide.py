@@ -13,6 +13,7 @@ import typer
 from jaxtyping import Num
 from rich.console import Console
 
+from onebyone.cli.here import look_here
 from onebyone.cli.maps import SUFFIXES, check_scores, count_touched, not_finite, write_map
 from onebyone.cli.outputs import check_outputs
 from onebyone.cli.pixels import factor, fitting, left
@@ -112,6 +113,7 @@ def slide(
         from onebyone.models import load
         from onebyone.windows import slide as slide_model
 
+        look_here(model)
         chosen = load(model, weights=weights, trust=trust)
         sizes = fitting(sizes or chosen.window, image, pixels)
         settings["scale"] = factor(asked, image, pixels, unit=chosen.takes_unit_pixels)

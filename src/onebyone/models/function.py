@@ -1,7 +1,6 @@
 """Networks that a function returns, named as `package.module:function`."""
 
 import importlib
-import sys
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,7 +16,7 @@ def call(name: str, weights: str | Path | None = None) -> nn.Module:
     """Call a function that makes a network, and put the network into eval mode.
 
     Args:
-        name: `package.module:function`; the module may lie in the current folder.
+        name: `package.module:function`.
         weights: a file of weights to put into the network.
 
     Raises:
@@ -41,9 +40,6 @@ def call(name: str, weights: str | Path | None = None) -> nn.Module:
 
 def _find(name: str) -> Callable[[], Any]:
     place, _, called = name.partition(":")
-    # For good: what the function and the network import when they run is found there, too.
-    if str(Path.cwd()) not in sys.path[:1]:
-        sys.path.insert(0, str(Path.cwd()))
     try:
         module = importlib.import_module(place)
     except (Exception, SystemExit) as error:

@@ -89,14 +89,14 @@ def load(
     Args:
         given: a module or an exported program, which is taken as it is; a bundled name
             (`nin-digits`); a file of `onebyone train`; a `.pt2` file; or `package.module:function`,
-            which is imported, with the current folder first on the path from then on, and called.
+            which is imported and called.
         weights: a file of weights for what `package.module:function` returns.
         trust: load a `.pt2` file whatever it holds, which can run any code.
 
     Raises:
         InputError: there is no such model, it cannot be loaded, or the weights do not fit.
     """
-    kind = _kind(given)
+    kind = kind_of(given)
     function, *takes = READERS.get(kind, ("",))
     if weights is not None and "weights" not in takes:
         raise InputError("goes with package.module:function only", weights=str(weights))
@@ -115,8 +115,8 @@ def load(
     return _described(found)
 
 
-def _kind(given: object) -> str:
-    """The entry of `READERS` for what is given, or a suffix that has none."""
+def kind_of(given: object) -> str:
+    """The entry of `READERS` for what is given, a suffix that has none, or nothing."""
     name = str(given) if isinstance(given, str | Path) else ""
     if name in READERS:
         return name
