@@ -13,14 +13,12 @@ from math import prod
 import numpy as np
 from torch import fx
 
+from onebyone.graphs.minimum_cut import LARGEST, minimum_cut
 from onebyone.windows.axis import Axis
 from onebyone.windows.lowering import Lowered
 from onebyone.windows.movers import Kernel, Strip
 
 Axes = tuple[Axis, ...]
-
-# SciPy's flows are 32-bit integers; costs are scaled so that their sum stays below this.
-_CAPACITY = 2**30
 
 
 @dataclass(frozen=True)
@@ -167,34 +165,11 @@ def _minimum_cut(
         gathered: its cost beside, once, if it is shared and one of its readers is not.
         reads: pairs (value, reader).
     """
-    # A third of a second to import: as long as planning takes.
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import breadth_first_order, maximum_flow
-
     count = len(shared)
-    source, sink = 2 * count, 2 * count + 1
-    values = list(range(count))
-    windows = list(range(count, 2 * count))  # of each value: on the side of its ended readers
     costs = np.concatenate([ended, shared, gathered])
-    scale = (_CAPACITY - len(costs)) / costs[np.isfinite(costs)].sum()
-    edges = [
-        *zip([source] * count + values + values, values + [sink] * count + windows, strict=True),
-        *((reader, value) for value, reader in reads),
-        *((windows[value], reader) for value, reader in reads),
-    ]
-    capacities = np.full(len(edges), _CAPACITY, dtype=np.int32)
-    capacities[: len(costs)] = np.rint(np.minimum(costs * scale, _CAPACITY))
-    # A value may be read by one reader twice; once is enough.
-    unique = dict(zip(edges, capacities.tolist(), strict=True))
-    row, column = np.array(list(unique)).T
-    graph = csr_array(
-        (list(unique.values()), (row, column)), shape=(2 * count + 2,) * 2, dtype=np.int32
-    )
-    flow = maximum_flow(graph, source, sink).flow
-    left = (graph - flow).tocsr()
-    left.eliminate_zeros()
-    # Where both choices cost the same, share: end only what still reaches the sink.
-    reaching = breadth_first_order(left.T.tocsr(), sink, return_predecessors=False)
-    stopped = np.zeros(2 * count + 2, dtype=bool)
-    stopped[reaching] = True
-    return stopped[:count]
+    scale = (LARGEST - len(costs)) / costs[np.isfinite(costs)].sum()
+    # Behind each value stands what gathers its windows, ended where one of its readers is.
+    shared, ended = (np.concatenate([cost * scale, np.zeros(count)]) for cost in (shared, ended))
+    gathers = {(count + value, value): cost for value, cost in enumerate(gathered * scale)}
+    implied = reads + [(reader, count + value) for value, reader in reads]
+    return minimum_cut(shared, ended, implied, gathers)[:count]

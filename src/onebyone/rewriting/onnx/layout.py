@@ -7,9 +7,8 @@ a minimum cut of the graph: the fewest operators that move something.
 
 import numpy as np
 import onnx_ir as ir
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
+from onebyone.graphs.minimum_cut import minimum_cut
 from onebyone.rewriting.onnx import flexible
 from onebyone.rewriting.onnx.chains import fold, merge
 from onebyone.rewriting.onnx.editor import Editor, drop
@@ -18,8 +17,6 @@ from onebyone.rewriting.onnx.moves import Move
 from onebyone.rewriting.onnx.moving import move_of
 from onebyone.rewriting.onnx.names import turned
 from onebyone.rewriting.onnx.sizes import note, sizes_of
-
-_UNCUT = 2**20
 
 
 def settle(editor: Editor, form: Form) -> None:
@@ -77,7 +74,8 @@ class _Forms:
         number: dict[ir.Node | None, int] = {node: k for k, node in enumerate(self._flexible)}
         ours, theirs = len(number), len(number) + 1  # the other form, and in place
         number |= dict.fromkeys(self._from, ours)
-        arcs: dict[tuple[int, int], int] = {}
+        implied: list[tuple[int, int]] = []
+        moves: dict[tuple[int, int], int] = {}
         free = theirs + 1
         for value in self._values():
             move = form_of(value, self._form)
@@ -91,13 +89,13 @@ class _Forms:
             if ends == {start}:
                 continue
             # One move serves all readers of either form, so each form has one arc to cut.
-            for end in ends:
-                arcs[free, end] = arcs[end, free + 1] = _UNCUT
-            arcs[start, free] = arcs[free + 1, start] = move.nodes
+            implied += [(free, end) for end in ends] + [(end, free + 1) for end in ends]
+            moves[start, free] = moves[free + 1, start] = move.nodes
             free += 2
-        if arcs:
-            side = _side(arcs, free, ours, theirs)
-            self._moved = {node for node in self._flexible if side[number[node]]}
+        in_place, moved = np.zeros((2, free))
+        in_place[ours] = moved[theirs] = np.inf
+        chosen = minimum_cut(in_place, moved, implied, moves)
+        self._moved = {node for node in self._flexible if chosen[number[node]]}
 
     def _values(self) -> list[ir.Value]:
         """What the graph's operators read and make, constants aside."""
@@ -196,15 +194,3 @@ class _Forms:
             value.name = None
             made.name = name
         made.shape, made.type = value.shape, value.type
-
-
-def _side(arcs: dict[tuple[int, int], int], size: int, source: int, sink: int) -> np.ndarray:
-    """Which nodes lie on the source's side of a minimum cut; where it is all the same, few."""
-    rows, columns = np.array(list(arcs)).T
-    capacities = np.array(list(arcs.values()), dtype=np.int32)
-    graph = csr_array((capacities, (rows, columns)), shape=(size, size), dtype=np.int32)
-    left = (graph - maximum_flow(graph, source, sink).flow).tocsr()
-    left.eliminate_zeros()
-    side = np.zeros(size, dtype=bool)
-    side[breadth_first_order(left, source, return_predecessors=False)] = True
-    return side
