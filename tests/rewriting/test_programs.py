@@ -10,7 +10,7 @@ from torch.utils import _pytree as pytree
 
 import onebyone as ob
 from helpers.tied import Tied
-from onebyone.rewriting.forms import LAYOUTS
+from onebyone.rewriting.layouts import LAYOUTS
 from onebyone.rewriting.program_check import check_programs
 
 aten = torch.ops.aten

@@ -1,7 +1,7 @@
 """The one call for modules, exported programs and files."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from torch.jit import ScriptModule
 
 from onebyone.errors import InputError
 from onebyone.models import load_program
-from onebyone.rewriting.forms import LAYOUTS
+from onebyone.rewriting.layouts import LAYOUTS
 from onebyone.rewriting.module_check import check_modules
 from onebyone.rewriting.modules import rewrite_module
 from onebyone.rewriting.program_check import check_programs
@@ -171,7 +171,7 @@ def _require_file(path: Path) -> None:
         raise InputError(f"{path}: no such file")
 
 
-def _require(argument: str, given: str, known: tuple[str, ...]) -> None:
+def _require(argument: str, given: str, known: Collection[str]) -> None:
     if given not in known:
         raise InputError(f"{argument}={given!r} is unknown; use one of {', '.join(known)}")
 

@@ -5,7 +5,7 @@ import inspect
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -19,17 +19,15 @@ from onebyone.layers.listed import TRANSPOSED
 from onebyone.rewriting.forms import (
     ConvolutionByLinear,
     LinearByConvolution,
-    Relabelled,
-    Relabelling,
+    RelabelledLayer,
+    apply,
     operator_name,
 )
+from onebyone.rewriting.layouts import LAYOUTS
+from onebyone.rewriting.left import BETWEEN, BORDERS, wide
+from onebyone.rewriting.relabelling import Relabelling, matrices
 from onebyone.rewriting.report import Moves, Report, Row
 from onebyone.rewriting.selection import Selection
-
-KERNELS = {"conv1d": (1,), "BCS1": (1, 1), "BC1S": (1, 1), "BCHW": (1, 1)}
-BORDERS = "its padding gives outputs of bias alone at the border, which no linear layer has (S10)"
-VIEWED = ", its weight viewed: others read it too"
-BETWEEN = "its stride gives outputs of bias alone between the others, as padding does (S10)"
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ def rewrite_module(
         source: any module.
         to: "convolution" or "linear".
         selection: of layers by their path in the module.
-        layout: one of `forms.LAYOUTS`, for new convolutions.
+        layout: one of `layouts.LAYOUTS`, for new convolutions.
         inplace: change the module itself; otherwise a copy.
 
     Returns:
@@ -66,23 +64,21 @@ def rewrite_module(
         InputError: the module cannot be copied, or nothing is found under `where`.
     """
     model = source if inplace else _copy(source)
-    chosen: dict[nn.Module, str] = {}
-    rows = []
+    rows: dict[nn.Module, Row] = {}
     for name, layer, owner in _candidates(model, to):
-        own_name = name.rpartition(".")[2]
-        reason = selection.reason(name) or next(_obstacles(layer, to, owner, own_name), "")
-        if not reason:
-            chosen[layer] = name
-        rows.append(Row(name, type(layer).__name__, _shape(layer), reason=reason))
-    selection.require(row.name for row in rows)
-    before = {name: _shell(source.get_submodule(name)) for name in chosen.values()}
+        reason = next(_obstacles(layer, to, owner, name.rpartition(".")[2]), "")
+        rows[layer] = selection.row(name, type(layer).__name__, _shape(layer), reason)
+    selection.require(row.name for row in rows.values())
+    chosen = {layer: row.name for layer, row in rows.items() if not row.reason}
+    pairs = [
+        Pair(name, _shell(source.get_submodule(name)), layer) for layer, name in chosen.items()
+    ]
     size = _bytes(model)
     _change(model, list(chosen), layout)
-    became = {name: _became(layer) for layer, name in chosen.items()}
-    rows = [replace(row, became=became.get(row.name, "")) for row in rows]
-    moves = 2 * sum(isinstance(layer, Relabelled) for layer in chosen)
-    report = Report(to, layout, tuple(rows), size, _bytes(model), Moves(moves, 0, moves))
-    return model, report, [Pair(name, before[name], layer) for layer, name in chosen.items()]
+    rows |= {layer: replace(rows[layer], became=_became(layer)) for layer in chosen}
+    moves = 2 * sum(isinstance(layer, RelabelledLayer) for layer in chosen)
+    report = Report(to, layout, tuple(rows.values()), size, _bytes(model), Moves(moves, 0, moves))
+    return model, report, pairs
 
 
 def _copy(model: nn.Module) -> nn.Module:
@@ -129,12 +125,12 @@ def _named(layer: nn.Module, to: str) -> bool:
     word = "Linear" if to == "convolution" else "Conv"
     if word not in type(layer).__name__ or not hasattr(layer, "weight"):
         return False
-    return not any(isinstance(inner, (Relabelled, *_kinds(to))) for inner in layer.modules())
+    return not any(isinstance(inner, (RelabelledLayer, *_kinds(to))) for inner in layer.modules())
 
 
 def _obstacles(layer: nn.Module, to: str, owner: nn.Module | None, name: str) -> Iterator[str]:
     """Why a layer must stay as it is, the first reason first."""
-    if isinstance(layer, Relabelled):
+    if isinstance(layer, RelabelledLayer):
         return
     kind = next((kind for kind in _kinds(to) if isinstance(layer, kind)), None)
     weight = layer._parameters.get("weight")
@@ -164,11 +160,6 @@ def _window_obstacles(layer: Any) -> Iterator[str]:
         yield BETWEEN
 
 
-def wide(kernel: Sequence[int]) -> str:
-    """Say that a kernel is more than 1×1."""
-    return f"its kernel is {'×'.join(map(str, kernel))}: only a 1×1 convolution is linear (S2)"
-
-
 def is_lazy(tensor: Tensor) -> bool:
     """Whether a parameter or buffer gets its shape when the model is first called."""
     return isinstance(tensor, UninitializedParameter | UninitializedBuffer)
@@ -186,7 +177,7 @@ def _reads(forward: Callable[..., Any], name: str) -> bool:
 
 
 def _shape(layer: nn.Module) -> tuple[int, ...]:
-    if isinstance(layer, Relabelled):
+    if isinstance(layer, RelabelledLayer):
         return tuple(layer.weight.shape)
     weight = getattr(layer, "weight", None)
     return tuple(weight.shape) if isinstance(weight, Tensor) and not is_lazy(weight) else ()
@@ -199,29 +190,27 @@ def _change(model: nn.Module, layers: list[nn.Module], layout: str) -> None:
         for name, parameter in module._parameters.items():
             if parameter is not None:
                 readers[parameter].append((module, name))
-    views = {layer: _turn(layer, layout) for layer in layers}
+    changes = {layer: _turn(layer, layout) for layer in layers}
     stored: dict[Tensor, nn.Parameter] = {}
-    for layer, (view, key) in views.items():
+    for layer, change in changes.items():
         weight = layer._parameters["weight"]
         assert weight is not None
-        alike = all(
-            name == "weight" and module in views and views[module][1] == key
-            for module, name in readers[weight]
-        )
-        if alike:
+        if all(
+            name == "weight" and changes.get(module) == change for module, name in readers[weight]
+        ):
             if weight not in stored:
-                stored[weight] = viewed(weight, view)
+                stored[weight] = viewed(weight, lambda tensor, change=change: apply(change, tensor))
             layer._parameters["weight"] = stored[weight]
 
 
-def _turn(layer: Any, layout: str) -> tuple[Callable[[Tensor], Tensor], Any]:
-    """Change a layer's class; give the view of its weight, and what is equal for equal views."""
-    if isinstance(layer, Relabelled):
-        change, notes = layer.relabelling, vars(layer)
+def _turn(layer: Any, layout: str) -> Relabelling:
+    """Change a layer's class, and give the relabelling of its weight."""
+    if isinstance(layer, RelabelledLayer):
+        back, notes = layer.relabelling.inverse, vars(layer)
         layer.__class__ = layer.was  # type: ignore[assignment]  # as in forms
         for name in ("relabelling", "was", "layout"):
             notes.pop(name, None)
-        return change.revert, ("revert", change)
+        return back
     change = _relabelling(layer, layout)
     layer.was, layer.relabelling = type(layer), change
     if isinstance(layer, (*CONVOLUTIONS, *TRANSPOSED)):
@@ -229,22 +218,18 @@ def _turn(layer: Any, layout: str) -> tuple[Callable[[Tensor], Tensor], Any]:
     else:
         layer.layout = layout
         layer.__class__ = LinearByConvolution
-    return change.apply, ("apply", change)
+    return change
 
 
 def _relabelling(layer: Any, layout: str) -> Relabelling:
     """How a layer's weight is to be read by the other operator."""
     shape = tuple(layer.weight.shape)
-    if isinstance(layer, nn.Linear):
-        return Relabelling(shape, (*shape, *KERNELS[layout]), (1, *shape))
-    if not hasattr(layer, "kernel_size"):  # transformers' Conv1D
-        after = (*reversed(shape), *KERNELS[layout])
-        return Relabelling(shape, after, (1, *shape), transposed=True)
-    groups, inputs, outputs = layer.groups, layer.in_channels, layer.out_channels
-    sizes = (outputs // groups, inputs // groups)
-    after = sizes if groups == 1 else (groups, *sizes)
-    blocks = (groups, *(reversed(sizes) if layer.transposed else sizes))
-    return Relabelling(shape, after, blocks, layer.transposed)
+    if isinstance(layer, (*CONVOLUTIONS, *TRANSPOSED)):
+        blocks = (layer.groups, shape[0] // layer.groups, shape[1])
+        return matrices(shape, blocks, layer.transposed)
+    # The linear layer of GPT-2 has a row for each input.
+    transposed = not isinstance(layer, nn.Linear)
+    return matrices(shape, (1, *shape), transposed, LAYOUTS[layout].kernel)
 
 
 def viewed(parameter: nn.Parameter, view: Callable[[Tensor], Tensor]) -> nn.Parameter:
@@ -257,9 +242,7 @@ def viewed(parameter: nn.Parameter, view: Callable[[Tensor], Tensor]) -> nn.Para
 
 
 def _became(layer: nn.Module) -> str:
-    if not isinstance(layer, Relabelled):
+    if not isinstance(layer, RelabelledLayer):
         return type(layer).__name__
-    apart = layer.weight.shape != layer.relabelling.after
-    return operator_name(layer.relabelling.after, isinstance(layer, LinearByConvolution)) + (
-        VIEWED if apart else ""
-    )
+    after, is_convolution = layer.relabelling.after, isinstance(layer, LinearByConvolution)
+    return operator_name(after, is_convolution, viewed=layer.weight.shape != after)

@@ -7,7 +7,6 @@ their names; one that other operators read too keeps its shape, and the graph vi
 
 import copy
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -17,15 +16,20 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 
 from onebyone.graphs.aten import aten, layer_name, value_of
-from onebyone.rewriting.modules import VIEWED, viewed
-from onebyone.rewriting.report import Moves, Report, Row
+from onebyone.rewriting.computing import relabelled
+from onebyone.rewriting.forms import apply, operator_name
+from onebyone.rewriting.left import Left
+from onebyone.rewriting.modules import viewed
+from onebyone.rewriting.relabelling import Relabelling
+from onebyone.rewriting.report import Moves, Report
 from onebyone.rewriting.selection import Selection
-from onebyone.rewriting.sites import Left, Site, read_site, readers
+from onebyone.rewriting.sites import Site, read_site, readers
 from onebyone.rewriting.writer import Writer
 
 CONSTANT = (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR)
 MOVES = (
-    aten.permute.default, aten.reshape.default, aten.unsqueeze.default, aten.flatten.using_ints,
+    aten.permute.default, aten.reshape.default, aten.unsqueeze.default, aten.squeeze.dims,
+    aten.flatten.using_ints,
 )  # fmt: skip
 
 
@@ -38,7 +42,7 @@ def rewrite_program(
         program: from torch.export, decomposed or not; it stays as it is.
         to: "convolution" or "linear".
         selection: of layers by the path of their module.
-        layout: one of `forms.LAYOUTS`, for new convolutions.
+        layout: one of `layouts.LAYOUTS`, for new convolutions.
 
     Returns:
         The new program, and the report.
@@ -49,28 +53,23 @@ def rewrite_program(
     root = _copy(program.graph_module)
     weights = _weights(program, root.graph)
     found = _find(root.graph, to, layout, weights)
-    names = _names([node for node, _ in found])
-    sites: list[Site] = []
-    rows = []
-    for (node, site), name in zip(found, names, strict=True):
-        reason = selection.reason(name) or (str(site) if isinstance(site, Left) else "")
-        rows.append(Row(name, _operator(node), _shape(site), reason=reason))
-        if isinstance(site, Site) and not reason:
-            sites.append(site)
-    selection.require(names)
+    rows = {
+        node: selection.row(name, _operator(node), *_outcome(site))
+        for (node, site), name in zip(found, _names([node for node, _ in found]), strict=True)
+    }
+    selection.require(row.name for row in rows.values())
+    sites = [site for node, site in found if isinstance(site, Site) and not rows[node].reason]
     tensors = {**program.state_dict}, {**program.constants}
     stored = _stored(sites)
     moves = _change(root.graph, sites, stored, weights, tensors)
-    became = {
-        site.reader: site.operator + ("" if site.weight in stored else VIEWED) for site in sites
-    }
-    rows = [
-        replace(row, became="" if row.reason else became[node])
-        for row, (node, _) in zip(rows, found, strict=True)
-    ]
+    for site in sites:
+        became = operator_name(
+            site.relabelling.after, to == "convolution", viewed=site.weight not in stored
+        )
+        rows[site.reader] = replace(rows[site.reader], became=became)
     new = _program(program, root, *tensors)
-    report = Report(to, layout, tuple(rows), _bytes(program), _bytes(new), Moves(moves, 0, moves))
-    return new, report
+    sizes = _bytes(program), _bytes(new)
+    return new, Report(to, layout, tuple(rows.values()), *sizes, Moves(moves, 0, moves))
 
 
 def _copy(root: fx.GraphModule) -> fx.GraphModule:
@@ -121,17 +120,18 @@ def _operator(node: fx.Node) -> str:
     return str(node.target).removeprefix("aten.").removesuffix(".default")
 
 
-def _shape(site: Site | Left) -> tuple[int, ...]:
-    return site.view.before if isinstance(site, Site) else site.shape
+def _outcome(site: Site | Left) -> tuple[tuple[int, ...], str]:
+    """The shape of a weight, and why it must stay, if it must."""
+    return (site.shape, str(site)) if isinstance(site, Left) else (site.relabelling.before, "")
 
 
 def _stored(sites: list[Site]) -> set[fx.Node]:
     """The weights that all who read them will read in the same new shape."""
-    views = {site.reader: site.view for site in sites}
+    changes = {site.reader: site.relabelling for site in sites}
     return {
         site.weight
         for site in sites
-        if all(views.get(reader) == site.view for reader in readers(site.weight))
+        if all(changes.get(reader) == site.relabelling for reader in readers(site.weight))
     }
 
 
@@ -148,11 +148,9 @@ def _change(
         write = Writer(graph, site.node)
         if site.weight in stored:
             weight = site.weight
-            # Files keep whole tensors, so that one whose rows become columns is copied.
-            apply = site.view.apply
-            _reshape(weight, lambda t, apply=apply: apply(t).contiguous(), weights, tensors)
+            _store(weight, site.relabelling, weights, tensors)
         else:
-            weight = write.view(site.weight, site.view)
+            weight = relabelled(write, site.weight, site.relabelling)
         site.emit(write, weight)
         write.finish()
         moves += sum(target in MOVES for target in write.targets)
@@ -160,19 +158,24 @@ def _change(
     return moves
 
 
-def _reshape(
+def _store(
     weight: fx.Node,
-    apply: Callable[[Tensor], Tensor],
+    change: Relabelling,
     weights: dict[fx.Node, str],
     tensors: tuple[dict[str, Any], dict[str, Any]],
 ) -> None:
-    """Store a weight, under all its names; once more changes nothing."""
+    """Relabel a weight, under all its names; once more changes nothing."""
+
+    def view(tensor: Tensor) -> Tensor:
+        # Files keep whole tensors, so that one whose rows become columns is copied.
+        return apply(change, tensor).contiguous()
+
     kept = next(kept for kept in tensors if weights[weight] in kept)
     tensor = kept[weights[weight]]
-    new = viewed(tensor, apply) if isinstance(tensor, nn.Parameter) else apply(tensor)
+    new = viewed(tensor, view) if isinstance(tensor, nn.Parameter) else view(tensor)
     for node, name in weights.items():
         if kept.get(name) is tensor:
-            node.meta["val"] = apply(value_of(node))
+            node.meta["val"] = view(value_of(node))
     kept.update({name: new for name, held in kept.items() if held is tensor})
 
 

@@ -1,10 +1,11 @@
 """Which layers a rewrite is asked for, by name."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from onebyone.errors import InputError
+from onebyone.rewriting.report import Row
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ class Selection:
         if self.where is not None and not re.search(self.where, name):
             return "not in where"
         return "in skip" if self.skip is not None and re.search(self.skip, name) else ""
+
+    def row(self, name: str, operator: str, shape: Sequence[int], reason: object = "") -> Row:
+        """What to say of a layer, of which `reason` says why it must stay, if it must."""
+        return Row(name, operator, tuple(shape), reason=self.reason(name) or str(reason))
 
     def require(self, names: Iterable[str]) -> None:
         """Find out whether `where` finds anything.

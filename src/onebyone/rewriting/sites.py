@@ -9,11 +9,19 @@ from torch import fx
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 from onebyone.graphs.aten import arguments, aten, is_call, per_axis, value_of
-from onebyone.rewriting.forms import Relabelling, operator_name
-from onebyone.rewriting.modules import BETWEEN, BORDERS, KERNELS, wide
-from onebyone.rewriting.writer import Writer
+from onebyone.rewriting.computing import (
+    CONVOLUTIONS,
+    Write,
+    convolve,
+    moved,
+    multiply,
+    shape_of,
+    sizes_of,
+)
+from onebyone.rewriting.layouts import LAYOUTS
+from onebyone.rewriting.left import BETWEEN, BORDERS, Left, wide
+from onebyone.rewriting.relabelling import Relabelling, matrices
 
-CONVOLUTIONS = (aten.conv1d.default, aten.conv2d.default, aten.conv3d.default)
 PADDED_BY_NAME = (aten.conv1d.padding, aten.conv2d.padding, aten.conv3d.padding)
 TRANSPOSED = (
     aten.conv_transpose1d.default, aten.conv_transpose2d.input, aten.conv_transpose3d.input,
@@ -23,15 +31,6 @@ TURNS = (
     aten.transpose.int,
 )  # fmt: skip
 VIEWS = (aten.view.default, aten.reshape.default, aten._unsafe_view.default)
-LAST = 2**63 - 1  # the end of a slice that has none
-
-
-class Left(Exception):
-    """Why an operator that could be meant stays as it is; `shape` is that of its weight."""
-
-    def __init__(self, reason: str, weight: fx.Node) -> None:
-        super().__init__(reason)
-        self.shape = tuple(value_of(weight).shape)
 
 
 @dataclass(frozen=True)
@@ -42,17 +41,15 @@ class Site:
         node: whose value is to stay: the operator, or a view of its result.
         weight: the constant's placeholder.
         reader: the operator.
-        view: how the new operator reads the weight.
-        operator: the new one, and its weight's shape.
-        emit: writes it, given the weight as the new operator reads it.
+        relabelling: of the weight.
+        emit: writes the new operator, given the weight as it reads it.
     """
 
     node: fx.Node
     weight: fx.Node
     reader: fx.Node
-    view: Relabelling
-    operator: str
-    emit: Callable[[Writer, fx.Node], None]
+    relabelling: Relabelling
+    emit: Callable[[Write, fx.Node], Any]
 
 
 def read_site(node: fx.Node, to: str, layout: str, weights: Collection[fx.Node]) -> Site | None:
@@ -88,51 +85,43 @@ def _read_product(node: fx.Node, layout: str, weights: Collection[fx.Node]) -> S
         return None if left is None else _read_left(node, operand, left, turned, layout)
     shape = tuple(value_of(weight).shape)
     if len(shape) != 2:
-        raise Left("its constant is no matrix, and is not multiplied by one for each", weight)
+        raise Left("its constant is no matrix, and is not multiplied by one for each", shape)
     bias = bound["bias" if "bias" in bound else "self"] if node.target in _BIASED else None
     if node.target is aten.addmm.default:
         if (bound["beta"], bound["alpha"]) != (1, 1):
-            raise Left("it scales its product or its bias (alpha, beta)", weight)
+            raise Left("it scales its product or its bias (alpha, beta)", shape)
         if value_of(bound["self"]).ndim != 1:
-            raise Left("its bias is another one for each row", weight)
+            raise Left("its bias is another one for each row", shape)
     # A linear layer reads [O, C], a product [C, O].
-    view = _kernel(shape, (node.target is aten.linear.default) is turned, layout)
+    change = _kernel(shape, (node.target is aten.linear.default) is turned, layout)
     place, x = _unflattened(node, x)
-
-    def emit(write: Writer, kernel: fx.Node) -> None:
-        _convolve(write, x, kernel, bias, layout)
-
-    return Site(place, weight, node, view, operator_name(view.after, True), emit)
+    return Site(place, weight, node, change, lambda write, k: convolve(write, x, k, bias, layout))
 
 
 def _kernel(shape: tuple[int, ...], transposed: bool, layout: str) -> Relabelling:
     """A matrix as a convolution reads it, [O, C] and ones."""
-    rows, columns = shape
-    after = (columns, rows) if transposed else shape
-    return Relabelling(shape, (*after, *KERNELS[layout]), (1, rows, columns), transposed)
+    return matrices(shape, (1, *shape), transposed, LAYOUTS[layout].kernel)
 
 
 def _read_left(node: fx.Node, x: Any, weight: fx.Node, turned: bool, layout: str) -> Site:
     """A constant matrix times [..., C, S], in which the channels come first already."""
+    shape, ndim = tuple(shape_of(weight)), len(shape_of(x))
     if node.target not in (aten.mm.default, aten.matmul.default):
-        raise Left("its constant is on the left, and of no plain product", weight)
-    shape, ndim = tuple(value_of(weight).shape), value_of(x).ndim
+        raise Left("its constant is on the left, and of no plain product", shape)
     if len(shape) != 2 or ndim < 2:
-        raise Left("its constant is on the left, and not a matrix times matrices", weight)
-    view = _kernel(shape, turned, layout)
+        raise Left("its constant is on the left, and not a matrix times matrices", shape)
 
-    def emit(write: Writer, kernel: fx.Node) -> None:
+    def emit(write: Write, kernel: fx.Node) -> None:
         y = write(aten.unsqueeze.default, x, 0) if ndim == 2 else x
         if ndim > 3:
             y = write(aten.flatten.using_ints, y, 0, ndim - 3)
-        if layout != "conv1d":
-            y = write(aten.unsqueeze.default, y, 3 if layout == "BCS1" else 2)
-        y = write(CONVOLUTIONS[value_of(y).ndim - 3], y, kernel, None)
+        y = moved(write, y, LAYOUTS[layout].columns)
+        y = write(CONVOLUTIONS[len(shape_of(kernel)) - 3], y, kernel, None)
         y = write(aten.contiguous.default, y)
-        batch, (positions,) = write.sizes(x, range(ndim - 2)), write.sizes(x, [ndim - 1])
-        write(aten.reshape.default, y, [*batch, view.after[0], positions])
+        *batch, positions = sizes_of(write, x, [*range(ndim - 2), ndim - 1])
+        write(aten.reshape.default, y, [*batch, shape_of(kernel)[0], positions])
 
-    return Site(node, weight, node, view, operator_name(view.after, True), emit)
+    return Site(node, weight, node, _kernel(shape, turned, layout), emit)
 
 
 _OPERANDS: dict[Any, tuple[str, str]] = {
@@ -187,48 +176,22 @@ def _unflattened(node: fx.Node, x: Any) -> tuple[fx.Node, Any]:
     return (outer, x.args[0]) if same and ends else (node, x)
 
 
-def _convolve(
-    write: Writer, x: fx.Node, kernel: fx.Node, bias: fx.Node | None, layout: str
-) -> None:
-    """[..., C] laid as [B, C, *space], convolved, and laid back."""
-    axes, ndim = 2 if layout == "BCHW" else 1, value_of(x).ndim
-    y = x
-    if ndim == 1:
-        y = write(aten.unsqueeze.default, y, 0)
-    for _ in range(axes + 2 - max(ndim, 2)):
-        y = write(aten.unsqueeze.default, y, 1)
-    if ndim > axes + 2:
-        y = write(aten.flatten.using_ints, y, 1, ndim - axes - 1)
-    if layout in ("BCS1", "BC1S"):
-        y = write(aten.unsqueeze.default, y, 2 if layout == "BCS1" else 1)
-    rank = value_of(y).ndim - 2
-    y = write(aten.permute.default, y, [0, rank + 1, *range(1, rank + 1)])
-    y = write(CONVOLUTIONS[rank - 1], y, kernel, bias)
-    y = write(aten.permute.default, y, [0, *range(2, rank + 2), 1])
-    y = write(aten.contiguous.default, y)
-    if ndim != rank + 2 or layout in ("BCS1", "BC1S"):
-        sizes = write.sizes(x, range(ndim - 1))
-        write(aten.reshape.default, y, [*sizes, value_of(kernel).shape[0]])
-
-
 def _batched(node: fx.Node, x: fx.Node, weight: fx.Node, layout: str) -> Site:
     """One product for each of several matrices: a grouped convolution."""
-    groups, inputs, outputs = shape = tuple(value_of(weight).shape)
-    after = (groups * outputs, inputs, *KERNELS[layout])
-    view = Relabelling(shape, after, shape, transposed=True)
-    rank = len(KERNELS[layout])
+    groups, inputs, outputs = shape = tuple(shape_of(weight))
+    columns = LAYOUTS[layout].columns
 
-    def emit(write: Writer, kernel: fx.Node) -> None:
-        (rows,) = write.sizes(x, [1])
+    def emit(write: Write, kernel: fx.Node) -> None:
+        (rows,) = sizes_of(write, x, [1])
         y = write(aten.permute.default, x, [0, 2, 1])
-        space = [rows] if rank == 1 else [rows, 1] if layout == "BCS1" else [1, rows]
-        y = write(aten.reshape.default, y, [1, groups * inputs, *space])
-        y = write(CONVOLUTIONS[rank - 1], y, kernel, None, [1], [0], [1], groups)
+        y = write(aten.reshape.default, y, list(columns.apply([1, groups * inputs, rows])))
+        convolution = CONVOLUTIONS[len(shape_of(kernel)) - 3]
+        y = write(convolution, y, kernel, None, [1], [0], [1], groups)
         y = write(aten.reshape.default, y, [groups, outputs, rows])
         y = write(aten.permute.default, y, [0, 2, 1])
         write(aten.contiguous.default, y)
 
-    return Site(node, weight, node, view, operator_name(after, True), emit)
+    return Site(node, weight, node, matrices(shape, shape, True, LAYOUTS[layout].kernel), emit)
 
 
 def _read_convolution(node: fx.Node, weights: Collection[fx.Node]) -> Site | None:
@@ -241,48 +204,17 @@ def _read_convolution(node: fx.Node, weights: Collection[fx.Node]) -> Site | Non
     shape = tuple(value_of(weight).shape)
     rank = len(shape) - 2
     stride = per_axis(bound["stride"], rank, 1)
-    _require_pointwise(bound, weight, transposed and max(stride) > 1)
-    outputs, inputs = (shape[1] * groups, shape[0]) if transposed else (shape[0], shape[1] * groups)
-    sizes = (outputs // groups, inputs // groups)
-    after = sizes if groups == 1 else (groups, *reversed(sizes))
-    blocks = (groups, *(reversed(sizes) if transposed else sizes))
+    _require_pointwise(bound, shape, transposed and max(stride) > 1)
+    blocks = (groups, shape[0] // groups, shape[1])
     # A linear layer reads [O, C], a batched product [groups, C, O].
-    view = Relabelling(shape, after, blocks, transposed is (groups == 1))
-
-    def emit(write: Writer, matrix: fx.Node) -> None:
-        ndim = value_of(x).ndim
-        first, y = ndim - rank, x
-        for dim, step in enumerate(stride, first):
-            if step > 1:
-                y = write(aten.slice.Tensor, y, dim, 0, LAST, step)
-        batch = list(range(first - 1))
-        y = write(aten.permute.default, y, [*batch, *range(first, ndim), first - 1])
-        y = _multiply(write, y, matrix, bias)
-        y = write(aten.permute.default, y, [*batch, ndim - 1, *range(first - 1, ndim - 1)])
-        write(aten.contiguous.default, y)
-
-    return Site(node, weight, node, view, operator_name(after, False), emit)
+    change = matrices(shape, blocks, transposed is (groups == 1))
+    return Site(node, weight, node, change, lambda write, m: multiply(write, x, m, bias, stride))
 
 
-def _require_pointwise(bound: dict[str, Any], weight: fx.Node, spread: bool) -> None:
-    kernel = value_of(weight).shape[2:]
-    if prod(kernel) != 1:
-        raise Left(wide(kernel), weight)
+def _require_pointwise(bound: dict[str, Any], shape: tuple[int, ...], spread: bool) -> None:
+    if prod(shape[2:]) != 1:
+        raise Left(wide(shape[2:]), shape)
     if not isinstance(bound["padding"], str) and any(per_axis(bound["padding"], 1, 0)):
-        raise Left(BORDERS, weight)
+        raise Left(BORDERS, shape)
     if spread or any(per_axis(bound.get("output_padding"), 1, 0)):
-        raise Left(BETWEEN, weight)
-
-
-def _multiply(write: Writer, x: fx.Node, matrix: fx.Node, bias: fx.Node | None) -> fx.Node:
-    """[..., C] by [O, C], or by one block [groups, C, O] for each group of channels."""
-    if value_of(matrix).ndim == 2:
-        return write(aten.linear.default, x, matrix, bias)
-    groups, inputs, outputs = value_of(matrix).shape
-    sizes = write.sizes(x, range(value_of(x).ndim - 1))
-    y = write(aten.reshape.default, x, [-1, groups, inputs])
-    y = write(aten.permute.default, y, [1, 0, 2])
-    y = write(aten.bmm.default, y, matrix)
-    y = write(aten.permute.default, y, [1, 0, 2])
-    y = write(aten.reshape.default, y, [*sizes, groups * outputs])
-    return y if bias is None else write(aten.add.Tensor, y, bias)
+        raise Left(BETWEEN, shape)

@@ -7,7 +7,7 @@ are copied in a stream, whatever their type is.
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 from safetensors import SafetensorError, safe_open
 
 from onebyone.errors import InputError
-from onebyone.rewriting.modules import KERNELS
-from onebyone.rewriting.report import Check, Report, Rewritten, Row
+from onebyone.rewriting.layouts import LAYOUTS
+from onebyone.rewriting.report import Check, Report, Rewritten
 from onebyone.rewriting.selection import Selection
 from onebyone.writing import replacing
 
@@ -37,7 +37,7 @@ def rewrite_safetensors(
         to: "convolution" or "linear".
         out: the file to write; None writes nothing.
         selection: of tensors by name.
-        layout: one of `forms.LAYOUTS`.
+        layout: one of `layouts.LAYOUTS`.
 
     Raises:
         InputError: the file cannot be read, or nothing is found under `where`.
@@ -49,12 +49,12 @@ def rewrite_safetensors(
         new = _reshaped(shape, to, layout)
         if new is None:
             continue
-        reason = selection.reason(name)
-        if selection.where is None and name.rpartition(".")[2] != "weight":
-            reason = reason or "is not called weight; name it with where"
-        became = "" if reason else "×".join(map(str, new))
-        rows.append(Row(name, str(entry["dtype"]), shape, became, reason))
-        entry["shape"] = entry["shape"] if reason else list(new)
+        unsure = selection.where is None and name.rpartition(".")[2] != "weight"
+        reason = "is not called weight; name it with where" if unsure else ""
+        row = selection.row(name, str(entry["dtype"]), shape, reason)
+        if not row.reason:
+            row, entry["shape"] = replace(row, became="×".join(map(str, new))), list(new)
+        rows.append(row)
     selection.require(row.name for row in rows)
     text = header.text()
     after = LENGTH + len(text) + header.size
@@ -119,7 +119,7 @@ def _read_header(path: Path) -> _Header:
 def _reshaped(shape: tuple[int, ...], to: str, layout: str) -> tuple[int, ...] | None:
     """The other shape of a tensor; None where it has none."""
     if to == "convolution":
-        return (*shape, *KERNELS[layout]) if len(shape) == 2 else None
+        return (*shape, *LAYOUTS[layout].kernel) if len(shape) == 2 else None
     return shape[:2] if 2 < len(shape) < 6 and set(shape[2:]) == {1} else None
 
 

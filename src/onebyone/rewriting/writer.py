@@ -7,8 +7,7 @@ from typing import Any
 from torch import fx
 from torch._guards import detect_fake_mode
 
-from onebyone.graphs.aten import aten, value_of
-from onebyone.rewriting.forms import Relabelling
+from onebyone.graphs.aten import value_of
 
 
 def _value(target: Any, values: Sequence[Any]) -> Any:
@@ -36,21 +35,6 @@ class Writer:
         self.targets.append(target)
         self._last = node
         return node
-
-    def view(self, weight: fx.Node, view: Relabelling) -> fx.Node:
-        """A weight as the operator reads it, where it is stored in its shape of old."""
-        if view.transposed:
-            weight = self(aten.reshape.default, weight, list(view.blocks))
-            weight = self(aten.permute.default, weight, [0, 2, 1])
-        return self(aten.reshape.default, weight, list(view.after))
-
-    def sizes(self, x: fx.Node, dims: Sequence[int]) -> list[Any]:
-        """The sizes of some dimensions, as numbers where they are known."""
-        shape = value_of(x).shape
-        return [
-            shape[dim] if isinstance(shape[dim], int) else self(aten.sym_size.int, x, dim)
-            for dim in dims
-        ]
 
     def finish(self) -> None:
         """Let the place be what was written last."""

@@ -8,8 +8,8 @@ import onnx
 import pytest
 
 from helpers.onnx_cases import Graph, feeds, operators, run
+from onebyone.rewriting.moves import Move, between, squeeze, transpose, unsqueeze
 from onebyone.rewriting.onnx import rewrite_onnx
-from onebyone.rewriting.onnx.moves import Move, between, squeeze, transpose, unsqueeze
 
 Between = Callable[[Graph, str], str]
 

@@ -2,9 +2,9 @@
 
 import onnx_ir as ir
 
+from onebyone.rewriting.moves import Move
 from onebyone.rewriting.onnx.editor import Editor, drop, is_new
 from onebyone.rewriting.onnx.flexible import Form, form_of
-from onebyone.rewriting.onnx.moves import Move
 from onebyone.rewriting.onnx.moving import move_of
 
 
@@ -29,7 +29,7 @@ def _merged(editor: Editor, node: ir.Node) -> bool:
         editor.replace(result, start)  # the file's name for it stays
     elif both.identity and not result.is_graph_output():
         result.replace_all_uses_with(start)
-    elif both.nodes < first.nodes + move.nodes and len(source.uses()) == 1:
+    elif len(both.steps) < len(first.steps) + len(move.steps) and len(source.uses()) == 1:
         if source.is_graph_output():
             return False
         editor.replace(result, editor.move(start, both, node, result.name or ""))
@@ -90,11 +90,8 @@ def expand(editor: Editor) -> None:
 
 
 def _steps(editor: Editor, node: ir.Node, value: ir.Value, move: Move) -> ir.Value:
-    steps = [("Squeeze", move.dropped), ("Transpose", move.order), ("Unsqueeze", move.new)]
     label = node.outputs[0].name
-    for operator, axes in steps:
-        if not axes or (operator == "Transpose" and list(axes) == sorted(axes)):
-            continue
+    for operator, axes in move.steps:
         name = f"{label}/{operator}"
         if operator == "Transpose":
             value = editor.add(operator, [value], node, name=name, attributes={"perm": axes})

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from onebyone.rewriting.moves import Move, transpose
 from onebyone.rewriting.onnx.beside import is_plain, merged, scaled, split
 from onebyone.rewriting.onnx.editor import Editor, drop, integer, integers, is_new
 from onebyone.rewriting.onnx.layer import known
-from onebyone.rewriting.onnx.moves import Move, transpose
 from onebyone.rewriting.onnx.names import became, turned
 from onebyone.rewriting.onnx.sizes import Sizes, sizes_of
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import onnx_ir as ir
 
-from onebyone.rewriting.onnx.moves import Move
+from onebyone.rewriting.moves import Move
 from onebyone.rewriting.onnx.names import Names
 from onebyone.rewriting.onnx.sizes import Sizes, note, shape_of, sizes_of
 

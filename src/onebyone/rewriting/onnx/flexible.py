@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from onebyone.rewriting.moves import Move
 from onebyone.rewriting.onnx import normalisation
 from onebyone.rewriting.onnx.editor import Editor, integer, integers
-from onebyone.rewriting.onnx.moves import Move
 from onebyone.rewriting.onnx.names import turned
 from onebyone.rewriting.onnx.relabelling import Relabelled, Relabelling
 from onebyone.rewriting.onnx.sizes import Sizes, dtype_of, shape_of, sizes_of

@@ -9,11 +9,11 @@ import numpy as np
 import onnx_ir as ir
 
 from onebyone.graphs.minimum_cut import minimum_cut
+from onebyone.rewriting.moves import Move
 from onebyone.rewriting.onnx import flexible
 from onebyone.rewriting.onnx.chains import fold, merge
 from onebyone.rewriting.onnx.editor import Editor, drop
 from onebyone.rewriting.onnx.flexible import Flexible, Form, form_of
-from onebyone.rewriting.onnx.moves import Move
 from onebyone.rewriting.onnx.moving import move_of
 from onebyone.rewriting.onnx.names import turned
 from onebyone.rewriting.onnx.sizes import note, sizes_of
@@ -90,7 +90,7 @@ class _Forms:
                 continue
             # One move serves all readers of either form, so each form has one arc to cut.
             implied += [(free, end) for end in ends] + [(end, free + 1) for end in ends]
-            moves[start, free] = moves[free + 1, start] = move.nodes
+            moves[start, free] = moves[free + 1, start] = len(move.steps)
             free += 2
         in_place, moved = np.zeros((2, free))
         in_place[ours] = moved[theirs] = np.inf

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import onnx_ir as ir
 
+from onebyone.rewriting.moves import Move, between, squeeze, transpose, unsqueeze
 from onebyone.rewriting.onnx.editor import integer, integers
-from onebyone.rewriting.onnx.moves import Move, between, squeeze, transpose, unsqueeze
 from onebyone.rewriting.onnx.sizes import Sizes, sizes_of
 
 
@@ -23,7 +23,7 @@ def move_of(node: ir.Node | None) -> Move | None:
 
 def count(graph: ir.Graph) -> int:
     """How many operators of the graph only move."""
-    return sum(move.nodes for node in graph if (move := move_of(node)) is not None)
+    return sum(len(move.steps) for node in graph if (move := move_of(node)) is not None)
 
 
 def _transpose(node: ir.Node, source: Sizes) -> Move:

@@ -4,10 +4,10 @@ from math import prod
 
 import onnx_ir as ir
 
+from onebyone.rewriting.moves import Move, transpose
 from onebyone.rewriting.onnx.convolution import Span, build
 from onebyone.rewriting.onnx.editor import Editor, integer, integers
 from onebyone.rewriting.onnx.layer import Layer, check_numbers, known
-from onebyone.rewriting.onnx.moves import Move, transpose
 from onebyone.rewriting.onnx.relabelling import Relabelling
 from onebyone.rewriting.onnx.sizes import Sizes, sizes_of
 from onebyone.rewriting.onnx.weights import Left, Weight, read_weight

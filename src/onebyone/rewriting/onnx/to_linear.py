@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import onnx_ir as ir
 
+from onebyone.rewriting.moves import Move
 from onebyone.rewriting.onnx.editor import Editor, drop, integer
 from onebyone.rewriting.onnx.layer import Layer, check_numbers, known
-from onebyone.rewriting.onnx.moves import Move
 from onebyone.rewriting.onnx.names import became, turned
 from onebyone.rewriting.onnx.relabelling import Relabelling
 from onebyone.rewriting.onnx.sizes import Sizes

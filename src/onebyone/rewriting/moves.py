@@ -54,10 +54,11 @@ class Move:
         return tuple(ranked.index(k) for k in self.kept)
 
     @property
-    def nodes(self) -> int:
-        """How many operators it takes."""
-        transposes = self.order != tuple(sorted(self.order))
-        return bool(self.dropped) + transposes + bool(self.new)
+    def steps(self) -> list[tuple[str, tuple[int, ...]]]:
+        """The operators that it takes, one after the other, each with its axes."""
+        order = () if self.order == tuple(sorted(self.order)) else self.order
+        steps = [("Squeeze", self.dropped), ("Transpose", order), ("Unsqueeze", self.new)]
+        return [(operator, axes) for operator, axes in steps if axes]
 
     def then(self, following: "Move") -> "Move":
         """Both, one after the other.

@@ -1,0 +1,104 @@
+"""How a layer computes by the other operator: ATen's operators, run at once or put into a graph.
+
+Each function takes what to do with an operator: `run` for tensors, a `Writer` for nodes of a graph.
+Results lie in memory as the old operator's do, for what views them.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from onebyone.graphs.aten import aten, value_of
+from onebyone.rewriting.layouts import LAYOUTS
+from onebyone.rewriting.moves import Move, transpose
+from onebyone.rewriting.relabelling import Relabelling
+
+Write = Callable[..., Any]
+
+CONVOLUTIONS = (aten.conv1d.default, aten.conv2d.default, aten.conv3d.default)
+LAST = 2**63 - 1  # the end of a slice that has none
+
+
+def run(target: Callable[..., Any], *args: Any) -> Any:
+    """Compute an operator at once."""
+    return target(*args)
+
+
+def shape_of(x: Any) -> Any:
+    """The shape of a tensor, or of a node's value."""
+    return x.shape if isinstance(x, Tensor) else value_of(x).shape
+
+
+def sizes_of(write: Write, x: Any, dims: Iterable[int]) -> list[Any]:
+    """The sizes of some dimensions, in a graph as numbers where they are known."""
+    shape = shape_of(x)
+    if isinstance(x, Tensor):
+        return [shape[dim] for dim in dims]
+    return [
+        shape[dim] if isinstance(shape[dim], int) else write(aten.sym_size.int, x, dim)
+        for dim in dims
+    ]
+
+
+def relabelled(write: Write, weight: Any, change: Relabelling) -> Any:
+    """A weight as another operator reads it."""
+    if not change.keeps_order:
+        weight = write(aten.reshape.default, weight, list(change.view))
+        weight = write(aten.permute.default, weight, list(change.order))
+    return write(aten.reshape.default, weight, list(change.after))
+
+
+def moved(write: Write, x: Any, move: Move) -> Any:
+    """A tensor with its axes moved."""
+    for step, axes in move.steps:
+        if step == "Squeeze":
+            x = write(aten.squeeze.dims, x, list(axes))
+        elif step == "Transpose":
+            x = write(aten.permute.default, x, list(axes))
+        else:
+            for axis in axes:
+                x = write(aten.unsqueeze.default, x, axis)
+    return x
+
+
+def convolve(write: Write, x: Any, kernel: Any, bias: Any, layout: str) -> Any:
+    """[..., C] by a 1×1 convolution (S1, S2): laid as [B, C, *space], convolved, and laid back."""
+    chosen, rank = LAYOUTS[layout], len(shape_of(x))
+    move, y = chosen.channels_first(rank), x
+    merged = move is None or len(move.axes) != len(shape_of(kernel))
+    if move is None or merged:
+        y, move = write(aten.flatten.using_ints, x, 1, rank - 2), chosen.signal
+    y = moved(write, y, move)
+    y = write(CONVOLUTIONS[len(chosen.kernel) - 1], y, kernel, bias)
+    y = write(aten.contiguous.default, moved(write, y, move.inverse))
+    if merged:
+        sizes = sizes_of(write, x, range(rank - 1))
+        y = write(aten.reshape.default, y, [*sizes, shape_of(kernel)[0]])
+    return y
+
+
+def multiply(write: Write, x: Any, matrix: Any, bias: Any, stride: Sequence[int]) -> Any:
+    """[N, C, *space] by [O, C] at every position, or by one block [groups, C, O] for each group.
+
+    A stride is a slice before it (S10).
+    """
+    rank = len(shape_of(x))
+    channels = rank - len(stride) - 1
+    for dim, step in enumerate(stride, channels + 1):
+        if step > 1:
+            x = write(aten.slice.Tensor, x, dim, 0, LAST, step)
+    last = transpose((*range(channels), *range(channels + 1, rank), channels))
+    y = moved(write, x, last)
+    if len(shape_of(matrix)) == 2:
+        y = write(aten.linear.default, y, matrix, bias)
+    else:
+        groups, inputs, outputs = shape_of(matrix)
+        sizes = sizes_of(write, y, range(rank - 1))
+        y = write(aten.reshape.default, y, [-1, groups, inputs])
+        y = write(aten.permute.default, y, [1, 0, 2])
+        y = write(aten.matmul.default, y, matrix)
+        y = write(aten.permute.default, y, [1, 0, 2])
+        y = write(aten.reshape.default, y, [*sizes, groups * outputs])
+        y = y if bias is None else write(aten.add.Tensor, y, bias)
+    return write(aten.contiguous.default, moved(write, y, last.inverse))

@@ -1,0 +1,48 @@
+"""Layouts: how a value with its channels last lies as a convolution's input."""
+
+from dataclasses import dataclass
+
+from onebyone.rewriting.moves import Move, transpose
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where positions lie in a convolution's input.
+
+    Attributes:
+        signal: the move of [B, S, C].
+        highest: the highest rank whose axes of positions stay axes; higher ones are merged to
+            [B, S, C] first.
+    """
+
+    signal: Move
+    highest: int = 3
+
+    @property
+    def kernel(self) -> tuple[int, ...]:
+        """The extent of a 1×1 convolution's kernel."""
+        return (1,) * (len(self.signal.axes) - 2)
+
+    def channels_first(self, rank: int) -> Move | None:
+        """The move of [..., C] of this rank; None where positions are merged first."""
+        if rank == 3:
+            return self.signal
+        if rank in {1, 2}:
+            batch = 0 if rank == 2 else None
+            return Move(rank, (batch, rank - 1, *(None for _ in self.kernel)))
+        if 3 < rank <= self.highest:
+            return transpose((0, rank - 1, *range(1, rank - 1)))
+        return None
+
+    @property
+    def columns(self) -> Move:
+        """The move of [B, C, S], which a matrix on its left multiplies."""
+        return transpose((0, 2, 1)).then(self.signal)
+
+
+LAYOUTS = {
+    "conv1d": Layout(Move(3, (0, 2, 1))),
+    "BCS1": Layout(Move(3, (0, 2, 1, None))),
+    "BC1S": Layout(Move(3, (0, 2, None, 1))),
+    "BCHW": Layout(Move(3, (0, 2, None, 1)), highest=5),
+}
