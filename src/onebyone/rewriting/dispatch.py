@@ -152,7 +152,7 @@ def _rewrite_file(
         return Rewritten(out, report)
     from onebyone.rewriting.onnx import rewrite_onnx
 
-    return rewrite_onnx(path, to, out, where=selection.where, skip=selection.skip, layout=layout)
+    return rewrite_onnx(path, to, out, selection, layout)
 
 
 def _check_paths(path: Path, out: Path | None) -> None:

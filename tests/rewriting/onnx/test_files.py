@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
+import onebyone as ob
 from helpers.onnx_cases import TO_CONVOLUTION, TO_LINEAR, Graph, feeds, run
 from onebyone.errors import InputError
 from onebyone.rewriting.onnx import rewrite_onnx
@@ -187,7 +188,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 def test_bad_arguments(arguments: dict[str, str], said: str, tmp_path: Path) -> None:
     given = {"to": "convolution"} | arguments
     with pytest.raises(InputError, match=said):
-        rewrite_onnx(embedded(tmp_path), given.pop("to"), None, **given)
+        ob.rewrite(embedded(tmp_path), given.pop("to"), **given)
 
 
 def test_data_of_other_models_stay(tmp_path: Path) -> None:

@@ -13,12 +13,13 @@ from helpers.onnx_cases import Graph, dequantized, feeds, run
 from onebyone.rewriting.check import check
 from onebyone.rewriting.onnx import rewrite_onnx
 from onebyone.rewriting.report import Report
+from onebyone.rewriting.selection import Selection
 
 
 def rewrite(model: onnx.ModelProto, to: str, folder: Path, **options: Any) -> tuple[Report, Path]:
     before, after = folder / "before.onnx", folder / "after.onnx"
     onnx.save(model, before)
-    report = rewrite_onnx(before, to, after, **options).report
+    report = rewrite_onnx(before, to, after, Selection(**options)).report
     onnx.checker.check_model(str(after), full_check=True)
     inputs = feeds(model)
     for a, b in zip(run(before, inputs), run(after, inputs), strict=True):

@@ -7,8 +7,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onebyone.rewriting.onnx.editor import Editor
-from onebyone.rewriting.onnx.layer import known
-from onebyone.rewriting.onnx.sizes import Sizes, sizes_of
+from onebyone.rewriting.onnx.value_sizes import Sizes, known, sizes_of
 
 
 def is_plain(gemm: ir.Node) -> bool:

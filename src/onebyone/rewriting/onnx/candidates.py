@@ -2,23 +2,19 @@
 
 import onnx_ir as ir
 
+_QUANTISED = "quantised as an operator, not in QDQ form"
+_FUSED = "fused by a runtime; rewrite the file before it is optimised"
+_PRODUCTS = ("QLinearMatMul", "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul")
 _LEFT = {
     "convolution": {
-        "QLinearMatMul": "quantised as an operator, not in QDQ form",
-        "MatMulInteger": "quantised as an operator, not in QDQ form",
-        "MatMulIntegerToFloat": "quantised as an operator, not in QDQ form",
-        "DynamicQuantizeMatMul": "quantised as an operator, not in QDQ form",
-        "QGemm": "quantised as an operator, not in QDQ form",
+        **dict.fromkeys((*_PRODUCTS, "QGemm"), _QUANTISED),
+        **dict.fromkeys(("FusedMatMul", "FusedGemm"), _FUSED),
         "MatMulNBits": "its weight is packed in blocks of few bits, of which no Conv reads",
-        "FusedMatMul": "fused by a runtime; rewrite the file before it is optimised",
-        "FusedGemm": "fused by a runtime; rewrite the file before it is optimised",
         "Einsum": "an Einsum, which is not read as a layer",
     },
     "linear": {
-        "QLinearConv": "quantised as an operator, not in QDQ form",
-        "ConvInteger": "quantised as an operator, not in QDQ form",
-        "FusedConv": "fused by a runtime; rewrite the file before it is optimised",
-        "NhwcFusedConv": "fused by a runtime; rewrite the file before it is optimised",
+        **dict.fromkeys(("QLinearConv", "ConvInteger"), _QUANTISED),
+        **dict.fromkeys(("FusedConv", "NhwcFusedConv"), _FUSED),
         "DeformConv": "its positions depend on its input",
     },
 }

@@ -8,9 +8,8 @@ import onnx_ir as ir
 from onebyone.rewriting.moves import Move, transpose
 from onebyone.rewriting.onnx.beside import is_plain, merged, scaled, split
 from onebyone.rewriting.onnx.editor import Editor, drop, integer, integers, is_new
-from onebyone.rewriting.onnx.layer import known
 from onebyone.rewriting.onnx.names import became, turned
-from onebyone.rewriting.onnx.sizes import Sizes, sizes_of
+from onebyone.rewriting.onnx.value_sizes import Sizes, known, sizes_of
 
 _FAR = 2**31 - 1  # where a slice ends that goes to the end
 
@@ -46,7 +45,7 @@ class Span:
         return value
 
 
-def build(editor: Editor, span: Span, weight: ir.Value) -> str:
+def build(span: Span, editor: Editor, weight: ir.Value) -> str:
     """Put the convolution and its moves there; says what it is."""
     node, x = span.node, span.x
     plain = node.op_type != "Gemm" or is_plain(node)

@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from onebyone.rewriting.moves import Move
 from onebyone.rewriting.onnx.names import Names
-from onebyone.rewriting.onnx.sizes import Sizes, note, shape_of, sizes_of
+from onebyone.rewriting.onnx.value_sizes import Sizes, note, shape_of, sizes_of
 
 Attribute = int | float | str | Sequence[int]
 _NEW = "onebyone.new"

@@ -11,8 +11,8 @@ from google.protobuf.message import EncodeError  # type: ignore[import-untyped] 
 
 from onebyone.errors import InputError
 from onebyone.models import onnx_file
-from onebyone.rewriting.onnx.relabelling import Relabelled, stream
-from onebyone.rewriting.onnx.sizes import shape_of
+from onebyone.rewriting.onnx.relabelled import RelabelledTensor, stream
+from onebyone.rewriting.onnx.value_sizes import shape_of
 from onebyone.writing import replacing
 
 _ALIGNED = 64
@@ -100,7 +100,7 @@ def _tensors(model: ir.Model) -> Iterator[ir.TensorProtocol]:
 
 
 def _source(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
-    return tensor.source if isinstance(tensor, Relabelled) else tensor
+    return tensor.source if isinstance(tensor, RelabelledTensor) else tensor
 
 
 def _is_external(tensor: ir.TensorProtocol) -> bool:

@@ -10,8 +10,9 @@ from onebyone.rewriting.moves import Move
 from onebyone.rewriting.onnx import normalisation
 from onebyone.rewriting.onnx.editor import Editor, integer, integers
 from onebyone.rewriting.onnx.names import turned
-from onebyone.rewriting.onnx.relabelling import Relabelled, Relabelling
-from onebyone.rewriting.onnx.sizes import Sizes, dtype_of, shape_of, sizes_of
+from onebyone.rewriting.onnx.relabelled import RelabelledTensor
+from onebyone.rewriting.onnx.value_sizes import Sizes, dtype_of, shape_of, sizes_of
+from onebyone.rewriting.relabelling import Relabelling
 
 Form = Callable[[Sizes], Move | None]
 
@@ -199,7 +200,8 @@ def _moved_constant(editor: Editor, value: ir.Value, move: Move) -> ir.Value:
     sizes = shape_of(tensor)
     padded = (1,) * (move.rank - len(sizes)) + sizes
     order = (*move.dropped, *move.kept)
-    moved = Relabelled(tensor, Relabelling(padded, order, move.apply(padded)))
+    relabelling = Relabelling(sizes, padded, order, move.apply(padded))
+    moved = RelabelledTensor(tensor, relabelling)
     return editor.initializer(moved, turned(value.name, editor.order))
 
 

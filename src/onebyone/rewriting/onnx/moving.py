@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from onebyone.rewriting.moves import Move, between, squeeze, transpose, unsqueeze
 from onebyone.rewriting.onnx.editor import integer, integers
-from onebyone.rewriting.onnx.sizes import Sizes, sizes_of
+from onebyone.rewriting.onnx.value_sizes import Sizes, sizes_of
 
 
 def move_of(node: ir.Node | None) -> Move | None:

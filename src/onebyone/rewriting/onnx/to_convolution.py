@@ -1,38 +1,20 @@
 """Linear layers of an ONNX graph, read as convolutions."""
 
+from functools import partial
 from math import prod
 
 import onnx_ir as ir
 
-from onebyone.rewriting.moves import Move, transpose
+from onebyone.rewriting.layouts import LAYOUTS
+from onebyone.rewriting.left import Left
+from onebyone.rewriting.moves import Move, transpose, unsqueeze
 from onebyone.rewriting.onnx.convolution import Span, build
-from onebyone.rewriting.onnx.editor import Editor, integer, integers
-from onebyone.rewriting.onnx.layer import Layer, check_numbers, known
-from onebyone.rewriting.onnx.relabelling import Relabelling
-from onebyone.rewriting.onnx.sizes import Sizes, sizes_of
-from onebyone.rewriting.onnx.weights import Left, Weight, read_weight
+from onebyone.rewriting.onnx.editor import integer, integers
+from onebyone.rewriting.onnx.value_sizes import Sizes, check_numbers, known, sizes_of
+from onebyone.rewriting.onnx.weights import Layer, Weight, read_weight
+from onebyone.rewriting.relabelling import Relabelling, matrices
 
-LAYOUTS = ("conv1d", "BCS1", "BC1S", "BCHW")
 CANDIDATES = frozenset({"MatMul", "Gemm"})
-_RANK_THREE = {
-    "conv1d": Move(3, (0, 2, 1)),
-    "BCS1": Move(3, (0, 2, 1, None)),
-    "BC1S": Move(3, (0, 2, None, 1)),
-    "BCHW": Move(3, (0, 2, None, 1)),
-}
-
-
-def form(sizes: Sizes, layout: str) -> Move | None:
-    """How a value with its channels last lies for a convolution; None where that is a reshape."""
-    rank = len(sizes)
-    if rank == 3:
-        return _RANK_THREE[layout]
-    ones = (None,) * (1 if layout == "conv1d" else 2)
-    if rank in {1, 2}:
-        return Move(rank, (None if rank == 1 else 0, rank - 1, *ones))
-    if rank in {4, 5} and layout == "BCHW":
-        return transpose((0, rank - 1, *range(1, rank - 1)))
-    return None
 
 
 def read(node: ir.Node, layout: str, opset: int) -> Layer:
@@ -54,7 +36,7 @@ def read(node: ir.Node, layout: str, opset: int) -> Layer:
     if pair is not None:
         cut, join = pair
         span = _span(node, cut, join.outputs[0], layout, groups=weight.sizes[0])
-        return _layer(span, weight, _pointwise(weight, (0, 2, 1), span))
+        return _layer(span, weight, _pointwise(weight, weight.sizes, True, span))
     if len(weight.sizes) != 2:
         raise Left(f"its weight has {len(weight.sizes)} axes, not 2")
     out_first = weight.turned != (on_the_left or bool(integer(node, "transB", 0)))
@@ -70,28 +52,25 @@ def read(node: ir.Node, layout: str, opset: int) -> Layer:
         span = Span(node, (node, 1), node.outputs[0], move, move.inverse)
     else:
         span = _span(node, node, node.outputs[0], layout)
-    return _layer(span, weight, _pointwise(weight, (0, 1) if out_first else (1, 0), span))
+    return _layer(span, weight, _pointwise(weight, (1, *weight.sizes), not out_first, span))
 
 
 def _layer(span: Span, weight: Weight, relabelling: Relabelling) -> Layer:
-    def put(editor: Editor, new: ir.Value) -> str:
-        return build(editor, span, new)
+    return Layer(span.node, weight, relabelling, partial(build, span))
 
-    return Layer(span.node, weight, relabelling, put)
+
+def _pointwise(
+    weight: Weight, blocks: tuple[int, ...], transposed: bool, span: Span
+) -> Relabelling:
+    kernel = (1,) * (len(span.forth.axes) - 2)
+    return matrices(weight.sizes, blocks, transposed, kernel)
 
 
 def _span(node: ir.Node, first: ir.Node, result: ir.Value, layout: str, groups: int = 1) -> Span:
     """Channels last, before and after."""
-    move = form(known(result), layout)
-    forth = move or _RANK_THREE[layout]
+    move = LAYOUTS[layout].channels_first(len(known(result)))
+    forth = move or LAYOUTS[layout].signal
     return Span(node, (first, 0), result, forth, forth.inverse, groups, merged=move is None)
-
-
-def _pointwise(weight: Weight, order: tuple[int, ...], span: Span) -> Relabelling:
-    """Outputs, of all groups, by channels, and axes of one position."""
-    *outputs, channels = (weight.sizes[k] for k in order)
-    ones = (1,) * (len(span.forth.axes) - 2)
-    return Relabelling(weight.sizes, order, (prod(outputs), channels, *ones))
 
 
 def _grouped(node: ir.Node, x: ir.Value, weight: Weight) -> tuple[ir.Node, ir.Node] | None:
@@ -151,19 +130,17 @@ def _whole_extent(
     back = [order.index(k) for k in range(1, len(order))]
     if out_first:
         outputs = weight.sizes[0]
-        return Relabelling((outputs, *seen), (0, *back), (outputs, *extent))
+        return Relabelling(weight.sizes, (outputs, *seen), (0, *back), (outputs, *extent))
     outputs = weight.sizes[1]
     turned = (len(seen), *(k - 1 for k in back))
-    return Relabelling((*seen, outputs), turned, (outputs, *extent))
+    return Relabelling(weight.sizes, (*seen, outputs), turned, (outputs, *extent))
 
 
 def _left_form(rank: int, layout: str) -> Move:
     if rank == 4 and layout != "conv1d":
         return transpose((0, 2, 1, 3))
     if rank == 2:
-        last = {"conv1d": (1,), "BCS1": (1, None)}.get(layout, (None, 1))
-        return Move(2, (None, 0, *last))
+        return unsqueeze(2, [0]).then(LAYOUTS[layout].columns)
     if rank == 3:
-        last = {"conv1d": (2,), "BCS1": (2, None)}.get(layout, (None, 2))
-        return Move(3, (0, 1, *last))
+        return LAYOUTS[layout].columns
     raise Left(f"its weight is on the left of {rank} axes, which no convolution in {layout} has")

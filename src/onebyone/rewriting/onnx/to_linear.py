@@ -1,16 +1,18 @@
 """1×1 and whole-extent convolutions of an ONNX graph, read as linear layers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
+from math import prod
 
 import onnx_ir as ir
 
+from onebyone.rewriting.left import Left
 from onebyone.rewriting.moves import Move
 from onebyone.rewriting.onnx.editor import Editor, drop, integer
-from onebyone.rewriting.onnx.layer import Layer, check_numbers, known
 from onebyone.rewriting.onnx.names import became, turned
-from onebyone.rewriting.onnx.relabelling import Relabelling
-from onebyone.rewriting.onnx.sizes import Sizes
-from onebyone.rewriting.onnx.weights import Left, Weight, read_weight
+from onebyone.rewriting.onnx.value_sizes import Sizes, check_numbers, known
+from onebyone.rewriting.onnx.weights import Layer, read_weight
+from onebyone.rewriting.relabelling import matrices
 
 CANDIDATES = frozenset({"Conv", "ConvTranspose"})
 _TO_THE_END = (1 << 63) - 1
@@ -24,7 +26,7 @@ def form(sizes: Sizes) -> Move | None:
     return Move(rank, (0, *(k for k in range(2, rank) if sizes[k] != 1), 1))
 
 
-def read(node: ir.Node, opset: int) -> Layer:
+def read(node: ir.Node, _: str, opset: int) -> Layer:
     """A Conv or ConvTranspose as a Gemm or MatMul.
 
     Raises:
@@ -47,10 +49,13 @@ def read(node: ir.Node, opset: int) -> Layer:
     _check_padding(node, kernel)
     if node.op_type == "ConvTranspose" and any(s > 1 for s in strides):
         raise Left("it spreads its input out by a stride, between zeros")
-    if whole and groups == 1:
-        return Layer(node, weight, _flat(node, weight), _flat_build(node, kernel))
-    pointwise = _grouped(node, weight, groups) if groups > 1 else _matrix(node, weight)
-    return Layer(node, weight, pointwise, _pointwise_build(node, groups, strides))
+    flat = whole and groups == 1
+    rows, *others = weight.sizes
+    blocks = (groups, rows // groups, prod(others))
+    # A Gemm reads [O, C] here, in the order that Flatten gives; a MatMul [C, O], for each group.
+    relabelling = matrices(weight.sizes, blocks, (node.op_type == "Conv") is not flat)
+    build = partial(_gemm, node, kernel) if flat else partial(_product, node, groups, strides)
+    return Layer(node, weight, relabelling, build)
 
 
 def _check_padding(node: ir.Node, kernel: Sequence[int]) -> None:
@@ -71,98 +76,72 @@ def _check_whole_extent(node: ir.Node, kernel: tuple[int, ...], sizes: Sizes, gr
         raise Left(f"its kernel of {extent} covers all positions, but in {groups} groups")
 
 
-def _matrix(node: ir.Node, weight: Weight) -> Relabelling:
-    """[O, C, 1, 1] as [C, O]; of a transposed convolution, [C, O, 1, 1]."""
-    rows, columns = weight.sizes[:2]
-    if node.op_type == "ConvTranspose":
-        return Relabelling((rows, columns), (0, 1), (rows, columns))
-    return Relabelling((rows, columns), (1, 0), (columns, rows))
+def _gemm(node: ir.Node, kernel: tuple[int, ...], editor: Editor, weight: ir.Value) -> str:
+    """Put a Gemm in place of a convolution over all positions."""
+    x, result = node.inputs[0], node.outputs[0]
+    assert x is not None
+    sizes = known(x)
+    squeezed = Move(len(sizes), (0, 1))
+    name = turned(x.name, editor.order)
+    if all(k == 1 for k in kernel):
+        flat = editor.move(x, squeezed, node, name)
+    else:
+        inputs = known(weight)[1]
+        flat = editor.add("Flatten", [x], node, name=name, sizes=(sizes[0], inputs))
+    bias = list(node.inputs[2:3])
+    y = editor.add(
+        "Gemm",
+        [flat, weight, *bias],
+        node,
+        name=became(node.name, node.op_type, "Gemm"),
+        output=turned(result.name, editor.order),
+        sizes=(sizes[0], known(weight)[0]),
+        attributes={"transB": 1},
+        like=node,
+    )
+    _put_back(editor, node, y, squeezed)
+    return "Gemm"
 
 
-def _grouped(node: ir.Node, weight: Weight, groups: int) -> Relabelling:
-    """Block diagonal: one matrix for each group, [G, C / G, O / G]."""
-    rows, columns = weight.sizes[0] // groups, weight.sizes[1]
-    if node.op_type == "ConvTranspose":
-        return Relabelling((groups, rows, columns), (0, 1, 2), (groups, rows, columns))
-    return Relabelling((groups, rows, columns), (0, 2, 1), (groups, columns, rows))
+def _product(
+    node: ir.Node, groups: int, strides: tuple[int, ...], editor: Editor, weight: ir.Value
+) -> str:
+    """Put a MatMul, and an Add of a bias, in place of a convolution at every position."""
+    x, result = node.inputs[0], node.outputs[0]
+    assert x is not None
+    move = form(known(result))
+    assert move is not None
+    x = _strided(editor, x, strides, node)
+    x = editor.move(x, move, node, turned(x.name, editor.order))
+    shape, output = move.apply(known(result)), turned(result.name, editor.order)
+    *_, inputs, outputs = (k for k in known(weight) if isinstance(k, int))
+    if groups > 1:
+        x = _reshaped(editor, x, [groups, 1, inputs], node)
+    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    y = editor.add(
+        "MatMul",
+        [x, weight],
+        node,
+        name=became(node.name, node.op_type, "MatMul"),
+        output=output if bias is None else "",
+        sizes=shape,
+        like=node,
+    )
+    if groups > 1:
+        y = _reshaped(editor, y, [groups * outputs], node)
+    if bias is not None:
+        name = became(node.name, node.op_type, "Add")
+        y = editor.add("Add", [y, bias], node, name=name, output=output, sizes=shape)
+    _put_back(editor, node, y, move)
+    return "MatMul"
 
 
-def _flat(node: ir.Node, weight: Weight) -> Relabelling:
-    """[O, C, *kernel] as [O, C · positions], in the order that Flatten gives."""
-    rows, columns = weight.sizes[:2]
-    if node.op_type == "ConvTranspose":
-        return Relabelling((rows, columns), (1, 0), (columns, rows))
-    inputs = weight.tensor.size // rows
-    return Relabelling(weight.sizes, tuple(range(len(weight.sizes))), (rows, inputs))
-
-
-def _flat_build(node: ir.Node, kernel: tuple[int, ...]) -> Callable[[Editor, ir.Value], str]:
-    def build(editor: Editor, weight: ir.Value) -> str:
-        x, result = node.inputs[0], node.outputs[0]
-        assert x is not None
-        sizes = known(x)
-        squeezed = Move(len(sizes), (0, 1))
-        name = turned(x.name, editor.order)
-        if all(k == 1 for k in kernel):
-            flat = editor.move(x, squeezed, node, name)
-        else:
-            inputs = known(weight)[1]
-            flat = editor.add("Flatten", [x], node, name=name, sizes=(sizes[0], inputs))
-        bias = list(node.inputs[2:3])
-        y = editor.add(
-            "Gemm",
-            [flat, weight, *bias],
-            node,
-            name=became(node.name, node.op_type, "Gemm"),
-            output=turned(result.name, editor.order),
-            sizes=(sizes[0], known(weight)[0]),
-            attributes={"transB": 1},
-            like=node,
-        )
-        back = f"{result.name}/{editor.order}/back"
-        editor.replace(result, editor.move(y, squeezed.inverse, node, back))
-        drop(node)
-        return "Gemm"
-
-    return build
-
-
-def _pointwise_build(
-    node: ir.Node, groups: int, strides: tuple[int, ...]
-) -> Callable[[Editor, ir.Value], str]:
-    def build(editor: Editor, weight: ir.Value) -> str:
-        x, result = node.inputs[0], node.outputs[0]
-        assert x is not None
-        move = form(known(result))
-        assert move is not None
-        x = _strided(editor, x, strides, node)
-        x = editor.move(x, move, node, turned(x.name, editor.order))
-        shape = move.apply(known(result))
-        weight_sizes = [k for k in known(weight) if isinstance(k, int)]
-        if groups > 1:
-            x = _reshaped(editor, x, [groups, 1, weight_sizes[1]], node)
-        bias = node.inputs[2] if len(node.inputs) > 2 else None
-        y = editor.add(
-            "MatMul",
-            [x, weight],
-            node,
-            name=became(node.name, node.op_type, "MatMul"),
-            output=turned(result.name, editor.order) if bias is None else "",
-            sizes=shape,
-            like=node,
-        )
-        if groups > 1:
-            y = _reshaped(editor, y, [groups * weight_sizes[2]], node)
-        if bias is not None:
-            name = became(node.name, node.op_type, "Add")
-            output = turned(result.name, editor.order)
-            y = editor.add("Add", [y, bias], node, name=name, output=output, sizes=shape)
-        back = f"{result.name}/{editor.order}/back"
-        editor.replace(result, editor.move(y, move.inverse, node, back))
-        drop(node)
-        return "MatMul"
-
-    return build
+def _put_back(editor: Editor, node: ir.Node, y: ir.Value, move: Move) -> None:
+    """Let a moved value, moved back, be the result of a node, which goes."""
+    result = node.outputs[0]
+    back = f"{result.name}/{editor.order}/back"
+    editor.replace(result, editor.move(y, move.inverse, node, back))
+    drop(node)
 
 
 def _strided(editor: Editor, x: ir.Value, strides: tuple[int, ...], before: ir.Node) -> ir.Value:

@@ -1,20 +1,18 @@
 """Where a layer's weight comes from, who else uses it, and how it is relabelled in place."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from onebyone.rewriting.onnx.editor import integer
-from onebyone.rewriting.onnx.relabelling import Relabelled, Relabelling
-from onebyone.rewriting.onnx.sizes import note, shape_of, sizes_of
+from onebyone.rewriting.left import Left
+from onebyone.rewriting.onnx.editor import Editor, integer
+from onebyone.rewriting.onnx.relabelled import RelabelledTensor
+from onebyone.rewriting.onnx.value_sizes import note, shape_of, sizes_of
+from onebyone.rewriting.relabelling import Relabelling
 
 _QUANTISERS = {"QuantizeLinear", "DequantizeLinear"}
 _ELEMENTWISE = {*_QUANTISERS, "Cast", "Identity"}
-
-
-class Left(Exception):
-    """Why a layer is left as it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,17 +58,15 @@ class Weight:
 
     def relabel(self, relabelling: Relabelling) -> None:
         """Relabel the numbers, and the scales and zero points that follow them."""
-        if isinstance(self.tensor, Relabelled):
+        if isinstance(self.tensor, RelabelledTensor):
             return  # tied: done for another layer
-        sizes = self.sizes
         for node in self.path:
             if node.op_type in _QUANTISERS:
                 self._move_scales(node, relabelling)
-        put(self.base, Relabelled(self.tensor, relabelling))
+        put(self.base, RelabelledTensor(self.tensor, relabelling))
         for node in self.path:
-            note(node.outputs[0], relabelling.shape)
-            node.outputs[0].shape = ir.Shape(relabelling.shape)
-        assert self.sizes != sizes or relabelling.view == sizes
+            note(node.outputs[0], relabelling.after)
+            node.outputs[0].shape = ir.Shape(relabelling.after)
 
     def _follow(self, node: ir.Node, relabelling: Relabelling) -> int | None:
         """The axis of the scales afterwards; None where there is one scale for all."""
@@ -79,12 +75,11 @@ class Weight:
             raise Left("the shape of its scales is not known")
         if not scales or scales == (1,):
             return None
-        axis = relabelling.carry(integer(node, "axis", 1), self.sizes)
+        axis = relabelling.carry(integer(node, "axis", 1))
         if axis is None:
             raise Left("its scales run along an axis that does not stay whole")
         if len(scales) > 1:
-            sizes = self.sizes
-            whole = [relabelling.carry(k, sizes) for k, size in enumerate(sizes) if size != 1]
+            whole = [relabelling.carry(k) for k, size in enumerate(self.sizes) if size != 1]
             if None in whole:
                 raise Left("its blocks of scales do not stay whole")
             for value in node.inputs[1:]:
@@ -101,8 +96,25 @@ class Weight:
             tensor = value.const_value if value is not None else None
             if value is not None and tensor is not None and tensor.shape.rank() > 1:
                 size = tensor.shape.numpy()[old]
-                put(value, Relabelled(tensor, relabelling.resized(old, self.sizes, size)))
+                put(value, RelabelledTensor(tensor, relabelling.resized(old, size)))
         node.attributes["axis"] = ir.AttrInt64("axis", axis)
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A layer that can be rewritten.
+
+    Attributes:
+        node: as it is in the file.
+        weight: that it multiplies by.
+        relabelling: of the weight.
+        build: puts the rewritten layer into the graph, given its weight; says what it became.
+    """
+
+    node: ir.Node
+    weight: Weight
+    relabelling: Relabelling
+    build: Callable[[Editor, ir.Value], str]
 
 
 def read_weight(value: ir.Value | None) -> Weight | None:

@@ -16,7 +16,7 @@ from onebyone.rewriting.onnx.editor import Editor, drop
 from onebyone.rewriting.onnx.flexible import Flexible, Form, form_of
 from onebyone.rewriting.onnx.moving import move_of
 from onebyone.rewriting.onnx.names import turned
-from onebyone.rewriting.onnx.sizes import note, sizes_of
+from onebyone.rewriting.onnx.value_sizes import note, sizes_of
 
 
 def settle(editor: Editor, form: Form) -> None:

@@ -1,10 +1,13 @@
-"""The sizes of a model's values, as far as ONNX's shape inference knows them."""
+"""The sizes and types of a model's values, as far as ONNX's shape inference knows them."""
 
 import onnx_ir as ir
 from onnx_ir.passes.common import ShapeInferencePass
 
+from onebyone.rewriting.left import Left
+
 Sizes = tuple[int | str | None, ...]
 _KEY = "onebyone.sizes"
+_FLOATS = {ir.DataType.FLOAT, ir.DataType.FLOAT16}
 
 
 def infer(model: ir.Model) -> None:
@@ -45,3 +48,27 @@ def dtype_of(value: ir.Value) -> ir.DataType | None:
     if dtype is None and value.const_value is not None:
         dtype = value.const_value.dtype
     return dtype
+
+
+def known(value: ir.Value | None) -> Sizes:
+    """The sizes of a layer's input or output.
+
+    Raises:
+        Left: Not even the rank is known.
+    """
+    sizes = sizes_of(value)
+    if sizes is None:
+        raise Left("the rank of its input is not known")
+    return sizes
+
+
+def check_numbers(value: ir.Value | None, opset: int) -> None:
+    """See whether there are both forms for numbers of this type.
+
+    Raises:
+        Left: There are not.
+    """
+    dtype = None if value is None else dtype_of(value)
+    if dtype in _FLOATS or dtype is None or (dtype == ir.DataType.BFLOAT16 and opset >= 22):
+        return
+    raise Left(f"its numbers are {dtype.name.lower()}, for which there are not both forms")
