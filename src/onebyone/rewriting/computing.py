@@ -65,17 +65,24 @@ def moved(write: Write, x: Any, move: Move) -> Any:
 def convolve(write: Write, x: Any, kernel: Any, bias: Any, layout: str) -> Any:
     """[..., C] by a 1×1 convolution (S1, S2): laid as [B, C, *space], convolved, and laid back."""
     chosen, rank = LAYOUTS[layout], len(shape_of(x))
-    move, y = chosen.channels_first(rank), x
+    move, y = chosen.move(rank), x
     merged = move is None or len(move.axes) != len(shape_of(kernel))
     if move is None or merged:
         y, move = write(aten.flatten.using_ints, x, 1, rank - 2), chosen.signal
     y = moved(write, y, move)
-    y = write(CONVOLUTIONS[len(chosen.kernel) - 1], y, kernel, bias)
+    y = write(CONVOLUTIONS[len(shape_of(kernel)) - 3], y, kernel, bias)
     y = write(aten.contiguous.default, moved(write, y, move.inverse))
     if merged:
         sizes = sizes_of(write, x, range(rank - 1))
         y = write(aten.reshape.default, y, [*sizes, shape_of(kernel)[0]])
     return y
+
+
+def convolve_columns(write: Write, x: Any, kernel: Any, layout: str, groups: int = 1) -> Any:
+    """[B, C, S], in which the channels come first already, by a 1×1 convolution."""
+    y = moved(write, x, LAYOUTS[layout].columns)
+    convolution = CONVOLUTIONS[len(shape_of(kernel)) - 3]
+    return write(convolution, y, kernel, None, [1], [0], [1], groups)
 
 
 def multiply(write: Write, x: Any, matrix: Any, bias: Any, stride: Sequence[int]) -> Any:

@@ -6,8 +6,8 @@ from onebyone.rewriting.moves import Move, transpose
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where positions lie in a convolution's input.
+class ChannelsFirst:
+    """Where the positions of [..., C] lie in a convolution's input.
 
     Attributes:
         signal: the move of [B, S, C].
@@ -23,7 +23,7 @@ class Layout:
         """The extent of a 1×1 convolution's kernel."""
         return (1,) * (len(self.signal.axes) - 2)
 
-    def channels_first(self, rank: int) -> Move | None:
+    def move(self, rank: int) -> Move | None:
         """The move of [..., C] of this rank; None where positions are merged first."""
         if rank == 3:
             return self.signal
@@ -41,8 +41,8 @@ class Layout:
 
 
 LAYOUTS = {
-    "conv1d": Layout(Move(3, (0, 2, 1))),
-    "BCS1": Layout(Move(3, (0, 2, 1, None))),
-    "BC1S": Layout(Move(3, (0, 2, None, 1))),
-    "BCHW": Layout(Move(3, (0, 2, None, 1)), highest=5),
+    "conv1d": ChannelsFirst(Move(3, (0, 2, 1))),
+    "BCS1": ChannelsFirst(Move(3, (0, 2, 1, None))),
+    "BC1S": ChannelsFirst(Move(3, (0, 2, None, 1))),
+    "BCHW": ChannelsFirst(Move(3, (0, 2, None, 1)), highest=5),
 }

@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 
-BORDERS = "its padding gives outputs of bias alone at the border, which no linear layer has (S10)"
-BETWEEN = "its stride gives outputs of bias alone between the others, as padding does (S10)"
-
 
 class Left(Exception):
     """The reason, in words; `shape` is that of the layer's weight, where it is known."""
@@ -14,6 +11,17 @@ class Left(Exception):
         self.shape = tuple(shape)
 
 
-def wide(kernel: Sequence[int]) -> str:
-    """Say that a kernel is more than 1×1."""
-    return f"its kernel is {'×'.join(map(str, kernel))}: only a 1×1 convolution is linear (S2)"
+def not_pointwise(kernel: Sequence[int], padded: bool, spread: bool) -> str:
+    """Why a convolution is no linear layer at every position; empty where it is one.
+
+    Args:
+        kernel: its extent.
+        padded: whether it reads beyond the border.
+        spread: whether it puts zeros between positions or behind them, as a transposed one may.
+    """
+    if any(size != 1 for size in kernel):
+        return f"its kernel is {'×'.join(map(str, kernel))}: only a 1×1 convolution is linear (S2)"
+    alone = "gives outputs of bias alone"
+    if padded:
+        return f"its padding {alone} at the border, which no linear layer has (S10)"
+    return f"its stride {alone} between the others, as padding does (S10)" if spread else ""

@@ -24,7 +24,7 @@ from onebyone.rewriting.forms import (
     operator_name,
 )
 from onebyone.rewriting.layouts import LAYOUTS
-from onebyone.rewriting.left import BETWEEN, BORDERS, wide
+from onebyone.rewriting.left import not_pointwise
 from onebyone.rewriting.relabelling import Relabelling, matrices
 from onebyone.rewriting.report import Moves, Report, Row
 from onebyone.rewriting.selection import Selection
@@ -147,17 +147,14 @@ def _obstacles(layer: nn.Module, to: str, owner: nn.Module | None, name: str) ->
     elif owner is not None and _reads(type(owner).forward, name):
         yield f"{type(owner).__name__}.forward reads its weight itself"
     elif to == "linear":
-        yield from _window_obstacles(layer)
+        yield _not_linear(layer)
 
 
-def _window_obstacles(layer: Any) -> Iterator[str]:
+def _not_linear(layer: Any) -> str:
     """What a convolution does that no fully connected layer at every position does."""
-    if set(layer.kernel_size) != {1}:
-        yield wide(layer.kernel_size)
-    if isinstance(layer.padding, tuple) and any(layer.padding):
-        yield BORDERS
-    if isinstance(layer, TRANSPOSED) and (max(layer.stride) > 1 or any(layer.output_padding)):
-        yield BETWEEN
+    padded = isinstance(layer.padding, tuple) and any(layer.padding)
+    spread = isinstance(layer, TRANSPOSED) and (max(layer.stride) > 1 or any(layer.output_padding))
+    return not_pointwise(layer.kernel_size, padded, spread)
 
 
 def is_lazy(tensor: Tensor) -> bool:

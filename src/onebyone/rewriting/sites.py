@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 from torch import fx
@@ -13,13 +12,13 @@ from onebyone.rewriting.computing import (
     CONVOLUTIONS,
     Write,
     convolve,
-    moved,
+    convolve_columns,
     multiply,
     shape_of,
     sizes_of,
 )
 from onebyone.rewriting.layouts import LAYOUTS
-from onebyone.rewriting.left import BETWEEN, BORDERS, Left, wide
+from onebyone.rewriting.left import Left, not_pointwise
 from onebyone.rewriting.relabelling import Relabelling, matrices
 
 PADDED_BY_NAME = (aten.conv1d.padding, aten.conv2d.padding, aten.conv3d.padding)
@@ -115,9 +114,7 @@ def _read_left(node: fx.Node, x: Any, weight: fx.Node, turned: bool, layout: str
         y = write(aten.unsqueeze.default, x, 0) if ndim == 2 else x
         if ndim > 3:
             y = write(aten.flatten.using_ints, y, 0, ndim - 3)
-        y = moved(write, y, LAYOUTS[layout].columns)
-        y = write(CONVOLUTIONS[len(shape_of(kernel)) - 3], y, kernel, None)
-        y = write(aten.contiguous.default, y)
+        y = write(aten.contiguous.default, convolve_columns(write, y, kernel, layout))
         *batch, positions = sizes_of(write, x, [*range(ndim - 2), ndim - 1])
         write(aten.reshape.default, y, [*batch, shape_of(kernel)[0], positions])
 
@@ -179,14 +176,12 @@ def _unflattened(node: fx.Node, x: Any) -> tuple[fx.Node, Any]:
 def _batched(node: fx.Node, x: fx.Node, weight: fx.Node, layout: str) -> Site:
     """One product for each of several matrices: a grouped convolution."""
     groups, inputs, outputs = shape = tuple(shape_of(weight))
-    columns = LAYOUTS[layout].columns
 
     def emit(write: Write, kernel: fx.Node) -> None:
         (rows,) = sizes_of(write, x, [1])
         y = write(aten.permute.default, x, [0, 2, 1])
-        y = write(aten.reshape.default, y, list(columns.apply([1, groups * inputs, rows])))
-        convolution = CONVOLUTIONS[len(shape_of(kernel)) - 3]
-        y = write(convolution, y, kernel, None, [1], [0], [1], groups)
+        y = write(aten.reshape.default, y, [1, groups * inputs, rows])
+        y = convolve_columns(write, y, kernel, layout, groups)
         y = write(aten.reshape.default, y, [groups, outputs, rows])
         y = write(aten.permute.default, y, [0, 2, 1])
         write(aten.contiguous.default, y)
@@ -202,19 +197,12 @@ def _read_convolution(node: fx.Node, weights: Collection[fx.Node]) -> Site | Non
     x, weight, bias, groups = (bound[name] for name in ("input", "weight", "bias", "groups"))
     transposed = node.target in TRANSPOSED or bound.get("transposed", False)
     shape = tuple(value_of(weight).shape)
-    rank = len(shape) - 2
-    stride = per_axis(bound["stride"], rank, 1)
-    _require_pointwise(bound, shape, transposed and max(stride) > 1)
+    stride = per_axis(bound["stride"], len(shape) - 2, 1)
+    padded = not isinstance(bound["padding"], str) and any(per_axis(bound["padding"], 1, 0))
+    spread = (transposed and max(stride) > 1) or any(per_axis(bound.get("output_padding"), 1, 0))
+    if reason := not_pointwise(shape[2:], padded, spread):
+        raise Left(reason, shape)
     blocks = (groups, shape[0] // groups, shape[1])
     # A linear layer reads [O, C], a batched product [groups, C, O].
     change = matrices(shape, blocks, transposed is (groups == 1))
     return Site(node, weight, node, change, lambda write, m: multiply(write, x, m, bias, stride))
-
-
-def _require_pointwise(bound: dict[str, Any], shape: tuple[int, ...], spread: bool) -> None:
-    if prod(shape[2:]) != 1:
-        raise Left(wide(shape[2:]), shape)
-    if not isinstance(bound["padding"], str) and any(per_axis(bound["padding"], 1, 0)):
-        raise Left(BORDERS, shape)
-    if spread or any(per_axis(bound.get("output_padding"), 1, 0)):
-        raise Left(BETWEEN, shape)

@@ -1,6 +1,5 @@
 """What a rewritten layer cannot do itself, beside it: scales, and axes that it does not have."""
 
-from collections.abc import Sequence
 from math import prod
 
 import numpy as np
@@ -39,7 +38,7 @@ def scaled(editor: Editor, gemm: ir.Node, y: ir.Value) -> ir.Value:
     return editor.add("Add", total, gemm, name=f"{name}/Add", sizes=sizes)
 
 
-def merged(editor: Editor, x: ir.Value, channels: int, before: ir.Node) -> ir.Value:
+def merge_positions(editor: Editor, x: ir.Value, channels: int, before: ir.Node) -> ir.Value:
     """[d0, ..., C] as [d0, positions, C]."""
     sizes, name = known(x), f"{x.name}/merged"
     positions = sizes[1:-1]
@@ -49,23 +48,18 @@ def merged(editor: Editor, x: ir.Value, channels: int, before: ir.Node) -> ir.Va
         return _reshaped(editor, x, target, before, name)
     # Flattened before, since a 0 in a target stands for the size that is there.
     flat = editor.add("Flatten", [x], before, name=f"{name}/flat")
-    whole = _shape(editor, x, before, name)
-    first = _cut(editor, whole, 0, 1, before, f"{name}/first")
-    inner = _cut(editor, whole, 1, -1, before, f"{name}/positions")
-    inner = editor.add("ReduceProd", [inner], before, name=f"{name}/joined")
-    last = editor.numbers([channels], f"{name}/channels")
-    shape = _joined(editor, [first, inner, last], before, name)
+    shape = _computed(editor, x, channels, before, name, merged=True)
     return editor.add("Reshape", [flat, shape], before, name=name, sizes=target)
 
 
-def split(editor: Editor, y: ir.Value, outputs: int, x: ir.Value, before: ir.Node) -> ir.Value:
+def split_positions(
+    editor: Editor, y: ir.Value, outputs: int, x: ir.Value, before: ir.Node
+) -> ir.Value:
     """[d0, positions, O] with the axes that x has."""
     target, name = (*known(x)[:-1], outputs), f"{y.name}/split"
     if _is_plain(target):
         return _reshaped(editor, y, target, before, name)
-    outer = _cut(editor, _shape(editor, x, before, name), 0, -1, before, f"{name}/positions")
-    last = editor.numbers([outputs], f"{name}/channels")
-    shape = _joined(editor, [outer, last], before, name)
+    shape = _computed(editor, x, outputs, before, name, merged=False)
     # Sizes of 0 are themselves; before opset 14 they are those that are there, right for the first.
     attributes = {"allowzero": 1} if editor.opset >= 14 else {}
     return editor.add("Reshape", [y, shape], before, name=name, sizes=target, attributes=attributes)
@@ -83,26 +77,29 @@ def _is_plain(target: Sizes) -> bool:
 def _reshaped(
     editor: Editor, value: ir.Value, target: Sizes, before: ir.Node, name: str
 ) -> ir.Value:
-    shape = editor.numbers([k if isinstance(k, int) else -1 for k in target], f"{name}/shape")
-    return editor.add("Reshape", [value, shape], before, name=name, sizes=target)
+    shape = [k if isinstance(k, int) else -1 for k in target]
+    return editor.reshape(value, shape, before, name, target)
 
 
-def _shape(editor: Editor, x: ir.Value, before: ir.Node, name: str) -> ir.Value:
+def _computed(
+    editor: Editor, x: ir.Value, last: int, before: ir.Node, name: str, merged: bool
+) -> ir.Value:
+    """The shape of x with another last axis, its positions as one axis if they are merged."""
     whole = editor.add("Shape", [x], before, name=f"{name}/whole")
     whole.dtype = ir.DataType.INT64
-    return whole
 
+    def cut(first: int, end: int, label: str) -> ir.Value:
+        place = f"{name}/{label}"
+        ends = [editor.numbers([k], f"{place}/{n}") for n, k in (("start", first), ("end", end))]
+        return editor.add("Slice", [whole, *ends], before, name=place)
 
-def _cut(
-    editor: Editor, shape: ir.Value, first: int, end: int, before: ir.Node, name: str
-) -> ir.Value:
-    ends = [editor.numbers([k], f"{name}/{n}") for n, k in (("start", first), ("end", end))]
-    return editor.add("Slice", [shape, *ends], before, name=name)
-
-
-def _joined(editor: Editor, parts: Sequence[ir.Value], before: ir.Node, name: str) -> ir.Value:
-    label = f"{name}/shape"
-    return editor.add("Concat", parts, before, name=label, attributes={"axis": 0})
+    if merged:
+        first, positions = cut(0, 1, "first"), cut(1, -1, "positions")
+        outer = [first, editor.add("ReduceProd", [positions], before, name=f"{name}/joined")]
+    else:
+        outer = [cut(0, -1, "positions")]
+    parts = [*outer, editor.numbers([last], f"{name}/channels")]
+    return editor.add("Concat", parts, before, name=f"{name}/shape", attributes={"axis": 0})
 
 
 def _float(node: ir.Node, name: str) -> float:

@@ -3,7 +3,7 @@
 import onnx_ir as ir
 
 from onebyone.rewriting.moves import Move
-from onebyone.rewriting.onnx.editor import Editor, drop, is_new
+from onebyone.rewriting.onnx.editor import Editor, drop, is_new, maker, source
 from onebyone.rewriting.onnx.flexible import Form, form_of
 from onebyone.rewriting.onnx.moving import move_of
 
@@ -14,24 +14,34 @@ def merge(editor: Editor) -> None:
         pass
 
 
+def _two(node: ir.Node) -> tuple[ir.Node, ir.Value, Move, int] | None:
+    """The move before a move: its node, what it reads, both as one, and what that saves."""
+    value = node.inputs[0] if node.inputs else None
+    before = None if value is None else value.producer()
+    first, move = move_of(before), move_of(node)
+    if before is None or first is None or move is None:
+        return None
+    both = first.then(move)
+    return before, source(before), both, len(first.steps) + len(move.steps) - len(both.steps)
+
+
+def _only(value: ir.Value) -> bool:
+    """Whether just one node reads a value."""
+    return len(value.uses()) == 1 and not value.is_graph_output()
+
+
 def _merged(editor: Editor, node: ir.Node) -> bool:
     """Merge a move with the one before it, if that saves any."""
-    move, source = move_of(node), node.inputs[0] if node.inputs else None
-    before = None if source is None else source.producer()
-    first = move_of(before)
-    if move is None or first is None or before is None or source is None:
+    found = _two(node)
+    if found is None or "onebyone" not in {node.domain, found[0].domain}:
         return False
-    both, result = first.then(move), node.outputs[0]
-    start = before.inputs[0]
-    if "onebyone" not in {node.domain, before.domain} or start is None:
-        return False
+    _, start, both, saved = found
+    result = node.outputs[0]
     if both.identity and is_new(start) and not is_new(result):
         editor.replace(result, start)  # the file's name for it stays
     elif both.identity and not result.is_graph_output():
         result.replace_all_uses_with(start)
-    elif len(both.steps) < len(first.steps) + len(move.steps) and len(source.uses()) == 1:
-        if source.is_graph_output():
-            return False
+    elif saved > 0 and _only(source(node)):
         editor.replace(result, editor.move(start, both, node, result.name or ""))
     else:
         return False
@@ -42,22 +52,17 @@ def _merged(editor: Editor, node: ir.Node) -> bool:
 def fold(editor: Editor, form: Form) -> None:
     """Two operators of the file that bring a value into its other form, or back, as one move."""
     for node in list(editor.graph):
-        source = node.inputs[0] if node.inputs else None
-        before = None if source is None else source.producer()
-        move, first = move_of(node), move_of(before)
-        if move is None or first is None or before is None or source is None:
+        found = _two(node)
+        if found is None or not _only(source(node)):
             continue
-        start, result, both = before.inputs[0], node.outputs[0], first.then(move)
-        if start is None or len(source.uses()) > 1 or source.is_graph_output():
-            continue
+        before, start, both, _ = found
+        result = node.outputs[0]
         ends = ((start, both), (result, both.inverse))
         fits = any(form_of(value, form) == wanted for value, wanted in ends)
         if fits and not result.is_graph_output():
             folded = editor.move(start, both, node, result.name or "")
             result.replace_all_uses_with(folded)
-            producer = folded.producer()
-            assert producer is not None
-            producer.meta["onebyone.chain"] = [(n, tuple(n.inputs)) for n in (before, node)]
+            maker(folded).meta["onebyone.chain"] = [(n, tuple(n.inputs)) for n in (before, node)]
             editor.graph.remove([before, node], safe=True)
 
 
@@ -80,24 +85,20 @@ def expand(editor: Editor) -> None:
             _unfold(editor, node)
     for node in list(editor.graph):
         if node.domain == "onebyone":
-            source, result = node.inputs[0], node.outputs[0]
-            move = move_of(node)
-            assert source is not None
-            assert move is not None
-            made = _steps(editor, node, source, move)
-            editor.replace(result, made)
+            editor.replace(node.outputs[0], _written(editor, node))
             drop(node)
 
 
-def _steps(editor: Editor, node: ir.Node, value: ir.Value, move: Move) -> ir.Value:
-    label = node.outputs[0].name
+def _written(editor: Editor, node: ir.Node) -> ir.Value:
+    """The operators of a move, before its node."""
+    value, move = source(node), move_of(node)
+    assert move is not None
     for operator, axes in move.steps:
-        name = f"{label}/{operator}"
-        if operator == "Transpose":
-            value = editor.add(operator, [value], node, name=name, attributes={"perm": axes})
-        elif editor.opset < 13:
-            value = editor.add(operator, [value], node, name=name, attributes={"axes": axes})
+        name = f"{node.outputs[0].name}/{operator}"
+        label = "perm" if operator == "Transpose" else "axes"
+        if label == "perm" or editor.opset < 13:
+            value = editor.add(operator, [value], node, name=name, attributes={label: axes})
         else:
-            constant = editor.numbers(axes, f"{name}/axes")
-            value = editor.add(operator, [value, constant], node, name=name)
+            inputs = [value, editor.numbers(axes, f"{name}/axes")]
+            value = editor.add(operator, inputs, node, name=name)
     return value

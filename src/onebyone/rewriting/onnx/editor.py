@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from onebyone.rewriting.moves import Move
 from onebyone.rewriting.onnx.names import Names
-from onebyone.rewriting.onnx.value_sizes import Sizes, note, shape_of, sizes_of
+from onebyone.rewriting.onnx.value_sizes import Sizes, note, sizes_of, tensor_shape
 
 Attribute = int | float | str | Sequence[int]
 _NEW = "onebyone.new"
@@ -83,8 +83,8 @@ class Editor:
         """A new initializer that holds this tensor."""
         tensor.name = self.names.fresh(name)
         value = ir.Value(name=tensor.name, const_value=tensor)
-        value.shape, value.dtype = ir.Shape(shape_of(tensor)), tensor.dtype
-        note(value, shape_of(tensor))
+        value.shape, value.dtype = ir.Shape(tensor_shape(tensor)), tensor.dtype
+        note(value, tensor_shape(tensor))
         self.graph.register_initializer(value)
         return value
 
@@ -94,13 +94,23 @@ class Editor:
             return value
         sizes = sizes_of(value)
         moved = self.add("Move", [value], before, name=name)
-        producer = moved.producer()
-        assert producer is not None
-        producer.domain = "onebyone"
-        producer.meta["onebyone.move"] = move
+        maker(moved).domain = "onebyone"
+        maker(moved).meta["onebyone.move"] = move
         if sizes is not None:
             note(moved, move.apply(sizes))
         return moved
+
+    def reshape(
+        self,
+        value: ir.Value,
+        shape: Sequence[int],
+        before: ir.Node,
+        name: str,
+        sizes: Sizes | None = None,
+    ) -> ir.Value:
+        """The value in another shape, which may have zeros and a -1 as ONNX reads them."""
+        inputs = [value, self.numbers(shape, f"{name}/shape")]
+        return self.add("Reshape", inputs, before, name=name, sizes=sizes)
 
     def replace(self, old: ir.Value, new: ir.Value) -> None:
         """Put a value where another was, and give it its name, shape, type and metadata."""
@@ -113,6 +123,20 @@ class Editor:
         new.metadata_props.update(old.metadata_props)
         if sizes is not None:
             note(new, sizes)
+
+
+def source(node: ir.Node, place: int = 0) -> ir.Value:
+    """What a node reads, where it is there."""
+    value = node.inputs[place]
+    assert value is not None
+    return value
+
+
+def maker(value: ir.Value) -> ir.Node:
+    """The node that makes a value, where one does."""
+    node = value.producer()
+    assert node is not None
+    return node
 
 
 def is_new(thing: ir.Value | ir.Node) -> bool:

@@ -12,13 +12,13 @@ from google.protobuf.message import EncodeError  # type: ignore[import-untyped] 
 from onebyone.errors import InputError
 from onebyone.models import onnx_file
 from onebyone.rewriting.onnx.relabelled import RelabelledTensor, stream
-from onebyone.rewriting.onnx.value_sizes import shape_of
+from onebyone.rewriting.onnx.value_sizes import tensor_shape
 from onebyone.writing import replacing
 
 _ALIGNED = 64
 
 
-def read(path: Path) -> ir.Model:
+def read_model(path: Path) -> ir.Model:
     """A model; external data stays where it is until it is asked for.
 
     Raises:
@@ -139,7 +139,7 @@ def _external(tensor: ir.TensorProtocol, data: Path, offset: int) -> ir.External
         offset,
         tensor.nbytes,
         tensor.dtype,
-        shape=ir.Shape(shape_of(tensor)),
+        shape=ir.Shape(tensor_shape(tensor)),
         name=tensor.name or "",
         doc_string=tensor.doc_string,
         metadata_props=dict(tensor.metadata_props),

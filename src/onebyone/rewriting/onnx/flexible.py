@@ -7,11 +7,11 @@ import numpy as np
 import onnx_ir as ir
 
 from onebyone.rewriting.moves import Move
-from onebyone.rewriting.onnx import normalisation
-from onebyone.rewriting.onnx.editor import Editor, integer, integers
+from onebyone.rewriting.onnx import layer_norm
+from onebyone.rewriting.onnx.editor import Editor, integer, integers, source
 from onebyone.rewriting.onnx.names import turned
 from onebyone.rewriting.onnx.relabelled import RelabelledTensor
-from onebyone.rewriting.onnx.value_sizes import Sizes, dtype_of, shape_of, sizes_of
+from onebyone.rewriting.onnx.value_sizes import Sizes, dtype_of, sizes_of, tensor_shape
 from onebyone.rewriting.relabelling import Relabelling
 
 Form = Callable[[Sizes], Move | None]
@@ -25,7 +25,7 @@ Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor
 """
 _REDUCTIONS = "L1 L2 LogSum LogSumExp Max Mean Min Prod Sum SumSquare"
 _BY_AXIS = {"Concat": 1, "Softmax": -1, "LogSoftmax": -1, "Hardmax": -1, "Split": 0}
-_BY_AXIS[normalisation.OPERATOR] = -1
+_BY_AXIS[layer_norm.OPERATOR] = -1
 _QUANTISERS = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
 
@@ -61,8 +61,7 @@ class Flexible:
             made: constants that were moved already.
         """
         for place in self.constants:
-            value = self.node.inputs[place]
-            assert value is not None
+            value = source(self.node, place)
             key = (value, self.move)
             if key not in made:
                 made[key] = _moved_constant(editor, value, self.move)
@@ -76,8 +75,8 @@ class Flexible:
             default = _BY_AXIS.get(node.op_type, 1)
             axis = self.move.carry(integer(node, name, default))
             assert axis is not None
-            if node.op_type == normalisation.OPERATOR:
-                normalisation.write_out(editor, node, axis)
+            if node.op_type == layer_norm.OPERATOR:
+                layer_norm.write_out(editor, node, axis)
             else:
                 node.attributes[name] = ir.AttrInt64(name, axis)
             return
@@ -86,14 +85,13 @@ class Flexible:
         if name in node.attributes:
             node.attributes[name] = ir.AttrInt64s(name, moved)
         else:
-            value = node.inputs[place]
-            assert value is not None
+            value = source(node, place)
             dtype = np.int32 if dtype_of(value) == ir.DataType.INT32 else np.int64
             constant = editor.numbers(np.array(moved, dtype), turned(value.name, editor.order))
             node.replace_input_with(place, constant)
 
 
-def read(node: ir.Node, form: Form, opset: int) -> Flexible | None:
+def read_flexible(node: ir.Node, form: Form, opset: int) -> Flexible | None:
     """How an operator follows the form that its values would take; None where it cannot."""
     if node.domain not in {"", "ai.onnx"} and node.op_type not in _QUANTISERS:
         return None
@@ -129,14 +127,6 @@ def _by_axis(node: ir.Node, move: Move) -> Flexible | None:
         return None
     data = tuple(range(len(node.inputs))) if node.op_type == "Concat" else (0,)
     return Flexible(node, move, data, axes=("axis", 0))
-
-
-def _reduction(node: ir.Node, move: Move) -> Flexible | None:
-    return _by_axes(node, move, 1) if integer(node, "keepdims", 1) else None
-
-
-def _slice(node: ir.Node, move: Move) -> Flexible | None:
-    return _by_axes(node, move, 3)
 
 
 def _batch_norm(node: ir.Node, move: Move) -> Flexible | None:
@@ -186,9 +176,11 @@ def _elementwise(node: ir.Node, move: Move) -> Flexible | None:
     return Flexible(node, move, tuple(data), tuple(constants))
 
 
-def _by_axes(node: ir.Node, move: Move, place: int) -> Flexible | None:
+def _by_axes(node: ir.Node, move: Move) -> Flexible | None:
+    """A slice, or a reduction that keeps its axes."""
+    place = 3 if node.op_type == "Slice" else 1
     axes = integers(node, "axes", place)
-    if not axes or None in (move.carry(k) for k in axes):
+    if not axes or None in (move.carry(k) for k in axes) or not integer(node, "keepdims", 1):
         return None
     return Flexible(node, move, (0,), axes=("axes", place))
 
@@ -197,7 +189,7 @@ def _moved_constant(editor: Editor, value: ir.Value, move: Move) -> ir.Value:
     """A constant that broadcasts against moved values as it did against those in place."""
     tensor = constant(value)
     assert tensor is not None
-    sizes = shape_of(tensor)
+    sizes = tensor_shape(tensor)
     padded = (1,) * (move.rank - len(sizes)) + sizes
     order = (*move.dropped, *move.kept)
     relabelling = Relabelling(sizes, padded, order, move.apply(padded))
@@ -209,8 +201,8 @@ _READERS: dict[str, Callable[[ir.Node, Move], Flexible | None]] = {
     **dict.fromkeys(_ELEMENTWISE.split(), _elementwise),
     **dict.fromkeys(_QUANTISERS, _quantiser),
     **dict.fromkeys(_BY_AXIS, _by_axis),
-    **{f"Reduce{kind}": _reduction for kind in _REDUCTIONS.split()},
-    "Slice": _slice,
+    **{f"Reduce{kind}": _by_axes for kind in _REDUCTIONS.split()},
+    "Slice": _by_axes,
     "BatchNormalization": _batch_norm,
-    normalisation.OPERATOR: _layer_norm,
+    layer_norm.OPERATOR: _layer_norm,
 }

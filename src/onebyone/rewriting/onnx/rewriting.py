@@ -8,16 +8,16 @@ import onnx_ir as ir
 
 from onebyone.rewriting.layouts import LAYOUTS
 from onebyone.rewriting.left import Left
-from onebyone.rewriting.onnx import files, normalisation, to_convolution, to_linear, value_sizes
+from onebyone.rewriting.onnx import files, layer_norm, to_convolution, to_linear, value_sizes
 from onebyone.rewriting.onnx.candidates import left_because
 from onebyone.rewriting.onnx.chains import expand
-from onebyone.rewriting.onnx.convolution import take_strides
 from onebyone.rewriting.onnx.editor import Editor
 from onebyone.rewriting.onnx.flexible import Form
 from onebyone.rewriting.onnx.moving import count
 from onebyone.rewriting.onnx.names import Names
 from onebyone.rewriting.onnx.settling import settle
-from onebyone.rewriting.onnx.weights import Layer, readers
+from onebyone.rewriting.onnx.spans import take_strides
+from onebyone.rewriting.onnx.weights import Layer, readers_of
 from onebyone.rewriting.report import Moves, Report, Rewritten, Row
 from onebyone.rewriting.selection import Selection
 
@@ -42,7 +42,7 @@ def rewrite_onnx(
     Raises:
         InputError: the file cannot be read or written, or nothing is found under `where`.
     """
-    model = files.read(source)
+    model = files.read_model(source)
     rewrite = _Rewrite(model, to, layout, selection)
     selection.require(row.name for row in rewrite.rows.values())
     before = files.bytes_of(source)
@@ -115,7 +115,7 @@ class _Rewrite:
             users[layer.weight.base].append(layer)
         for base, layers in users.items():
             nodes = {layer.node for layer in layers}
-            others = [reader for reader in readers(base) if reader not in nodes]
+            others = [reader for reader in readers_of(base) if reader not in nodes]
             reason = ""
             if others:
                 other = "the graph's output" if others[0] is None else _name(others[0])
@@ -156,7 +156,7 @@ class _Rewrite:
     def _form(self) -> Form:
         if self._to == "linear":
             return to_linear.form
-        return lambda sizes: LAYOUTS[self._layout].channels_first(len(sizes))
+        return lambda sizes: LAYOUTS[self._layout].move(len(sizes))
 
     def _forget_sizes(self) -> None:
         """Declare the shapes of the values whose shapes the file declared, and no others."""
@@ -173,7 +173,7 @@ def _declared(model: ir.Model) -> set[str | None]:
 
 
 def _normalisations(graph: ir.Graph) -> int:
-    return sum(node.op_type == normalisation.OPERATOR for node in graph)
+    return sum(node.op_type == layer_norm.OPERATOR for node in graph)
 
 
 def _unused(model: ir.Model) -> list[ir.Value]:

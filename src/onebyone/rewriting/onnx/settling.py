@@ -10,10 +10,9 @@ import onnx_ir as ir
 
 from onebyone.graphs.minimum_cut import minimum_cut
 from onebyone.rewriting.moves import Move
-from onebyone.rewriting.onnx import flexible
 from onebyone.rewriting.onnx.chains import fold, merge
-from onebyone.rewriting.onnx.editor import Editor, drop
-from onebyone.rewriting.onnx.flexible import Flexible, Form, form_of
+from onebyone.rewriting.onnx.editor import Editor, drop, source
+from onebyone.rewriting.onnx.flexible import Form, form_of, read_flexible
 from onebyone.rewriting.onnx.moving import move_of
 from onebyone.rewriting.onnx.names import turned
 from onebyone.rewriting.onnx.value_sizes import note, sizes_of
@@ -41,20 +40,18 @@ class _Forms:
         self._editor = editor
         self._form = form
         self._nodes = list(editor.graph)
-        self._flexible: dict[ir.Node, Flexible] = {}
-        self._into: set[ir.Node] = set()  # moves that make the other form of what they read
-        self._from: set[ir.Node] = set()  # moves that read the other form of what they make
-        self._moved: set[ir.Node] = set()
-        self._constants: dict[tuple[ir.Value, Move], ir.Value] = {}
-        self._made: dict[tuple[ir.Value, bool], ir.Value] = {}
-        for node in self._nodes:
-            found = flexible.read(node, form, editor.opset)
-            if found is not None:
-                self._flexible[node] = found
+        read = {node: read_flexible(node, form, editor.opset) for node in self._nodes}
+        self._flexible = {node: found for node, found in read.items() if found is not None}
+        # Moves and what they read in the file: nodes get other inputs while the choice is carried
+        # out. The first make the other form of what they read, the second read that of their own.
+        self._into: dict[ir.Node | None, ir.Value] = {}
+        self._from: dict[ir.Node | None, ir.Value] = {}
         for node in self._nodes:
             self._read_move(node)
-        # As the file had them: nodes get other inputs while the choice is carried out.
-        self._sources = {node: node.inputs[0] for node in self._into | self._from}
+        self._moved: dict[ir.Node | None, Move] = {}  # what runs on the other form
+        self._constants: dict[tuple[ir.Value, Move], ir.Value] = {}
+        self._made: dict[tuple[ir.Value, bool], ir.Value] = {}
+        self._names: dict[ir.Value, str | None] = {}
 
     def _read_move(self, node: ir.Node) -> None:
         move = move_of(node)
@@ -62,12 +59,13 @@ class _Forms:
             return
         into = move == form_of(node.inputs[0], self._form)
         back = move.inverse == form_of(node.outputs[0], self._form)
-        users = {user for user, _ in node.outputs[0].uses()}
         # A move that undoes itself can be seen both ways; it helps the side that can adapt.
-        if into and not (back and users & set(self._flexible)):
-            self._into.add(node)
+        if into and not (
+            back and any(user in self._flexible for user, _ in node.outputs[0].uses())
+        ):
+            self._into[node] = node.inputs[0]
         elif back:
-            self._from.add(node)
+            self._from[node] = node.inputs[0]
 
     def choose(self) -> None:
         """Find the operators that run on the other form: a minimum cut."""
@@ -77,7 +75,10 @@ class _Forms:
         implied: list[tuple[int, int]] = []
         moves: dict[tuple[int, int], int] = {}
         free = theirs + 1
-        for value in self._values():
+        values = (value for node in self._nodes for value in (*node.inputs, *node.outputs))
+        for value in dict.fromkeys(values):  # in this order, each once
+            if value is None or value.const_value is not None:
+                continue
             move = form_of(value, self._form)
             if move is None:
                 continue
@@ -95,30 +96,20 @@ class _Forms:
         in_place, moved = np.zeros((2, free))
         in_place[ours] = moved[theirs] = np.inf
         chosen = minimum_cut(in_place, moved, implied, moves)
-        self._moved = {node for node in self._flexible if chosen[number[node]]}
-
-    def _values(self) -> list[ir.Value]:
-        """What the graph's operators read and make, constants aside."""
-        values: dict[ir.Value, None] = {}  # in this order, each once
-        for node in self._nodes:
-            for value in (*node.inputs, *node.outputs):
-                if value is not None and value.const_value is None:
-                    values.setdefault(value)
-        return list(values)
+        self._moved = {n: found.move for n, found in self._flexible.items() if chosen[number[n]]}
 
     def carry_out(self) -> None:
         """Give every operator its inputs in the form that it runs on."""
         outputs = list(self._editor.graph.outputs)
         every = list(self._editor.graph.all_nodes())
-        names = {value: value.name for node in self._moved for value in node.outputs}
-        for moved, name in names.items():
+        self._names = {v: v.name for node in self._moved if node for v in node.outputs}
+        for moved, name in self._names.items():
             moved.name = self._editor.names.fresh(turned(name, self._editor.order))
             self._editor.names.give_up(name)
-        self._names = names
         for node in every:
             if node in self._moved:
                 self._move(node)
-            elif node not in self._into or not self._is_moved(self._sources[node]):
+            elif node not in self._into or self._into[node].producer() not in self._moved:
                 for place, value in enumerate(node.inputs):
                     if value is not None:
                         node.replace_input_with(place, self._in_place(value, node))
@@ -133,54 +124,40 @@ class _Forms:
         """Let an operator run on the other form."""
         found = self._flexible[node]
         for place in found.data:
-            value = node.inputs[place]
-            assert value is not None
-            node.replace_input_with(place, self._in_other_form(value, node))
+            node.replace_input_with(place, self._in_other_form(source(node, place), node))
         found.follow(self._editor, self._constants)
         for value in node.outputs:
             sizes = sizes_of(value)
             if sizes is not None:
                 note(value, found.move.apply(sizes))
 
-    def _is_moved(self, value: ir.Value | None) -> bool:
-        return value is not None and value.producer() in self._moved
-
     def _in_place(self, value: ir.Value, before: ir.Node | None) -> ir.Value:
         """The value as the file had it."""
         producer = value.producer()
-        if producer in self._into and self._is_moved(self._sources[producer]):
-            source = self._sources[producer]
-            assert source is not None
-            return source
-        if producer not in self._moved:
-            return value
-        move = self._flexible[producer].move
-        if (value, False) not in self._made:
-            name = self._names[value] or ""
-            made = self._editor.move(value, move.inverse, before, name)
-            made.shape = value.shape
-            self._made[value, False] = made
-        return self._made[value, False]
+        start = self._into.get(producer)
+        if start is not None and start.producer() in self._moved:
+            return start
+        if producer in self._moved and (value, False) not in self._made:
+            move, name = self._moved[producer].inverse, self._names[value] or ""
+            self._made[value, False] = self._editor.move(value, move, before, name)
+            self._made[value, False].shape = value.shape
+        return self._made.get((value, False), value)
 
-    def _in_other_form(self, value: ir.Value, before: ir.Node) -> ir.Value:
+    def _in_other_form(self, value: ir.Value, before: ir.Node | None) -> ir.Value:
         producer = value.producer()
         if producer in self._moved:
             return value
         if producer in self._from:
-            source = self._sources[producer]
-            assert source is not None
-            return self._in_place(source, before)
+            return self._in_place(self._from[producer], before)
         if (value, True) not in self._made:
-            users = (user for user, _ in value.uses() if user in self._into)
-            user = next(users, None)
-            if user is not None:
-                made = user.outputs[0]
-            else:
-                move = form_of(value, self._form)
-                assert move is not None
-                name = turned(value.name, self._editor.order)
-                made = self._editor.move(value, move, before, name)
-            self._made[value, True] = made
+            there = next((user for user, _ in value.uses() if user in self._into), None)
+            move = form_of(value, self._form)
+            assert move is not None
+            self._made[value, True] = (
+                there.outputs[0]
+                if there
+                else self._editor.move(value, move, before, turned(value.name, self._editor.order))
+            )
         return self._made[value, True]
 
     def _put_out(self, place: int, value: ir.Value) -> None:

@@ -8,8 +8,8 @@ import onnx_ir as ir
 from onebyone.rewriting.layouts import LAYOUTS
 from onebyone.rewriting.left import Left
 from onebyone.rewriting.moves import Move, transpose, unsqueeze
-from onebyone.rewriting.onnx.convolution import Span, build
 from onebyone.rewriting.onnx.editor import integer, integers
+from onebyone.rewriting.onnx.spans import Span, build
 from onebyone.rewriting.onnx.value_sizes import Sizes, check_numbers, known, sizes_of
 from onebyone.rewriting.onnx.weights import Layer, Weight, read_weight
 from onebyone.rewriting.relabelling import Relabelling, matrices
@@ -68,7 +68,7 @@ def _pointwise(
 
 def _span(node: ir.Node, first: ir.Node, result: ir.Value, layout: str, groups: int = 1) -> Span:
     """Channels last, before and after."""
-    move = LAYOUTS[layout].channels_first(len(known(result)))
+    move = LAYOUTS[layout].move(len(known(result)))
     forth = move or LAYOUTS[layout].signal
     return Span(node, (first, 0), result, forth, forth.inverse, groups, merged=move is None)
 

@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from onebyone.rewriting.left import Left
 from onebyone.rewriting.moves import Move
-from onebyone.rewriting.onnx.editor import Editor, drop, integer
+from onebyone.rewriting.onnx.editor import Editor, drop, integer, source
 from onebyone.rewriting.onnx.names import became, turned
 from onebyone.rewriting.onnx.value_sizes import Sizes, check_numbers, known
 from onebyone.rewriting.onnx.weights import Layer, read_weight
@@ -78,8 +78,7 @@ def _check_whole_extent(node: ir.Node, kernel: tuple[int, ...], sizes: Sizes, gr
 
 def _gemm(node: ir.Node, kernel: tuple[int, ...], editor: Editor, weight: ir.Value) -> str:
     """Put a Gemm in place of a convolution over all positions."""
-    x, result = node.inputs[0], node.outputs[0]
-    assert x is not None
+    x, result = source(node), node.outputs[0]
     sizes = known(x)
     squeezed = Move(len(sizes), (0, 1))
     name = turned(x.name, editor.order)
@@ -107,8 +106,7 @@ def _product(
     node: ir.Node, groups: int, strides: tuple[int, ...], editor: Editor, weight: ir.Value
 ) -> str:
     """Put a MatMul, and an Add of a bias, in place of a convolution at every position."""
-    x, result = node.inputs[0], node.outputs[0]
-    assert x is not None
+    x, result = source(node), node.outputs[0]
     move = form(known(result))
     assert move is not None
     x = _strided(editor, x, strides, node)
@@ -116,7 +114,7 @@ def _product(
     shape, output = move.apply(known(result)), turned(result.name, editor.order)
     *_, inputs, outputs = (k for k in known(weight) if isinstance(k, int))
     if groups > 1:
-        x = _reshaped(editor, x, [groups, 1, inputs], node)
+        x = _regrouped(editor, x, [groups, 1, inputs], node)
     bias = node.inputs[2] if len(node.inputs) > 2 else None
     y = editor.add(
         "MatMul",
@@ -128,7 +126,7 @@ def _product(
         like=node,
     )
     if groups > 1:
-        y = _reshaped(editor, y, [groups * outputs], node)
+        y = _regrouped(editor, y, [groups * outputs], node)
     if bias is not None:
         name = became(node.name, node.op_type, "Add")
         y = editor.add("Add", [y, bias], node, name=name, output=output, sizes=shape)
@@ -164,12 +162,10 @@ def _strided(editor: Editor, x: ir.Value, strides: tuple[int, ...], before: ir.N
     return editor.add("Slice", [x, *constants], before, name=name, sizes=sizes)
 
 
-def _reshaped(editor: Editor, x: ir.Value, end: list[int], before: ir.Node) -> ir.Value:
+def _regrouped(editor: Editor, x: ir.Value, end: list[int], before: ir.Node) -> ir.Value:
     """The same positions, the channels otherwise; no -1, which cannot stand beside a 0."""
-    sizes = known(x)
-    kept = len(sizes) - 1
-    shape = editor.numbers([0] * kept + end, f"{x.name}/groups/shape")
-    return editor.add("Reshape", [x, shape], before, name=f"{x.name}/groups")
+    kept = [0] * (len(known(x)) - 1)
+    return editor.reshape(x, kept + end, before, f"{x.name}/groups")
 
 
 def _ints(node: ir.Node, name: str, kernel: Sequence[int], default: int = 1) -> tuple[int, ...]:

@@ -19,14 +19,14 @@ def infer(model: ir.Model) -> None:
         for name, value in ir.convenience.create_value_mapping(graph).items():
             shape = theirs[name].shape if name in theirs else value.shape
             if value.const_value is not None:
-                note(value, shape_of(value.const_value))
+                note(value, tensor_shape(value.const_value))
             elif shape is not None:
                 note(value, tuple(d if isinstance(d, int) else d.value for d in shape))
             if value.dtype is None and name in theirs and theirs[name].dtype is not None:
                 value.meta["onebyone.dtype"] = theirs[name].dtype
 
 
-def shape_of(tensor: ir.TensorProtocol) -> tuple[int, ...]:
+def tensor_shape(tensor: ir.TensorProtocol) -> tuple[int, ...]:
     """The shape of a constant."""
     return tuple(int(size) for size in tensor.shape.numpy())
 

@@ -8,7 +8,7 @@ import onnx_ir as ir
 from onebyone.rewriting.left import Left
 from onebyone.rewriting.onnx.editor import Editor, integer
 from onebyone.rewriting.onnx.relabelled import RelabelledTensor
-from onebyone.rewriting.onnx.value_sizes import note, shape_of, sizes_of
+from onebyone.rewriting.onnx.value_sizes import note, sizes_of, tensor_shape
 from onebyone.rewriting.relabelling import Relabelling
 
 _QUANTISERS = {"QuantizeLinear", "DequantizeLinear"}
@@ -39,7 +39,7 @@ class Weight:
     @property
     def sizes(self) -> tuple[int, ...]:
         """The shape in which it is stored."""
-        return shape_of(self.tensor)
+        return tensor_shape(self.tensor)
 
     @property
     def end(self) -> ir.Value:
@@ -144,28 +144,28 @@ def read_weight(value: ir.Value | None) -> Weight | None:
     return None
 
 
-def readers(value: ir.Value) -> Iterator[ir.Node | None]:
+def readers_of(value: ir.Value) -> Iterator[ir.Node | None]:
     """The nodes that use a constant, beyond what only passes it on; None for the graph's output."""
     if value.is_graph_output():
         yield None
     for node, place in value.uses():
         passes = node.op_type in _ELEMENTWISE or (node.op_type == "Transpose" and _swaps(node))
         if passes and place == 0:
-            yield from readers(node.outputs[0])
+            yield from readers_of(node.outputs[0])
         else:
             yield node
 
 
 def put(value: ir.Value, tensor: ir.TensorProtocol) -> None:
     """Put other numbers in place of a constant's."""
-    note(value, shape_of(tensor))
+    note(value, tensor_shape(tensor))
     node = value.producer()
     if node is not None:
         name = next(iter(node.attributes))
         node.attributes[name] = ir.AttrTensor(name, tensor)
     else:
         value.const_value = tensor
-    value.shape = ir.Shape(shape_of(tensor))
+    value.shape = ir.Shape(tensor_shape(tensor))
 
 
 def _swaps(node: ir.Node) -> bool:

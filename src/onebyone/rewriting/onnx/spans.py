@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onebyone.rewriting.moves import Move, transpose
-from onebyone.rewriting.onnx.beside import is_plain, merged, scaled, split
-from onebyone.rewriting.onnx.editor import Editor, drop, integer, integers, is_new
+from onebyone.rewriting.onnx.beside import is_plain, merge_positions, scaled, split_positions
+from onebyone.rewriting.onnx.editor import Editor, drop, integer, integers, is_new, maker, source
 from onebyone.rewriting.onnx.names import became, turned
 from onebyone.rewriting.onnx.value_sizes import Sizes, known, sizes_of
 
@@ -39,10 +39,7 @@ class Span:
     @property
     def x(self) -> ir.Value:
         """What the convolution reads; another value once the layer that makes it is rewritten."""
-        node, place = self.start
-        value = node.inputs[place]
-        assert value is not None, "read as a layer's input"
-        return value
+        return source(*self.start)
 
 
 def build(span: Span, editor: Editor, weight: ir.Value) -> str:
@@ -56,14 +53,17 @@ def build(span: Span, editor: Editor, weight: ir.Value) -> str:
     if integer(node, "transA", 0):
         x = editor.move(x, transpose((1, 0)), last, f"{x.name}/Transpose")
     if span.merged:
-        x, sizes = merged(editor, x, channels * span.groups, last), (sizes[0], None, sizes[-1])
+        x, sizes = (
+            merge_positions(editor, x, channels * span.groups, last),
+            (sizes[0], None, sizes[-1]),
+        )
     moved = editor.move(x, span.forth, last, turned(x.name, editor.order))
     output = turned(result.name, editor.order) if plain and not span.merged else ""
     inputs = [moved, weight] if bias is None else [moved, weight, bias]
     y = _convolution(editor, span, inputs, last, span.back.inverse.apply(sizes), output)
     y = editor.move(y, span.back, last, f"{result.name}/{editor.order}/back")
     if span.merged:
-        y = split(editor, y, outputs, span.x, last)
+        y = split_positions(editor, y, outputs, span.x, last)
     if not plain:
         y = scaled(editor, node, y)
     editor.replace(result, y)
@@ -100,8 +100,7 @@ def _bias(span: Span, outputs: int) -> tuple[ir.Value | None, ir.Node]:
     A bias runs along the last axis, so that the channels must be there.
     """
     node, result = span.node, span.result
-    last = result.producer()
-    assert last is not None, "a layer's node makes its result"
+    last = maker(result)
     if node.op_type == "Gemm":
         return (node.inputs[2] if len(node.inputs) > 2 else None), last
     uses = list(result.uses())
