@@ -1,5 +1,6 @@
-"""Layouts: how a value with its channels last lies as a convolution's input."""
+"""Layouts: how values lie as a convolution's input, and how as a linear layer's."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from onebyone.rewriting.moves import Move, transpose
@@ -46,3 +47,11 @@ LAYOUTS = {
     "BC1S": ChannelsFirst(Move(3, (0, 2, None, 1))),
     "BCHW": ChannelsFirst(Move(3, (0, 2, None, 1)), highest=5),
 }
+
+
+def channels_last(sizes: Sequence[object]) -> Move | None:
+    """The move of a convolution's input to a linear layer's: axes of one position go."""
+    rank = len(sizes)
+    if rank < 3:
+        return None
+    return Move(rank, (0, *(k for k in range(2, rank) if sizes[k] != 1), 1))

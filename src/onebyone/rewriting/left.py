@@ -1,6 +1,10 @@
 """Why a layer is left as it is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+Node = TypeVar("Node")
+Layer = TypeVar("Layer")
 
 
 class Left(Exception):
@@ -25,3 +29,19 @@ def not_pointwise(kernel: Sequence[int], padded: bool, spread: bool) -> str:
     if padded:
         return f"its padding {alone} at the border, which no linear layer has (S10)"
     return f"its stride {alone} between the others, as padding does (S10)" if spread else ""
+
+
+def read_all(
+    nodes: Iterable[Node], read: Callable[[Node], Layer | None]
+) -> dict[Node, Layer | Left]:
+    """Each node that could be meant: read as a layer, or why it must stay as it is."""
+    found: dict[Node, Layer | Left] = {}
+    for node in nodes:
+        try:
+            layer = read(node)
+        except Left as left:
+            found[node] = left
+        else:
+            if layer is not None:
+                found[node] = layer
+    return found

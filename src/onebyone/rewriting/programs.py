@@ -18,10 +18,10 @@ from torch.export.graph_signature import InputKind
 from onebyone.graphs.aten import aten, layer_name, value_of
 from onebyone.rewriting.computing import relabelled
 from onebyone.rewriting.forms import apply, operator_name
-from onebyone.rewriting.left import Left
+from onebyone.rewriting.left import Left, read_all
 from onebyone.rewriting.modules import viewed
 from onebyone.rewriting.relabelling import Relabelling
-from onebyone.rewriting.report import Moves, Report
+from onebyone.rewriting.report import Moves, Report, Row
 from onebyone.rewriting.selection import Selection
 from onebyone.rewriting.sites import Site, read_site, readers
 from onebyone.rewriting.writer import Writer
@@ -52,13 +52,16 @@ def rewrite_program(
     """
     root = _copy(program.graph_module)
     weights = _weights(program, root.graph)
-    found = _find(root.graph, to, layout, weights)
-    rows = {
-        node: selection.row(name, _operator(node), *_outcome(site))
-        for (node, site), name in zip(found, _names([node for node, _ in found]), strict=True)
-    }
+    found = read_all(root.graph.nodes, lambda node: read_site(node, to, layout, weights))
+    rows: dict[fx.Node, Row] = {}
+    sites: list[Site] = []
+    for (node, site), name in zip(found.items(), _names(list(found)), strict=True):
+        if isinstance(site, Left):
+            rows[node] = selection.row(name, _operator(node), site.shape, site)
+            continue
+        rows[node] = selection.row(name, _operator(node), site.relabelling.before)
+        sites += [] if rows[node].reason else [site]
     selection.require(row.name for row in rows.values())
-    sites = [site for node, site in found if isinstance(site, Site) and not rows[node].reason]
     tensors = {**program.state_dict}, {**program.constants}
     stored = _stored(sites)
     moves = _change(root.graph, sites, stored, weights, tensors)
@@ -91,21 +94,6 @@ def _weights(program: ExportedProgram, graph: fx.Graph) -> dict[fx.Node, str]:
     }
 
 
-def _find(
-    graph: fx.Graph, to: str, layout: str, weights: dict[fx.Node, str]
-) -> list[tuple[fx.Node, Site | Left]]:
-    """Each operator that could be meant: as a site, or why it must stay."""
-    found: list[tuple[fx.Node, Site | Left]] = []
-    for node in graph.nodes:
-        try:
-            site = read_site(node, to, layout, weights.keys())
-            if site is not None:
-                found.append((node, site))
-        except Left as reason:
-            found.append((node, reason))
-    return found
-
-
 def _names(nodes: list[fx.Node]) -> list[str]:
     """The path of each node's module, and its own name where a module has several."""
     paths = [layer_name(node) for node in nodes]
@@ -118,11 +106,6 @@ def _names(nodes: list[fx.Node]) -> list[str]:
 
 def _operator(node: fx.Node) -> str:
     return str(node.target).removeprefix("aten.").removesuffix(".default")
-
-
-def _outcome(site: Site | Left) -> tuple[tuple[int, ...], str]:
-    """The shape of a weight, and why it must stay, if it must."""
-    return (site.shape, str(site)) if isinstance(site, Left) else (site.relabelling.before, "")
 
 
 def _stored(sites: list[Site]) -> set[fx.Node]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import onnx_ir as ir
 
-from onebyone.rewriting.layouts import LAYOUTS
-from onebyone.rewriting.left import Left
+from onebyone.rewriting.layouts import LAYOUTS, channels_last
+from onebyone.rewriting.left import Left, read_all
 from onebyone.rewriting.onnx import files, layer_norm, to_convolution, to_linear, value_sizes
 from onebyone.rewriting.onnx.candidates import left_because
 from onebyone.rewriting.onnx.chains import expand
@@ -75,17 +75,13 @@ class _Rewrite:
         self.layers: dict[ir.Node, Layer] = {}
         bodies = model.functions.values()
         self._inside = [node for function in bodies for node in function.all_nodes()]
-        for node in [*model.graph.all_nodes(), *self._inside]:
-            layer, why = None, ""
-            try:
-                layer = self._read(node)
-            except Left as left:
-                why = str(left)
-            if layer is None and not why:
+        row, found = selection.row, read_all([*model.graph.all_nodes(), *self._inside], self._read)
+        for node, layer in found.items():
+            if isinstance(layer, Left):
+                self.rows[node] = row(_name(node), node.op_type, _weight_shape(node), layer)
                 continue
-            shape = layer.weight.sizes if layer else _weight_shape(node)
-            self.rows[node] = selection.row(_name(node), node.op_type, shape, why)
-            if layer and not self.rows[node].reason:
+            self.rows[node] = row(_name(node), node.op_type, layer.weight.sizes)
+            if not self.rows[node].reason:
                 self.layers[node] = layer
         self._keep_ties()
 
@@ -105,7 +101,7 @@ class _Rewrite:
         if self._opset < 11:
             raise Left(f"the file is of opset {self._opset}, before 11")
         layer: Layer = here.read(node, self._layout, self._opset)
-        layer.weight.check(layer.relabelling)
+        layer.weight.scales(layer.relabelling)  # which must be able to follow
         return layer
 
     def _keep_ties(self) -> None:
@@ -155,7 +151,7 @@ class _Rewrite:
 
     def _form(self) -> Form:
         if self._to == "linear":
-            return to_linear.form
+            return channels_last
         return lambda sizes: LAYOUTS[self._layout].move(len(sizes))
 
     def _forget_sizes(self) -> None:

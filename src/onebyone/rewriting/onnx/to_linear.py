@@ -6,6 +6,7 @@ from math import prod
 
 import onnx_ir as ir
 
+from onebyone.rewriting.layouts import channels_last
 from onebyone.rewriting.left import Left
 from onebyone.rewriting.moves import Move
 from onebyone.rewriting.onnx.editor import Editor, drop, integer, source
@@ -16,14 +17,6 @@ from onebyone.rewriting.relabelling import matrices
 
 CANDIDATES = frozenset({"Conv", "ConvTranspose"})
 _TO_THE_END = (1 << 63) - 1
-
-
-def form(sizes: Sizes) -> Move | None:
-    """How a value with its channels first lies for a linear layer: axes of one position go."""
-    rank = len(sizes)
-    if rank < 3:
-        return None
-    return Move(rank, (0, *(k for k in range(2, rank) if sizes[k] != 1), 1))
 
 
 def read(node: ir.Node, _: str, opset: int) -> Layer:
@@ -107,7 +100,7 @@ def _product(
 ) -> str:
     """Put a MatMul, and an Add of a bias, in place of a convolution at every position."""
     x, result = source(node), node.outputs[0]
-    move = form(known(result))
+    move = channels_last(known(result))
     assert move is not None
     x = _strided(editor, x, strides, node)
     x = editor.move(x, move, node, turned(x.name, editor.order))

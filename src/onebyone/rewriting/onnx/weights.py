@@ -46,23 +46,28 @@ class Weight:
         """What the rewritten layer reads."""
         return self.path[-1].outputs[0] if self.path else self.base
 
-    def check(self, relabelling: Relabelling) -> None:
-        """Find out whether its scales and zero points can follow.
+    def scales(self, relabelling: Relabelling) -> list[tuple[ir.Node, int]]:
+        """The quantisers whose scales and zero points follow, and along which axis they lie then.
 
         Raises:
             Left: They cannot.
         """
-        for node in self.path:
-            if node.op_type in _QUANTISERS:
-                self._follow(node, relabelling)
+        quantisers = [node for node in self.path if node.op_type in _QUANTISERS]
+        axes = [self._follow(node, relabelling) for node in quantisers]
+        return [(n, axis) for n, axis in zip(quantisers, axes, strict=True) if axis is not None]
 
     def relabel(self, relabelling: Relabelling) -> None:
         """Relabel the numbers, and the scales and zero points that follow them."""
         if isinstance(self.tensor, RelabelledTensor):
             return  # tied: done for another layer
-        for node in self.path:
-            if node.op_type in _QUANTISERS:
-                self._move_scales(node, relabelling)
+        for node, axis in self.scales(relabelling):
+            old = integer(node, "axis", 1)
+            for value in node.inputs[1:]:
+                tensor = value.const_value if value is not None else None
+                if value is not None and tensor is not None and tensor.shape.rank() > 1:
+                    size = tensor.shape.numpy()[old]
+                    put(value, RelabelledTensor(tensor, relabelling.resized(old, size)))
+            node.attributes["axis"] = ir.AttrInt64("axis", axis)
         put(self.base, RelabelledTensor(self.tensor, relabelling))
         for node in self.path:
             note(node.outputs[0], relabelling.after)
@@ -86,18 +91,6 @@ class Weight:
                 if value is not None and (value.const_value is None or len(value.uses()) > 1):
                     raise Left("its blocks of scales are not its own constants")
         return axis
-
-    def _move_scales(self, node: ir.Node, relabelling: Relabelling) -> None:
-        axis = self._follow(node, relabelling)
-        if axis is None:
-            return
-        old = integer(node, "axis", 1)
-        for value in node.inputs[1:]:
-            tensor = value.const_value if value is not None else None
-            if value is not None and tensor is not None and tensor.shape.rank() > 1:
-                size = tensor.shape.numpy()[old]
-                put(value, RelabelledTensor(tensor, relabelling.resized(old, size)))
-        node.attributes["axis"] = ir.AttrInt64("axis", axis)
 
 
 @dataclass(frozen=True, eq=False)
