@@ -8,7 +8,6 @@ import onnx
 import pytest
 
 from helpers.onnx_cases import Graph, feeds, operators, run
-from onebyone.rewriting.moves import Move, between, squeeze, transpose, unsqueeze
 from onebyone.rewriting.onnx import rewrite_onnx
 
 Between = Callable[[Graph, str], str]
@@ -143,40 +142,3 @@ def test_a_value_that_is_also_an_output(tmp_path: Path) -> None:
     assert onnx.load(after).graph.output == model.graph.output
     for a, b in zip(run(before, feeds(model)), run(after, feeds(model)), strict=True):
         np.testing.assert_array_equal(a, b)
-
-
-@pytest.mark.parametrize(
-    "move",
-    [
-        transpose((0, 2, 1)),
-        unsqueeze(2, (2, 3)),
-        squeeze(4, (-1, 2)),
-        Move(3, (0, 2, None, 1)),
-        Move(4, (0, 3, 1)),
-    ],
-)
-def test_a_move_and_its_inverse(move: Move) -> None:
-    sizes = tuple(1 if k in move.dropped else k + 2 for k in range(move.rank))
-    assert move.then(move.inverse).identity
-    assert move.inverse.then(move).identity
-    assert move.inverse.apply(move.apply(sizes)) == sizes
-    assert move.inverse.inverse == move
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "axes"),
-    [
-        (("B", 6, 1, 1), ("B", 6), (0, 1)),
-        (("B", 6), ("B", 6, 1, 1), (0, 1, None, None)),
-        (("B", 1, 6), ("B", 6, 1), (0, 2, None)),
-        (("B", 2, 3), ("B", 6), None),
-        (("B", 2, 3), ("B", 3, 2), None),
-        ((None, 6, 1), (None, 6), None),
-    ],
-)
-def test_reshapes_that_only_move(
-    before: tuple[int | str | None, ...],
-    after: tuple[int | str | None, ...],
-    axes: tuple[int | None, ...] | None,
-) -> None:
-    assert between(before, after) == (None if axes is None else Move(len(before), axes))
