@@ -12,7 +12,7 @@ from transformers.pytorch_utils import Conv1D
 import onebyone as ob
 from helpers import torchvision_offline  # defines what transformers' models import as well
 from helpers.tied import Tied
-from onebyone.rewriting.forms import ConvolutionByLinear, LinearByConvolution, apply
+from onebyone.rewriting.forms import ConvolutionByLinear, LinearByConvolution, adapted
 from onebyone.rewriting.layouts import LAYOUTS
 
 SPACE = (5, 4, 3)
@@ -89,7 +89,7 @@ def test_gradients_are_equal():
         grad = new.get_parameter(name).grad
         layer = new.get_submodule(name.rpartition(".")[0])
         if name.endswith("weight") and isinstance(layer, LinearByConvolution):
-            grad = apply(layer.relabelling.inverse, grad)
+            grad = adapted(layer.relabelling.inverse, grad)
         torch.testing.assert_close(grad, tensor.grad, rtol=1e-4, atol=1e-5)
 
 

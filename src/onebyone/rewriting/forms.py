@@ -35,7 +35,7 @@ class RelabelledLayer(nn.Module):
     ) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
         name = prefix + "weight"
-        destination[name] = apply(self.relabelling.inverse, destination[name])
+        destination[name] = adapted(self.relabelling.inverse, destination[name])
 
     def _load_from_state_dict(
         self, state_dict: Mapping[str, Any], prefix: str, *others: Any
@@ -44,7 +44,7 @@ class RelabelledLayer(nn.Module):
         if isinstance(state.get(name), Tensor):
             stored = self.weight.shape == self.relabelling.after
             change = self.relabelling if stored else self.relabelling.inverse
-            state[name] = apply(change, state[name])
+            state[name] = adapted(change, state[name])
         super()._load_from_state_dict(state, prefix, *others)
 
     def extra_repr(self) -> str:
@@ -63,7 +63,7 @@ class LinearByConvolution(RelabelledLayer):
 
     def forward(self, x: Float[Tensor, "*lead C"]) -> Float[Tensor, "*lead O"]:
         """Lay the channels before the positions, convolve, and lay them back."""
-        kernel = apply(self.relabelling, self.weight)
+        kernel = adapted(self.relabelling, self.weight)
         y: Tensor = convolve(run, x, kernel, self.bias, self.layout)
         return y
 
@@ -82,13 +82,13 @@ class ConvolutionByLinear(RelabelledLayer):
 
     def forward(self, x: Float[Tensor, "*N_C_space"]) -> Float[Tensor, "*N_O_space"]:
         """Lay the channels behind the positions, multiply, and lay them back."""
-        weight = apply(self.relabelling, self.weight)
+        weight = adapted(self.relabelling, self.weight)
         matrix = weight if weight.ndim == 2 else weight.mT
         y: Tensor = multiply(run, x, matrix, self.bias, self.stride)
         return y
 
 
-def apply(change: Relabelling, weight: Tensor) -> Tensor:
+def adapted(change: Relabelling, weight: Tensor) -> Tensor:
     """A weight relabelled; one of another shape than it is for stays as it is."""
     if weight.shape != change.before:
         return weight

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 Node = TypeVar("Node")
-Layer = TypeVar("Layer")
+Found = TypeVar("Found")
 
 
 class Left(Exception):
@@ -32,16 +32,16 @@ def not_pointwise(kernel: Sequence[int], padded: bool, spread: bool) -> str:
 
 
 def read_all(
-    nodes: Iterable[Node], read: Callable[[Node], Layer | None]
-) -> dict[Node, Layer | Left]:
+    nodes: Iterable[Node], read: Callable[[Node], Found | None]
+) -> dict[Node, Found | Left]:
     """Each node that could be meant: read as a layer, or why it must stay as it is."""
-    found: dict[Node, Layer | Left] = {}
+    found: dict[Node, Found | Left] = {}
     for node in nodes:
         try:
-            layer = read(node)
+            what = read(node)
         except Left as left:
             found[node] = left
         else:
-            if layer is not None:
-                found[node] = layer
+            if what is not None:
+                found[node] = what
     return found

@@ -7,7 +7,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from onebyone.rewriting.forms import (
     ConvolutionByLinear,
     LinearByConvolution,
     RelabelledLayer,
-    apply,
+    adapted,
     operator_name,
 )
 from onebyone.rewriting.layouts import LAYOUTS
@@ -196,7 +196,7 @@ def _change(model: nn.Module, layers: list[nn.Module], layout: str) -> None:
             name == "weight" and changes.get(module) == change for module, name in readers[weight]
         ):
             if weight not in stored:
-                stored[weight] = viewed(weight, lambda tensor, change=change: apply(change, tensor))
+                stored[weight] = viewed(weight, partial(adapted, change))
             layer._parameters["weight"] = stored[weight]
 
 

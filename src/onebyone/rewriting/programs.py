@@ -17,7 +17,7 @@ from torch.export.graph_signature import InputKind
 
 from onebyone.graphs.aten import aten, layer_name, value_of
 from onebyone.rewriting.computing import relabelled
-from onebyone.rewriting.forms import apply, operator_name
+from onebyone.rewriting.forms import adapted, operator_name
 from onebyone.rewriting.left import Left, read_all
 from onebyone.rewriting.modules import viewed
 from onebyone.rewriting.relabelling import Relabelling
@@ -151,7 +151,7 @@ def _store(
 
     def view(tensor: Tensor) -> Tensor:
         # Files keep whole tensors, so that one whose rows become columns is copied.
-        return apply(change, tensor).contiguous()
+        return adapted(change, tensor).contiguous()
 
     kept = next(kept for kept in tensors if weights[weight] in kept)
     tensor = kept[weights[weight]]

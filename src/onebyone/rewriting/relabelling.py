@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from onebyone.rewriting.moves import Move
+
 Shape = tuple[int, ...]
 
 
@@ -77,6 +79,12 @@ def matrices(
     turned = tuple(view[k] for k in order)
     after = turned if kernel is None else (groups * turned[-2], turned[-1], *kernel)
     return Relabelling(before, view, order, after)
+
+
+def of_move(sizes: Shape, move: Move) -> Relabelling:
+    """A move, for a tensor of these sizes; axes that it lacks have size one and come first."""
+    padded = (1,) * (move.rank - len(sizes)) + sizes
+    return Relabelling(sizes, padded, (*move.dropped, *move.kept), move.apply(padded))
 
 
 def _same_axis(axis: int, sizes: Sequence[int], others: Sequence[int]) -> int | None:

@@ -12,7 +12,7 @@ from onebyone.rewriting.onnx.editor import Editor, integer, integers, source
 from onebyone.rewriting.onnx.names import turned
 from onebyone.rewriting.onnx.relabelled import RelabelledTensor
 from onebyone.rewriting.onnx.value_sizes import Sizes, dtype_of, sizes_of, tensor_shape
-from onebyone.rewriting.relabelling import Relabelling
+from onebyone.rewriting.relabelling import of_move
 
 Form = Callable[[Sizes], Move | None]
 
@@ -189,11 +189,7 @@ def _moved_constant(editor: Editor, value: ir.Value, move: Move) -> ir.Value:
     """A constant that broadcasts against moved values as it did against those in place."""
     tensor = constant(value)
     assert tensor is not None
-    sizes = tensor_shape(tensor)
-    padded = (1,) * (move.rank - len(sizes)) + sizes
-    order = (*move.dropped, *move.kept)
-    relabelling = Relabelling(sizes, padded, order, move.apply(padded))
-    moved = RelabelledTensor(tensor, relabelling)
+    moved = RelabelledTensor(tensor, of_move(tensor_shape(tensor), move))
     return editor.initializer(moved, turned(value.name, editor.order))
 
 

@@ -9,10 +9,10 @@ import onnx_ir as ir
 from onebyone.rewriting.layouts import LAYOUTS, channels_last
 from onebyone.rewriting.left import Left, read_all
 from onebyone.rewriting.onnx import files, layer_norm, to_convolution, to_linear, value_sizes
-from onebyone.rewriting.onnx.candidates import left_because
 from onebyone.rewriting.onnx.chains import expand
 from onebyone.rewriting.onnx.editor import Editor
 from onebyone.rewriting.onnx.flexible import Form
+from onebyone.rewriting.onnx.left_operators import left_because
 from onebyone.rewriting.onnx.moving import count
 from onebyone.rewriting.onnx.names import Names
 from onebyone.rewriting.onnx.settling import settle
