@@ -65,17 +65,16 @@ def moved(write: Write, x: Any, move: Move) -> Any:
 def convolve(write: Write, x: Any, kernel: Any, bias: Any, layout: str) -> Any:
     """[..., C] by a 1×1 convolution (S1, S2): laid as [B, C, *space], convolved, and laid back."""
     chosen, rank = LAYOUTS[layout], len(shape_of(x))
-    move, y = chosen.move(rank), x
-    merged = move is None or len(move.axes) != len(shape_of(kernel))
-    if move is None or merged:
-        y, move = write(aten.flatten.using_ints, x, 1, rank - 2), chosen.signal
-    y = moved(write, y, move)
-    y = write(CONVOLUTIONS[len(shape_of(kernel)) - 3], y, kernel, bias)
+    most = min(chosen.highest, len(shape_of(kernel)))
+    y = x if rank <= most else write(aten.flatten.using_ints, x, 1, rank - most + 1)
+    move = chosen.move(min(rank, most))
+    assert move is not None
+    y = write(CONVOLUTIONS[len(shape_of(kernel)) - 3], moved(write, y, move), kernel, bias)
     y = write(aten.contiguous.default, moved(write, y, move.inverse))
-    if merged:
-        sizes = sizes_of(write, x, range(rank - 1))
-        y = write(aten.reshape.default, y, [*sizes, shape_of(kernel)[0]])
-    return y
+    if rank <= most:
+        return y
+    sizes = sizes_of(write, x, range(rank - 1))
+    return write(aten.reshape.default, y, [*sizes, shape_of(kernel)[0]])
 
 
 def convolve_columns(write: Write, x: Any, kernel: Any, layout: str, groups: int = 1) -> Any:
@@ -85,10 +84,12 @@ def convolve_columns(write: Write, x: Any, kernel: Any, layout: str, groups: int
     return write(convolution, y, kernel, None, [1], [0], [1], groups)
 
 
-def multiply(write: Write, x: Any, matrix: Any, bias: Any, stride: Sequence[int]) -> Any:
+def multiply(
+    write: Write, x: Any, matrix: Any, bias: Any, stride: Sequence[int], product: Any
+) -> Any:
     """[N, C, *space] by [O, C] at every position, or by one block [groups, C, O] for each group.
 
-    A stride is a slice before it (S10).
+    A stride is a slice before it (S10); `product` is the operator that multiplies blocks.
     """
     rank = len(shape_of(x))
     channels = rank - len(stride) - 1
@@ -104,7 +105,7 @@ def multiply(write: Write, x: Any, matrix: Any, bias: Any, stride: Sequence[int]
         sizes = sizes_of(write, y, range(rank - 1))
         y = write(aten.reshape.default, y, [-1, groups, inputs])
         y = write(aten.permute.default, y, [1, 0, 2])
-        y = write(aten.matmul.default, y, matrix)
+        y = write(product, y, matrix)
         y = write(aten.permute.default, y, [1, 0, 2])
         y = write(aten.reshape.default, y, [*sizes, groups * outputs])
         y = y if bias is None else write(aten.add.Tensor, y, bias)

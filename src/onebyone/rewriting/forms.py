@@ -13,6 +13,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from onebyone.graphs.aten import aten
 from onebyone.rewriting.computing import convolve, multiply, relabelled, run
 from onebyone.rewriting.relabelling import Relabelling
 
@@ -84,7 +85,7 @@ class ConvolutionByLinear(RelabelledLayer):
         """Lay the channels behind the positions, multiply, and lay them back."""
         weight = adapted(self.relabelling, self.weight)
         matrix = weight if weight.ndim == 2 else weight.mT
-        y: Tensor = multiply(run, x, matrix, self.bias, self.stride)
+        y: Tensor = multiply(run, x, matrix, self.bias, self.stride, aten.matmul.default)
         return y
 
 

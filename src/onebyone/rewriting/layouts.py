@@ -12,8 +12,7 @@ class ChannelsFirst:
 
     Attributes:
         signal: the move of [B, S, C].
-        highest: the highest rank whose axes of positions stay axes; higher ones are merged to
-            [B, S, C] first.
+        highest: the highest rank whose axes of positions stay axes; of higher ones they are merged.
     """
 
     signal: Move
@@ -25,7 +24,7 @@ class ChannelsFirst:
         return (1,) * (len(self.signal.axes) - 2)
 
     def move(self, rank: int) -> Move | None:
-        """The move of [..., C] of this rank; None where positions are merged first."""
+        """The move of [..., C] of this rank; None where positions must be merged first."""
         if rank == 3:
             return self.signal
         if rank in {1, 2}:

@@ -55,7 +55,7 @@ class Move:
 
     @property
     def steps(self) -> list[tuple[str, tuple[int, ...]]]:
-        """The operators that it takes, one after the other, each with its axes."""
+        """The operators that it takes, as ONNX calls them, each with its axes."""
         order = () if self.order == tuple(sorted(self.order)) else self.order
         steps = [("Squeeze", self.dropped), ("Transpose", order), ("Unsqueeze", self.new)]
         return [(operator, axes) for operator, axes in steps if axes]

@@ -205,4 +205,8 @@ def _read_convolution(node: fx.Node, weights: Collection[fx.Node]) -> Site | Non
     blocks = (groups, shape[0] // groups, shape[1])
     # A linear layer reads [O, C], a batched product [groups, C, O].
     change = matrices(shape, blocks, transposed is (groups == 1))
-    return Site(node, weight, node, change, lambda write, m: multiply(write, x, m, bias, stride))
+
+    def emit(write: Write, matrix: fx.Node) -> None:
+        multiply(write, x, matrix, bias, stride, aten.bmm.default)
+
+    return Site(node, weight, node, change, emit)

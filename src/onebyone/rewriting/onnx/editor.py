@@ -56,8 +56,7 @@ class Editor:
         """
         value = ir.Value(name=self.names.fresh(output or name), type=_type(inputs))
         value.meta[_NEW] = True
-        if sizes is not None:
-            note(value, sizes)
+        note(value, sizes)
         node = ir.node(
             operator,
             inputs,
@@ -89,15 +88,14 @@ class Editor:
         return value
 
     def move(self, value: ir.Value, move: Move, before: ir.Node | None, name: str) -> ir.Value:
-        """The value moved, by a node that stands for all operators of the move (see `layout`)."""
+        """The value moved, by a node for all operators of the move (see `chains.expand`)."""
         if move.identity:
             return value
         sizes = sizes_of(value)
         moved = self.add("Move", [value], before, name=name)
         maker(moved).domain = "onebyone"
         maker(moved).meta["onebyone.move"] = move
-        if sizes is not None:
-            note(moved, move.apply(sizes))
+        note(moved, None if sizes is None else move.apply(sizes))
         return moved
 
     def reshape(
@@ -121,8 +119,7 @@ class Editor:
         new.name, new.shape, new.type = name, old.shape, old.type
         new.meta[_NEW] = is_new(old)
         new.metadata_props.update(old.metadata_props)
-        if sizes is not None:
-            note(new, sizes)
+        note(new, sizes)
 
 
 def source(node: ir.Node, place: int = 0) -> ir.Value:

@@ -15,7 +15,7 @@ from onebyone.rewriting.onnx.editor import Editor, drop, source
 from onebyone.rewriting.onnx.flexible import Form, form_of, read_flexible
 from onebyone.rewriting.onnx.moving import move_of
 from onebyone.rewriting.onnx.names import turned
-from onebyone.rewriting.onnx.value_sizes import note, sizes_of
+from onebyone.rewriting.onnx.value_sizes import known, note
 
 
 def settle(editor: Editor, form: Form) -> None:
@@ -127,9 +127,7 @@ class _Forms:
             node.replace_input_with(place, self._in_other_form(source(node, place), node))
         found.follow(self._editor, self._constants)
         for value in node.outputs:
-            sizes = sizes_of(value)
-            if sizes is not None:
-                note(value, found.move.apply(sizes))
+            note(value, found.move.apply(known(value)))
 
     def _in_place(self, value: ir.Value, before: ir.Node | None) -> ir.Value:
         """The value as the file had it."""

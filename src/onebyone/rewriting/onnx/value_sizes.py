@@ -31,9 +31,10 @@ def tensor_shape(tensor: ir.TensorProtocol) -> tuple[int, ...]:
     return tuple(int(size) for size in tensor.shape.numpy())
 
 
-def note(value: ir.Value, sizes: Sizes) -> None:
-    """Remember a value's sizes."""
-    value.meta[_KEY] = sizes
+def note(value: ir.Value, sizes: Sizes | None) -> None:
+    """Remember a value's sizes, as far as they are known."""
+    if sizes is not None:
+        value.meta[_KEY] = sizes
 
 
 def sizes_of(value: ir.Value | None) -> Sizes | None:
