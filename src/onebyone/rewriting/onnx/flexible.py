@@ -25,7 +25,6 @@ Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor
 """
 _REDUCTIONS = "L1 L2 LogSum LogSumExp Max Mean Min Prod Sum SumSquare"
 _BY_AXIS = {"Concat": 1, "Softmax": -1, "LogSoftmax": -1, "Hardmax": -1, "Split": 0}
-_BY_AXIS[layer_norm.OPERATOR] = -1
 _QUANTISERS = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
 
@@ -44,14 +43,18 @@ class Flexible:
         move: of its values.
         data: places of the inputs that move with it.
         constants: places of the inputs that broadcast against them.
-        axes: its axes in the attribute or input of this name, if it has any; and their place.
+        axis: that it runs along then, if it has one.
+        axes: the same, where it has several.
+        place: of the input that says them in newer opsets.
     """
 
     node: ir.Node
     move: Move
     data: tuple[int, ...]
     constants: tuple[int, ...] = ()
-    axes: tuple[str, int] | None = None
+    axis: int | None = None
+    axes: tuple[int, ...] = ()
+    place: int = 0
 
     def follow(self, editor: Editor, made: dict[tuple[ir.Value, Move], ir.Value]) -> None:
         """Adapt axes and constants to the move; the data inputs are the caller's.
@@ -60,35 +63,24 @@ class Flexible:
             editor: of the node's graph.
             made: constants that were moved already.
         """
+        node = self.node
         for place in self.constants:
-            value = source(self.node, place)
+            value = source(node, place)
             key = (value, self.move)
             if key not in made:
                 made[key] = _moved_constant(editor, value, self.move)
-            self.node.replace_input_with(place, made[key])
-        if self.axes is not None:
-            self._follow_axes(editor, *self.axes)
-
-    def _follow_axes(self, editor: Editor, name: str, place: int) -> None:
-        node = self.node
-        if name == "axis":
-            default = _BY_AXIS.get(node.op_type, 1)
-            axis = self.move.carry(integer(node, name, default))
-            assert axis is not None
-            if node.op_type == layer_norm.OPERATOR:
-                layer_norm.write_out(editor, node, axis)
-            else:
-                node.attributes[name] = ir.AttrInt64(name, axis)
-            return
-        axes = [self.move.carry(k) for k in integers(node, name, place) or ()]
-        moved = [k for k in axes if k is not None]
-        if name in node.attributes:
-            node.attributes[name] = ir.AttrInt64s(name, moved)
-        else:
-            value = source(node, place)
+            node.replace_input_with(place, made[key])
+        if self.axis is not None and node.op_type == layer_norm.OPERATOR:
+            layer_norm.write_out(editor, node, self.axis)
+        elif self.axis is not None:
+            node.attributes["axis"] = ir.AttrInt64("axis", self.axis)
+        elif self.axes and "axes" in node.attributes:
+            node.attributes["axes"] = ir.AttrInt64s("axes", self.axes)
+        elif self.axes:
+            value = source(node, self.place)
             dtype = np.int32 if dtype_of(value) == ir.DataType.INT32 else np.int64
-            constant = editor.numbers(np.array(moved, dtype), turned(value.name, editor.order))
-            node.replace_input_with(place, constant)
+            axes = editor.numbers(np.array(self.axes, dtype), turned(value.name, editor.order))
+            node.replace_input_with(self.place, axes)
 
 
 def read_flexible(node: ir.Node, form: Form, opset: int) -> Flexible | None:
@@ -113,20 +105,28 @@ def read_flexible(node: ir.Node, form: Form, opset: int) -> Flexible | None:
     return found
 
 
+def _along(
+    node: ir.Node,
+    move: Move,
+    axis: int,
+    data: tuple[int, ...] = (0,),
+    constants: tuple[int, ...] = (),
+) -> Flexible | None:
+    """An operator along one axis, by default this one."""
+    moved = move.carry(integer(node, "axis", axis))
+    return None if moved is None else Flexible(node, move, data, constants, axis=moved)
+
+
 def _quantiser(node: ir.Node, move: Move) -> Flexible | None:
     scale = sizes_of(node.inputs[1])
     if scale is not None and scale in {(), (1,)}:
         return Flexible(node, move, (0,))
-    carried = move.carry(integer(node, "axis", 1))
-    one = scale is not None and len(scale) == 1 and carried is not None
-    return Flexible(node, move, (0,), axes=("axis", 0)) if one else None
+    return _along(node, move, 1) if scale is not None and len(scale) == 1 else None
 
 
 def _by_axis(node: ir.Node, move: Move) -> Flexible | None:
-    if move.carry(integer(node, "axis", _BY_AXIS[node.op_type])) is None:
-        return None
     data = tuple(range(len(node.inputs))) if node.op_type == "Concat" else (0,)
-    return Flexible(node, move, data, axes=("axis", 0))
+    return _along(node, move, _BY_AXIS[node.op_type], data)
 
 
 def _batch_norm(node: ir.Node, move: Move) -> Flexible | None:
@@ -142,10 +142,8 @@ def _layer_norm(node: ir.Node, move: Move) -> Flexible | None:
     plain = integer(node, "axis", -1) in {-1, rank - 1} and len(node.outputs) == 1
     tensors = [constant(value) for value in values[1:]]
     single = all(t is not None and t.dtype == ir.DataType.FLOAT for t in tensors)
-    if not (plain and single) or move.carry(-1) is None:
-        return None
     places = tuple(range(1, len(values)))
-    return Flexible(node, move, (0,), places, axes=("axis", 0))
+    return _along(node, move, -1, (0,), places) if plain and single else None
 
 
 def constant(value: ir.Value) -> ir.TensorProtocol | None:
@@ -179,10 +177,10 @@ def _elementwise(node: ir.Node, move: Move) -> Flexible | None:
 def _by_axes(node: ir.Node, move: Move) -> Flexible | None:
     """A slice, or a reduction that keeps its axes."""
     place = 3 if node.op_type == "Slice" else 1
-    axes = integers(node, "axes", place)
-    if not axes or None in (move.carry(k) for k in axes) or not integer(node, "keepdims", 1):
-        return None
-    return Flexible(node, move, (0,), axes=("axes", place))
+    axes = [move.carry(k) for k in integers(node, "axes", place) or ()]
+    moved = tuple(k for k in axes if k is not None)
+    fits = axes and len(moved) == len(axes) and integer(node, "keepdims", 1)
+    return Flexible(node, move, (0,), axes=moved, place=place) if fits else None
 
 
 def _moved_constant(editor: Editor, value: ir.Value, move: Move) -> ir.Value:
