@@ -7,6 +7,6 @@ try:
 except ImportError as error:
     raise InputError("ONNX files need the extra: pip install 'onebyone[onnx]'") from error
 
-from onebyone.rewriting.onnx.rewriting import rewrite_onnx
+from onebyone.rewriting.onnx.pipeline import rewrite_onnx
 
 __all__ = ["rewrite_onnx"]

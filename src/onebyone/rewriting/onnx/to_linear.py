@@ -19,7 +19,7 @@ CANDIDATES = frozenset({"Conv", "ConvTranspose"})
 _TO_THE_END = (1 << 63) - 1
 
 
-def read(node: ir.Node, _: str, opset: int) -> Layer:
+def read(node: ir.Node, _layout: str, opset: int) -> Layer:
     """A Conv or ConvTranspose as a Gemm or MatMul.
 
     Raises:
@@ -141,17 +141,18 @@ def _strided(editor: Editor, x: ir.Value, strides: tuple[int, ...], before: ir.N
     if not axes:
         return x
     name = f"{x.name}/Slice"
-    steps = [strides[k - 2] for k in axes]
-    ranges = {"starts": [0] * len(axes), "ends": [_TO_THE_END] * len(axes), "axes": axes}
-    constants = [
-        editor.numbers(values, f"{name}/{label}")
-        for label, values in {**ranges, "steps": steps}.items()
-    ]
+    ranges = {
+        "starts": [0] * len(axes),
+        "ends": [_TO_THE_END] * len(axes),
+        "axes": axes,
+        "steps": [strides[k - 2] for k in axes],
+    }
+    constants = [editor.numbers(values, f"{name}/{label}") for label, values in ranges.items()]
+    steps = dict(zip(axes, ranges["steps"], strict=True))
     sizes = tuple(
-        -(-size // strides[k - 2]) if k in axes and isinstance(size, int) else size
+        size if k not in steps else -(-size // steps[k]) if isinstance(size, int) else None
         for k, size in enumerate(known(x))
     )
-    sizes = tuple(None if k in axes and isinstance(s, str) else s for k, s in enumerate(sizes))
     return editor.add("Slice", [x, *constants], before, name=name, sizes=sizes)
 
 
