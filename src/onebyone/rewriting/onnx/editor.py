@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onebyone.rewriting.moves import Move
-from onebyone.rewriting.onnx.names import Names
+from onebyone.rewriting.onnx.names import Names, became
 from onebyone.rewriting.onnx.value_sizes import Sizes, note, sizes_of, tensor_shape
 
 Attribute = int | float | str | Sequence[int]
@@ -36,7 +36,7 @@ class Editor:
         inputs: Sequence[ir.Value | None],
         before: ir.Node | None,
         *,
-        name: str,
+        name: str = "",
         output: str = "",
         sizes: Sizes | None = None,
         attributes: Mapping[str, Attribute] | None = None,
@@ -48,12 +48,14 @@ class Editor:
             operator: its kind.
             inputs: what it reads; the output gets the type of the first.
             before: where it goes; None for the end.
-            name: of the node.
+            name: of the node; by default as that of `like`.
             output: of the value; the node's where none is given.
             sizes: of the value.
             attributes: of the node.
-            like: the node whose documentation and metadata it takes over.
+            like: the node whose place it takes, with documentation and metadata.
         """
+        if like and not name:
+            name = became(like.name, like.op_type, operator)
         value = ir.Value(name=self.names.fresh(output or name), type=_type(inputs))
         value.meta[_NEW] = True
         note(value, sizes)

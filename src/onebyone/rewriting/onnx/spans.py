@@ -1,6 +1,5 @@
 """A convolution put into a graph, in place of a linear layer."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -8,8 +7,8 @@ import onnx_ir as ir
 from onebyone.rewriting.moves import Move, transpose
 from onebyone.rewriting.onnx.beside import is_plain, merge_positions, scaled, split_positions
 from onebyone.rewriting.onnx.editor import Editor, drop, integer, integers, is_new, maker, source
-from onebyone.rewriting.onnx.names import became, turned
-from onebyone.rewriting.onnx.value_sizes import Sizes, known, sizes_of
+from onebyone.rewriting.onnx.names import turned
+from onebyone.rewriting.onnx.value_sizes import known, sizes_of
 
 _FAR = 2**31 - 1  # where a slice ends that goes to the end
 
@@ -46,21 +45,26 @@ def build(span: Span, editor: Editor, weight: ir.Value) -> str:
     """Put the convolution and its moves there; says what it is."""
     node, x = span.node, span.x
     plain = node.op_type != "Gemm" or is_plain(node)
-    outputs, channels = (k for k in known(weight)[:2] if isinstance(k, int))
+    outputs, channels, *kernel = (k for k in known(weight) if isinstance(k, int))
     bias, last = _bias(span, outputs) if plain else (None, node)
     result = span.result if last is node else last.outputs[0]
     sizes = known(span.result)
     if integer(node, "transA", 0):
         x = editor.move(x, transpose((1, 0)), last, f"{x.name}/Transpose")
     if span.merged:
-        x, sizes = (
-            merge_positions(editor, x, channels * span.groups, last),
-            (sizes[0], None, sizes[-1]),
-        )
+        x = merge_positions(editor, x, channels * span.groups, last)
+        sizes = (sizes[0], None, sizes[-1])
     moved = editor.move(x, span.forth, last, turned(x.name, editor.order))
-    output = turned(result.name, editor.order) if plain and not span.merged else ""
-    inputs = [moved, weight] if bias is None else [moved, weight, bias]
-    y = _convolution(editor, span, inputs, last, span.back.inverse.apply(sizes), output)
+    groups = {"group": span.groups} if span.groups > 1 else {}
+    y = editor.add(
+        "Conv",
+        [moved, weight] if bias is None else [moved, weight, bias],
+        last,
+        output=turned(result.name, editor.order) if plain and not span.merged else "",
+        sizes=span.back.inverse.apply(sizes),
+        attributes={"kernel_shape": kernel, **groups},
+        like=node,
+    )
     y = editor.move(y, span.back, last, f"{result.name}/{editor.order}/back")
     if span.merged:
         y = split_positions(editor, y, outputs, span.x, last)
@@ -69,29 +73,6 @@ def build(span: Span, editor: Editor, weight: ir.Value) -> str:
     editor.replace(result, y)
     drop(last)
     return "Conv"
-
-
-def _convolution(
-    editor: Editor,
-    span: Span,
-    inputs: Sequence[ir.Value],
-    before: ir.Node,
-    sizes: Sizes,
-    output: str,
-) -> ir.Value:
-    """The convolution that takes a layer's place, by name and metadata too."""
-    kernel = known(inputs[1])[2:]
-    groups = {"group": span.groups} if span.groups > 1 else {}
-    return editor.add(
-        "Conv",
-        inputs,
-        before,
-        name=became(span.node.name, span.node.op_type, "Conv"),
-        output=output,
-        sizes=sizes,
-        attributes={"kernel_shape": [k for k in kernel if isinstance(k, int)], **groups},
-        like=span.node,
-    )
 
 
 def _bias(span: Span, outputs: int) -> tuple[ir.Value | None, ir.Node]:
