@@ -284,6 +284,13 @@ def test_layers_that_are_left(make, to, reason):
     assert not found.report.rewritten
 
 
+def test_a_rewritten_layer_that_was_pruned_since():
+    model = ob.rewrite(nn.Sequential(nn.Linear(3, 3)), "convolution").model
+    prune.l1_unstructured(model[0], "weight", amount=1)
+    (row,) = ob.rewrite(model, "linear", inplace=True).report.rows
+    assert "at each call" in row.reason
+
+
 def test_a_weight_that_another_module_computes_with():
     report = ob.rewrite(Reader(), "convolution").report
     assert {row.name: row.reason for row in report.rows} == {

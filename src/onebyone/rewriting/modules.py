@@ -130,8 +130,6 @@ def _named(layer: nn.Module, to: str) -> bool:
 
 def _obstacles(layer: nn.Module, to: str, owner: nn.Module | None, name: str) -> Iterator[str]:
     """Why a layer must stay as it is, the first reason first."""
-    if isinstance(layer, RelabelledLayer):
-        return
     kind = next((kind for kind in _kinds(to) if isinstance(layer, kind)), None)
     weight = layer._parameters.get("weight")
     if kind is None:
@@ -146,7 +144,7 @@ def _obstacles(layer: nn.Module, to: str, owner: nn.Module | None, name: str) ->
         yield f"its forward is not that of {kind.__name__}"
     elif owner is not None and _reads(type(owner).forward, name):
         yield f"{type(owner).__name__}.forward reads its weight itself"
-    elif to == "linear":
+    elif to == "linear" and not isinstance(layer, RelabelledLayer):
         yield _not_linear(layer)
 
 
@@ -174,8 +172,6 @@ def _reads(forward: Callable[..., Any], name: str) -> bool:
 
 
 def _shape(layer: nn.Module) -> tuple[int, ...]:
-    if isinstance(layer, RelabelledLayer):
-        return tuple(layer.weight.shape)
     weight = getattr(layer, "weight", None)
     return tuple(weight.shape) if isinstance(weight, Tensor) and not is_lazy(weight) else ()
 
