@@ -25,7 +25,7 @@ import onnxsim
 import torch
 from onnx_conv2matmul import RewriteOptions, rewrite_conv1x1_to_matmul
 
-from onebyone.rewriting.check import check
+from onebyone.equivalence.onnx import check_onnx
 from onebyone.rewriting.onnx import rewrite_onnx
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -168,7 +168,7 @@ def lost(before: onnx.ModelProto, after: onnx.ModelProto) -> str:
 def verdict(before: Path, after: Path) -> list[str]:
     """One cell for each kind of check."""
     cells = []
-    for row in check(before, after):
+    for row in check_onnx(before, after):
         what = row.detail.split(";")[0] if row.name == "numbers" else "equal"
         undecided = "undecided" in row.detail or "does not run" in row.detail
         cells.append(

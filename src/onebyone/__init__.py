@@ -1,8 +1,8 @@
 """A convolution is a fully connected layer applied at every window.
 
 `matrix`, `equal`, `convert`, `nearest` and `identify` say for any linear layer which forms are
-equal and why; `explain` shows it; `slide` runs a trained classifier at every window of an image of
-any size.
+equal and why, `equal` also for whole networks in files; `explain` shows it; `slide` runs a trained
+classifier at every window of an image of any size.
 """
 
 

@@ -1,6 +1,7 @@
 """The public names, and where each is: `__init__.py` attaches them."""
 
 from . import nin as nin
+from .equivalence import Equivalence as Equivalence, equal as equal
 from .errors import InputError as InputError, NotExact as NotExact
 from .figures import Figure as Figure, explain as explain
 from .layers import (
@@ -14,7 +15,6 @@ from .layers import (
     Verdict as Verdict,
     compare as compare,
     convert as convert,
-    equal as equal,
     fold as fold,
     identify as identify,
     matrix as matrix,

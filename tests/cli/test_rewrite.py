@@ -64,7 +64,7 @@ def test_a_failed_check_exits_with_1(folder, monkeypatch, capsys):
     from onebyone.rewriting import Check
 
     bad = Check("structure", False, "fc.weight holds other numbers")
-    monkeypatch.setattr("onebyone.rewriting.dispatch.check_safetensors", lambda *_: bad)
+    monkeypatch.setattr("onebyone.equivalence.dispatch.check_safetensors", lambda *_: bad)
     assert main(["rewrite", "in.safetensors", "out.safetensors", *TO]) == 1
     assert "NOT EQUAL" in capsys.readouterr().out
     assert main(["rewrite", "in.safetensors", "out.safetensors", *TO, "--check", "off"]) == 0

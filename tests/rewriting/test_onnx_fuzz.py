@@ -16,9 +16,9 @@ from random import Random
 import pytest
 
 from helpers.onnx_damage import DAMAGES, DATA, SOURCES, data_of
+from onebyone.equivalence.onnx import check_onnx
 from onebyone.errors import InputError
 from onebyone.models import onnx_file
-from onebyone.rewriting.check import check
 from onebyone.rewriting.onnx import rewrite_onnx
 
 BLOCK = 200
@@ -85,9 +85,9 @@ def survive(number: int, sources: dict[str, bytes], folder: Path) -> bool:
     refused = refusal(lambda: onnx_file.read(broken))
     level = "structure" if number % FULL_EVERY else "full"
     calls: list[Callable[[], object]] = [
-        lambda: check(broken, whole, level),
+        lambda: check_onnx(broken, whole, level),
         lambda: rewrite_onnx(broken, "convolution", out),
-        lambda: check(whole, broken, level),
+        lambda: check_onnx(whole, broken, level),
         lambda: rewrite_onnx(broken, "linear", out),
     ]
     for call in calls[: 2 if refused else None]:

@@ -10,8 +10,8 @@ from torch.utils import _pytree as pytree
 
 import onebyone as ob
 from helpers.tied import Tied
+from onebyone.equivalence.programs import check_programs
 from onebyone.rewriting.layouts import LAYOUTS
-from onebyone.rewriting.program_check import check_programs
 
 aten = torch.ops.aten
 pytestmark = pytest.mark.filterwarnings(  # of PyTorch's own copies

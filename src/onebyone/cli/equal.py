@@ -1,18 +1,27 @@
-"""`onebyone equal`: whether two layers are the same map."""
+"""`onebyone equal`: whether two layers are the same map, or two files the same network."""
 
 import json
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from onebyone.cli.options import LAYER_HELP, Input, Json, Output, Trust, layers_on_grid
+from onebyone.cli.stages import stages
+from onebyone.errors import InputError
+
+if TYPE_CHECKING:
+    from onebyone.equivalence import Equivalence
+
+FILES = ".onnx, .pt2 (an exported program) or .safetensors (weights)"
 
 
 def equal(
-    a: Annotated[str, typer.Argument(metavar="A", help=f"A layer: {LAYER_HELP}.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="Another layer.")],
+    a: Annotated[
+        str, typer.Argument(metavar="A", help=f"A file: {FILES}. Or a layer: {LAYER_HELP}.")
+    ],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another of the same kind.")],
     *,
     input: Input = None,
     output: Output = None,
@@ -23,10 +32,32 @@ def equal(
         Path | None, typer.Option(help="A's weights, .safetensors or .npy; else a fixed seed.")
     ] = None,
     weights_b: Annotated[Path | None, typer.Option(help="B's weights, likewise.")] = None,
+    level: Annotated[
+        str, typer.Option(help="Of files: full, or structure, which runs nothing.")
+    ] = "full",
     as_json: Json = False,
     trust: Trust = False,
 ) -> None:
-    """Say whether two layers give equal outputs for every input; exit status 0 yes, 1 no."""
+    """Say whether two layers or files give equal outputs for every input; exit status 0 yes, 1 no.
+
+    Files are whole networks, whoever wrote them. Each line after the first is what one way to
+    compare them found.
+    """
+    from onebyone.equivalence.dispatch import SUFFIXES
+
+    files = [Path(text).suffix.lower() in SUFFIXES for text in (a, b)]
+    if any(files):
+        if not all(files):
+            raise InputError(f"{a} and {b}: give two files ({FILES}) or two layers")
+        if (input, output, tol, weights_a, weights_b) != (None, None, 0.0, None, None):
+            raise InputError("--input, --output, --tol and --weights go with layers, not files")
+        found = compare_files(Path(a), Path(b), level, trust)
+        print(json.dumps(found.to_dict(), ensure_ascii=False) if as_json else str(found))
+        if not found:
+            raise typer.Exit(1)
+        return
+    if level != "full":
+        raise InputError("--level goes with files, not with layers")
     from onebyone.layers import equal as layers_equal
 
     (first, second), grid, places = layers_on_grid(
@@ -39,6 +70,14 @@ def equal(
         _show(verdict)
     if not verdict:
         raise typer.Exit(1)
+
+
+def compare_files(before: Path, after: Path, level: str, trust: bool) -> "Equivalence":
+    """Compare two files, and say on a terminal what runs: for large files it takes long."""
+    from onebyone.equivalence import Equivalence, compare
+
+    with stages() as shown:
+        return Equivalence(compare(before, after, level, trust=trust, begin=shown.begin))
 
 
 def _show(verdict: Any) -> None:

@@ -2,25 +2,22 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from onebyone.cli.equal import FILES, compare_files
 from onebyone.cli.outputs import check_outputs
+from onebyone.cli.stages import stages
 from onebyone.errors import InputError
 from onebyone.writing import replacing
 
-KINDS_HELP = ".onnx, .pt2 (an exported program) or .safetensors (weights)"
-
 
 def rewrite(
-    source: Annotated[Path, typer.Argument(metavar="IN", help=f"A file: {KINDS_HELP}.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help=f"A file: {FILES}.")],
     out: Annotated[
         Path | None, typer.Argument(metavar="OUT", help="The file to write, of the same kind.")
     ] = None,
@@ -57,8 +54,9 @@ def rewrite(
             raise InputError("--check-only goes with --check, --trust and --json only")
         _check_only(source, out, check, as_json, trust)
         return
+    from onebyone.equivalence import compare
     from onebyone.rewriting import rewrite as rewriting_rewrite
-    from onebyone.rewriting.dispatch import LEVELS, compare_files, files_of
+    from onebyone.rewriting.dispatch import CHECKS, files_of
     from onebyone.rewriting.selection import Selection
 
     if to is None:
@@ -66,15 +64,15 @@ def rewrite(
     if (out is None) is not dry_run:
         raise InputError("give OUT, the file to write, or --dry-run and no OUT")
     check_outputs(locals(), lambda: files_of(source), report=(".json",))
-    if check not in LEVELS:
-        raise InputError(f"--check {check}: say one of {', '.join(LEVELS)}")
-    with _shown() as begin:
-        begin("rewriting")
+    if check not in CHECKS:
+        raise InputError(f"--check {check}: say one of {', '.join(CHECKS)}")
+    with stages() as shown:
+        shown.begin("rewriting")
         found = rewriting_rewrite(
             source, to, out=out, where=where, skip=skip, layout=layout, check="off", trust=trust
         ).report
         if out is not None and check != "off":
-            checks = compare_files(source, out, check, trust=trust, begin=begin)
+            checks = compare(source, out, check, trust=trust, begin=shown.begin)
             found = replace(found, checks=checks)
     text = json.dumps(found.to_dict(), ensure_ascii=False)
     if report is not None:
@@ -90,34 +88,15 @@ def rewrite(
         raise typer.Exit(1)
 
 
-@contextmanager
-def _shown() -> Iterator[Callable[[str], None]]:
-    """Say on a terminal what is begun and for how long it runs; checks of large files take long."""
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    ) as bar:
-        task = bar.add_task("")
-        yield lambda name: bar.update(task, description=name, refresh=True)
-
-
 def _check_only(before: Path, after: Path | None, level: str, as_json: bool, trust: bool) -> None:
-    from onebyone.rewriting.dispatch import compare_files
-
     if after is None:
         raise InputError("--check-only needs two files: the one before and the one after")
     if level not in ("full", "structure"):
         raise InputError(f"--check {level}: with --check-only say full or structure")
-    with _shown() as begin:
-        checks = compare_files(before, after, level, trust=trust, begin=begin)
+    found = compare_files(before, after, level, trust)
     if as_json:
-        print(json.dumps([vars(check) for check in checks], ensure_ascii=False))
+        print(json.dumps(found.to_dict()["checks"], ensure_ascii=False))
     else:
-        for check in checks:
-            print(str(check))
-    if not all(check.passed for check in checks):
+        print(*found.checks, sep="\n")
+    if not found:
         raise typer.Exit(1)

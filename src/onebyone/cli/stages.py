@@ -24,6 +24,7 @@ class Stages:
     def begin(self, name: str) -> None:
         """Show the next stage; nothing is known of how long it takes."""
         self._progress.reset(self._task, description=name, total=None)
+        self._progress.refresh()  # however short it is
 
     def tell(self, share: float) -> None:
         """Show how much of the stage is done, from 0 to 1."""

@@ -1,7 +1,7 @@
 """The one call for modules, exported programs and files."""
 
 import io
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,21 +10,22 @@ from torch import nn
 from torch.export import ExportedProgram
 from torch.jit import ScriptModule
 
+from onebyone.equivalence import compare
+from onebyone.equivalence.dispatch import require_file
+from onebyone.equivalence.ladder import LEVELS
 from onebyone.errors import InputError
 from onebyone.models import load_program
 from onebyone.rewriting.layouts import LAYOUTS
 from onebyone.rewriting.module_check import check_modules
 from onebyone.rewriting.modules import rewrite_module
-from onebyone.rewriting.program_check import check_programs
 from onebyone.rewriting.programs import rewrite_program
-from onebyone.rewriting.report import Check, Rewritten
+from onebyone.rewriting.report import Rewritten
 from onebyone.rewriting.selection import Selection
-from onebyone.rewriting.tensors import check_safetensors, rewrite_safetensors
+from onebyone.rewriting.tensors import rewrite_safetensors
 from onebyone.writing import check_target, replacing
 
 FORMS = ("convolution", "linear")
-SUFFIXES = (".onnx", ".pt2", ".safetensors")
-LEVELS = ("full", "structure", "off")
+CHECKS = (*LEVELS, "off")
 
 
 def rewrite(
@@ -68,7 +69,7 @@ def rewrite(
     """
     _require("to", to, FORMS)
     _require("layout", layout, LAYOUTS)
-    _require("check", check, LEVELS)
+    _require("check", check, CHECKS)
     selection = Selection(where, skip)
     if isinstance(source, nn.Module):
         _refuse(out, source)
@@ -80,7 +81,7 @@ def rewrite(
     if isinstance(source, ExportedProgram):
         _refuse(out, source)
         program, report = rewrite_program(source, to, selection, layout)
-        checks = () if check == "off" else check_programs(source, program, check)
+        checks = () if check == "off" else compare(source, program, check)
         return Rewritten(program, replace(report, checks=checks))
     if not isinstance(source, str | Path):
         raise InputError(f"source={source!r}: give a module, an exported program or a file")
@@ -89,43 +90,8 @@ def rewrite(
     rewritten = _rewrite_file(path, to, target, selection, layout, trust)
     if target is None or check == "off":
         return rewritten
-    checks = compare_files(path, target, check, trust=trust)
+    checks = compare(path, target, check, trust=trust)
     return Rewritten(target, replace(rewritten.report, checks=checks))
-
-
-def compare_files(
-    before: Path,
-    after: Path,
-    level: str = "full",
-    *,
-    trust: bool = False,
-    begin: Callable[[str], None] = lambda _: None,
-) -> tuple[Check, ...]:
-    """Check a file that this or another tool rewrote against the one that it was.
-
-    Args:
-        before: a file as for `rewrite`.
-        after: one of the same kind.
-        level: "full" or "structure".
-        trust: load `.pt2` files whatever they hold.
-        begin: is told what begins, in words, where files are ONNX.
-
-    Raises:
-        InputError: a file cannot be read, or they are of different kinds.
-    """
-    for path in (before, after):
-        _require_file(path)
-    if before.suffix.lower() != after.suffix.lower():
-        raise InputError(f"{before} and {after} are files of different kinds")
-    if before.suffix.lower() == ".safetensors":
-        return (check_safetensors(before, after),)
-    if before.suffix.lower() == ".pt2":
-        return check_programs(
-            load_program(before, trust=trust), load_program(after, trust=trust), level
-        )
-    from onebyone.rewriting.check import check
-
-    return check(before, after, level, begin)
 
 
 def files_of(path: Path) -> Iterator[Path]:
@@ -156,19 +122,12 @@ def _rewrite_file(
 
 
 def _check_paths(path: Path, out: Path | None) -> None:
-    _require_file(path)
+    require_file(path)
     if out is None:
         return
     if out.suffix.lower() != path.suffix.lower():
         raise InputError(f"out={out} must be of the kind of {path}: give a {path.suffix} file")
     check_target(out, files_of(path))
-
-
-def _require_file(path: Path) -> None:
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path}: give one of {', '.join(SUFFIXES)}")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
 
 
 def _require(argument: str, given: str, known: Collection[str]) -> None:

@@ -17,11 +17,11 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+from onebyone.equivalence import Check
+from onebyone.equivalence.programs import LARGEST, same_bits
 from onebyone.rewriting.forms import ConvolutionByLinear, LinearByConvolution
 from onebyone.rewriting.modules import Pair
-from onebyone.rewriting.report import Check
 
-LARGEST = 3  # of the integers: with it float32 is exact for sums over 1.8 million channels
 LEADING = ((), (3,), (2, 3), (2, 3, 4), (2, 1, 3, 2))
 SPACE = (5, 4, 3)
 
@@ -82,16 +82,6 @@ def _untied(pairs: Sequence[Pair]) -> list[str]:
     if len(set(was)) == len(set(now)) == len(set(zip(was, now, strict=True))):
         return []
     return ["layers that shared a weight no longer do, or others do now"]
-
-
-def same_bits(a: Tensor, b: Tensor) -> bool:
-    """Whether two tensors have one type and shape and hold the same bits."""
-    if (a.shape, a.dtype, a.device) != (b.shape, b.dtype, b.device):
-        return False
-    if a.is_meta:
-        return True
-    flat = (t.detach().contiguous().as_strided((t.numel(),), (1,)) for t in (a, b))
-    return torch.equal(*(t.view(torch.uint8) for t in flat))
 
 
 def _parameter(layer: nn.Module) -> Tensor:

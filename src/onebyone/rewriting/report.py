@@ -9,6 +9,8 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from onebyone.equivalence import Check
+
 
 @dataclass(frozen=True)
 class Row:
@@ -44,28 +46,6 @@ class Moves:
     cancelled: int = 0
     left: int = 0
     written_out: int = 0
-
-
-@dataclass(frozen=True)
-class Check:
-    """One kind of check of the result.
-
-    Attributes:
-        name: "structure", "integers" or "numbers".
-        passed: whether nothing spoke against equality.
-        detail: what was compared and found, in one line; the first fault where there is one.
-        decided: False where it cannot be told; such a check has not passed, nor found a fault.
-    """
-
-    name: str
-    passed: bool
-    detail: str
-    decided: bool = True
-
-    def __str__(self) -> str:
-        unequal = "NOT EQUAL" if self.decided else "undecided"
-        detail = self.detail.removeprefix("undecided: ")
-        return f"{self.name}: {'equal' if self.passed else unequal}; {detail}"
 
 
 @dataclass(frozen=True)

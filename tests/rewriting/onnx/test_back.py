@@ -19,7 +19,7 @@ from helpers.onnx_cases import (
     feeds,
     run,
 )
-from onebyone.rewriting.check.structure import structure
+from onebyone.equivalence.onnx.structure import structure
 from onebyone.rewriting.onnx import rewrite_onnx
 
 CASES = TO_CONVOLUTION + TO_LINEAR

@@ -8,7 +8,7 @@ import onnx
 import pytest
 
 from helpers.onnx_cases import LAYOUTS, Graph, run
-from onebyone.rewriting.check.structure import structure
+from onebyone.equivalence.onnx.structure import structure
 from onebyone.rewriting.onnx import rewrite_onnx
 
 SHAPES = [("N", "S", "T", 4), ("N", "S", 3, 4), ("N", 2, 3, 4), ("N", "S", 2, "T", 2, 4)]

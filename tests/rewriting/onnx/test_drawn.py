@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from helpers.drawn_graphs import DYNAMIC, LINEAR, Drawn
 from helpers.onnx_cases import LAYOUTS, feeds, run, session
-from onebyone.rewriting.check import check
+from onebyone.equivalence.onnx import check_onnx
 from onebyone.rewriting.onnx import rewrite_onnx
 
 BATCHES = (0, 1, 2, 127, 128, 300)
@@ -59,7 +59,7 @@ def check_sizes(data: st.DataObject) -> None:
         for to, path in after.items():
             rewrite_onnx(before, to, path, layout=data.draw(st.sampled_from(LAYOUTS), "layout"))
             onnx.checker.check_model(str(path), full_check=True)
-            (structure,) = check(before, path, "structure")
+            (structure,) = check_onnx(before, path, "structure")
             assert structure.passed, structure
         running = session(before)
         rewritten = [session(path) for path in after.values()]

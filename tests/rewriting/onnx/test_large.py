@@ -17,7 +17,7 @@ REWRITE = """
 import json, resource, sys, time
 from pathlib import Path
 import numpy, onnx_ir, scipy.sparse.csgraph
-from onebyone.rewriting.check import check
+from onebyone.equivalence.onnx import check_onnx
 from onebyone.rewriting.onnx import rewrite_onnx
 
 folder, part = Path(sys.argv[1]), int(sys.argv[2])
@@ -37,7 +37,7 @@ copied, before = copy(), peak()
 start = time.perf_counter()
 rewrite_onnx(folder / "big.onnx", "convolution", folder / "out.onnx")
 rewritten = time.perf_counter() - start
-(found,) = check(folder / "big.onnx", folder / "out.onnx", "structure")
+(found,) = check_onnx(folder / "big.onnx", folder / "out.onnx", "structure")
 extra = peak() - before
 seen = {"extra": extra, "rewritten": rewritten, "copied": copied + copy(), "check": found.passed}
 print(json.dumps(seen))

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto
 
 from helpers.onnx_cases import Graph, feeds, operators, run
-from onebyone.rewriting.check import check
+from onebyone.equivalence.onnx import check_onnx
 from onebyone.rewriting.onnx import rewrite_onnx
 from onebyone.rewriting.report import Moves
 
@@ -27,7 +27,7 @@ def rewritten(model: onnx.ModelProto, folder: Path, layout: str = "conv1d") -> t
     rewrite_onnx(after, "linear", back)
     for path in (after, back):
         onnx.checker.check_model(str(path), full_check=True)
-        for row in check(before, path):
+        for row in check_onnx(before, path):
             assert row.passed, row
     inputs = feeds(model)
     np.testing.assert_allclose(run(after, inputs)[0], run(before, inputs)[0], rtol=1e-4, atol=1e-4)

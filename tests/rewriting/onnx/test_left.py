@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from helpers.onnx_cases import Graph, dequantized, feeds, run
-from onebyone.rewriting.check import check
+from onebyone.equivalence.onnx import check_onnx
 from onebyone.rewriting.onnx import rewrite_onnx
 from onebyone.rewriting.report import Report
 from onebyone.rewriting.selection import Selection
@@ -241,7 +241,7 @@ def test_bodies_of_if(tmp_path: Path) -> None:
         taken = inputs | {"c": np.array(choice)}
         first, second = (run(p, taken)[0] for p in (tmp_path / "before.onnx", after))
         np.testing.assert_array_equal(first, second)
-    for row in check(tmp_path / "before.onnx", after):
+    for row in check_onnx(tmp_path / "before.onnx", after):
         assert row.passed, row
 
 
@@ -266,7 +266,7 @@ def test_bodies_of_loops(tmp_path: Path) -> None:
     y = g.add("Reshape", y, g.constant("shape", np.array([-1, 6])))
     report, after = rewrite(g.model(y), "convolution", tmp_path)
     assert len(report.rewritten) == 2
-    for row in check(tmp_path / "before.onnx", after):
+    for row in check_onnx(tmp_path / "before.onnx", after):
         assert row.passed, row
 
 

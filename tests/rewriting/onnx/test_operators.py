@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 from onnx.backend.test.case.node import collect_testcases
 
-from onebyone.rewriting.check import check
+from onebyone.equivalence.onnx import check_onnx
 from onebyone.rewriting.onnx import rewrite_onnx
 
 PARTS = 12
@@ -64,10 +64,10 @@ def test_operators_of_onnx(part: int, tmp_path: Path) -> None:
             continue
         onnx.save(case.model, before)
         ran += 1
-        assert all(row.passed for row in check(before, before)), case.name
+        assert all(row.passed for row in check_onnx(before, before)), case.name
         for to in ("convolution", "linear"):
             report = rewrite_onnx(before, to, after).report
-            rows = check(before, after)
+            rows = check_onnx(before, after)
             assert all(row.passed for row in rows), (case.name, to, [str(row) for row in rows])
             given = outputs(after, inputs)
             assert given is not None, case.name

@@ -1,0 +1,120 @@
+"""The rungs of a comparison (structure, integers, numbers), and what all of them say together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, ParamSpec
+
+from onebyone.errors import InputError
+
+STRUCTURE, INTEGERS, NUMBERS = "structure", "integers", "numbers"
+P = ParamSpec("P")
+LEVELS = ("full", STRUCTURE)
+
+
+class Undecided(InputError):
+    """Something that a rung cannot follow; says what and where."""
+
+
+class Unlike(Exception):
+    """In what the two differ, in one line."""
+
+
+class DoesNotRun(Exception):
+    """What a runtime says to a model or its inputs, in one line."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rung.
+
+    Attributes:
+        name: "structure", "integers" or "numbers".
+        passed: whether nothing spoke against equality.
+        detail: what was compared and found, in one line; the first fault where there is one.
+        decided: False where it cannot be told; such a check has not passed, nor found a fault.
+        inputs: on how many inputs both were run as they are; None where what passed holds for
+            every input.
+    """
+
+    name: str
+    passed: bool
+    detail: str
+    decided: bool = True
+    inputs: int | None = 0
+
+    def __str__(self) -> str:
+        unequal = "NOT EQUAL" if self.decided else "undecided"
+        detail = self.detail.removeprefix("undecided: ")
+        return f"{self.name}: {'equal' if self.passed else unequal}; {detail}"
+
+
+def rung(name: str) -> Callable[[Callable[P, Check]], Callable[P, Check]]:
+    """Make a row of what a comparison raises: what it could not follow, and what differs."""
+
+    def wrap(compare: Callable[P, Check]) -> Callable[P, Check]:
+        @wraps(compare)
+        def climb(*args: P.args, **kwargs: P.kwargs) -> Check:
+            try:
+                return compare(*args, **kwargs)
+            except Undecided as reason:
+                return Check(name, False, f"undecided: {reason}", decided=False)
+            except DoesNotRun as error:
+                return Check(name, False, f"does not run: {error}", decided=False)
+            except Unlike as fault:
+                return Check(name, False, str(fault))
+
+        return climb
+
+    return wrap
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """Whether two files or programs compute the same; its truth value is the answer itself.
+
+    Attributes:
+        checks: a row for each rung that was asked for.
+    """
+
+    checks: tuple[Check, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether every rung found the two equal. Where one cannot tell, this is False."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def reason(self) -> str:
+        """How that is known, or where they differ, in a sentence."""
+        said = "; ".join(dict.fromkeys(_said(check) for check in self.checks if check.passed))
+        failed = [check for check in self.checks if not check.passed]
+        if not failed:
+            return said if said.startswith("equal") else f"equal: {said}"
+        # A run that differs refutes; other structure may still be the same function.
+        first = min(failed, key=lambda check: not check.decided or check.name == STRUCTURE)
+        detail = first.detail.removeprefix("undecided: ")
+        if first.decided and first.name != STRUCTURE:
+            return f"not equal: {detail}"
+        verdict = "not equal in" if first.decided else "undecided by"
+        return f"{verdict} {first.name}: {detail}{said and f'; but {said}'}"
+
+    def __bool__(self) -> bool:
+        return self.equal
+
+    def __str__(self) -> str:
+        return "\n".join([self.reason, *map(str, self.checks)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values."""
+        checks = [vars(check) for check in self.checks]
+        return {"equal": self.equal, "reason": self.reason, "checks": checks}
+
+
+def _said(check: Check) -> str:
+    """What a rung that passed says to somebody who does not know the rungs."""
+    if check.inputs is None:
+        return f"equal for every input ({check.detail.removeprefix('equal for every input ')})"
+    if check.name != NUMBERS:
+        return check.detail
+    return f"equal up to rounding on {check.inputs} input{'s' * (check.inputs != 1)}"

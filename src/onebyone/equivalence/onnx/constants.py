@@ -1,0 +1,144 @@
+"""Constants of a file: views of their bytes, and a name for what they hold in a given order."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, TypeVar
+
+import numpy as np
+import onnx_ir as ir
+
+from onebyone.equivalence.onnx.layout import Digit, Layout
+from onebyone.equivalence.onnx.sizes import ONE
+
+Found = TypeVar("Found")
+
+_CONTENT = "onebyone.content"
+CHUNK = 1 << 21
+"""Bytes that are put in order at a time, few enough for the cache."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A constant as the file has it.
+
+    Attributes:
+        source: an onnx-ir tensor; external data is mapped, not read.
+        factors: what it is multiplied by, one number after the other, when it is asked for.
+    """
+
+    source: Any
+    factors: tuple[float, ...] = ()
+
+    @property
+    def array(self) -> np.ndarray:
+        """Its elements, as a view where that can be."""
+        return reduce(scaled, self.factors, np.asarray(self.source.numpy()))
+
+    def times(self, factor: float) -> "Tensor":
+        """The same times a number."""
+        return Tensor(self.source, (*self.factors, factor))
+
+    def read(self, function: Callable[[np.ndarray], Found]) -> Found:
+        """What a function, which keeps no view, finds in the elements; a mapped file is let go."""
+        found = function(self.array)
+        if isinstance(self.source, ir.ExternalTensor):
+            self.source.release()
+        return found
+
+    @property
+    def element(self) -> int:
+        """Its element type, as ONNX numbers them."""
+        return int(self.source.dtype)
+
+
+def constant_of(value: ir.Value) -> ir.TensorProtocol | None:
+    """The tensor of a value that is the same for every input, as its file has it; else None.
+
+    An initializer that is also an input is not: whoever runs the file may give another value.
+    """
+    node = value.producer()
+    if node is None:
+        return None if value.is_graph_input() else value.const_value
+    if node.op_type != "Constant" or node.domain:
+        return None
+    (attribute,) = node.attributes.values()
+    if attribute.is_ref():
+        return None
+    return attribute.value if attribute.name == "value" else ir.tensor(attribute.value)
+
+
+def view(array: np.ndarray, layout: Layout) -> np.ndarray:
+    """A constant's elements with one axis for each digit of `layout`, without copying them."""
+    order = [digit for group in layout for digit in group]
+    pieces = radix(order)
+    sizes = [_number(digit) for digit in pieces]
+    return array.reshape(sizes).transpose([pieces.index(digit) for digit in order])
+
+
+def radix(digits: list[Digit]) -> list[Digit]:
+    """All digits of a function's axes, axis by axis, the most significant first."""
+    out: list[Digit] = []
+    for axis in sorted({digit.axis for digit in digits}):
+        strides = {digit.stride: digit for digit in digits if digit.axis == axis}
+        chain, stride = [], ONE
+        while stride in strides:
+            chain.append(strides[stride])
+            stride = strides[stride].stride * strides[stride].size
+        out.extend(reversed(chain))
+    assert len(out) == len(digits), "a layout has every digit of its function once"
+    return out
+
+
+def digest(array: np.ndarray) -> str:
+    """SHA-256 of the elements' bytes in the order of the view's axes."""
+    total = hashlib.sha256()
+    for piece in in_bytes(array):
+        total.update(piece.data)
+    return total.hexdigest()
+
+
+def content(tensor: ir.TensorProtocol) -> str:
+    """A name for what a constant holds as it lies, looked at once."""
+    if _CONTENT not in tensor.meta:
+        tensor.meta[_CONTENT] = Tensor(tensor).read(digest)
+    return str(tensor.meta[_CONTENT])
+
+
+def in_bytes(array: np.ndarray) -> Iterator[np.ndarray]:
+    """The bytes of all elements in the order of the axes, some at a time."""
+    if array.dtype == np.object_:  # text
+        yield np.frombuffer(repr(array.tolist()).encode(), np.uint8)
+        return
+    for piece in pieces(array):
+        # Compact first: rows that lie far apart compete for cache lines.
+        compact = piece if piece.flags.c_contiguous else piece.copy(order="K")
+        yield np.ascontiguousarray(compact).reshape(-1).view(np.uint8)
+
+
+def scaled(array: np.ndarray, factor: float) -> np.ndarray:
+    """The array times a number, in its own type."""
+    out = np.empty(array.shape, array.dtype)
+    for piece, target in zip(pieces(array), pieces(out), strict=True):
+        target[...] = piece.astype(np.float64) * factor
+    return out
+
+
+def pieces(array: np.ndarray) -> Iterator[np.ndarray]:
+    """Views of all elements, each of `CHUNK` bytes at most."""
+    if array.nbytes <= CHUNK or array.ndim == 0:
+        yield array
+    elif array.nbytes // len(array) > CHUNK:
+        for part in array:
+            yield from pieces(part)
+    else:
+        rows = max(1, CHUNK * len(array) // array.nbytes)
+        for start in range(0, len(array), rows):
+            yield array[start : start + rows]
+
+
+def _number(digit: Digit) -> int:
+    known = digit.size.known
+    assert known is not None, "a constant has known sizes"
+    return known

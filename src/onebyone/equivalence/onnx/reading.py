@@ -1,0 +1,265 @@
+"""A file read into the table of functions, node by node."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+from onnx_ir.passes.common import InlinePass, ShapeInferencePass
+
+from onebyone.equivalence.ladder import Undecided
+from onebyone.equivalence.onnx import along, arithmetic, linear, moves, pointwise  # noqa: F401
+from onebyone.equivalence.onnx.bodies import bodies
+from onebyone.equivalence.onnx.call import OPERATORS, Call
+from onebyone.equivalence.onnx.constants import Tensor, constant_of, digest
+from onebyone.equivalence.onnx.inference import Outline, declared, inferred, outline, since
+from onebyone.equivalence.onnx.layout import whole
+from onebyone.equivalence.onnx.normalisation import write_out
+from onebyone.equivalence.onnx.shapes import computed_sizes, constant_sizes
+from onebyone.equivalence.onnx.sizes import Size
+from onebyone.equivalence.onnx.terms import Table
+from onebyone.equivalence.onnx.values import Known, Value
+
+# The modules with the operators register them.
+from onebyone.models import onnx_file
+
+DRAWN = {
+    "Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
+    "RandomUniformLike",
+}  # fmt: skip
+"""Operators that, where they are not followed, draw at random."""
+OLDEST = 7
+"""Before this operator set, operands broadcast otherwise."""
+LAST_FIXED = 3
+"""Up to this version of files, runtimes take no other values for initializers."""
+STANDARD = ("", "ai.onnx")
+# Invalid files are told by the check itself, in one line.
+logging.getLogger("onnx_ir.passes.common.shape_inference").setLevel(logging.ERROR)
+
+
+def opened(path: Path) -> ir.Model:
+    """A file as it is, external data on disk; initializers are inputs only where that counts."""
+    model = onnx_file.read(path)
+    if model.ir_version <= LAST_FIXED:
+        inputs = [value for value in model.graph.inputs if value.const_value is None]
+        model.graph.inputs[:] = inputs
+    return model
+
+
+def load(path: Path) -> ir.Model:
+    """A file with its functions inlined and its values' types inferred.
+
+    Its normalisations are written as operators.
+
+    Raises:
+        InputError: the file cannot be read, or (Undecided) its functions not inlined.
+    """
+    model = opened(path)
+    for (domain, name, _), function in model.functions.items():
+        for own, version in function.opset_imports.items():
+            if model.opset_imports.get(own, version) != version:
+                raise Undecided(f"the function {domain}.{name} is of another opset than the file")
+    InlinePass()(model)
+    ShapeInferencePass(strict_mode=False)(model)
+    write_out(model, str(path))
+    return model
+
+
+def read(table: Table, model: ir.Model, index: int, symbols: dict[str, str]) -> dict[str, Value]:
+    """Enter all functions of a file into the table.
+
+    Args:
+        table: to enter them in.
+        model: the file.
+        index: of the file, for the names of its nodes.
+        symbols: what the first file calls this file's dynamic sizes, by this file's names.
+
+    Returns:
+        The outputs by name, in order.
+    """
+    reader = _Reader(table, index, symbols, dict(model.opset_imports))
+    reader.read(model.graph, ())
+    return {_name(value): reader.values[value] for value in model.graph.outputs}
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Enters one file into the table.
+
+    Attributes:
+        values: what the table has for the file's.
+        known: of those that are small integers.
+    """
+
+    table: Table
+    index: int
+    symbols: dict[str, str]
+    versions: dict[str, int]
+    values: dict[ir.Value, Value] = field(default_factory=dict)
+    known: dict[ir.Value, Known] = field(default_factory=dict)
+
+    def read(self, graph: ir.Graph, place: tuple[int, ...]) -> None:
+        """Enter a graph: of the file, or within a node of it.
+
+        What a graph within a node is given has no name, but a place: two such graphs are equal
+        when they are equal functions of it. `place` says which of a node's graphs it is, after
+        the same for each graph around it.
+        """
+        for value in graph.initializers.values():
+            if not value.is_graph_input():
+                self._constant(value, value.const_value)
+        for number, value in enumerate(graph.inputs):
+            self.table.place = (self.index, _name(value))
+            key = ".".join(map(str, (*place, number))) if place else _name(value)
+            self.values[value] = self._input("given" if place else "input", key, value)
+        for node in graph:
+            self._enter(node, place)
+
+    def _constant(self, value: ir.Value, tensor: Any) -> None:
+        constant = Value(Tensor(tensor), whole(map(Size.of, tensor.shape.numpy())))
+        known = constant_sizes(constant)
+        self._know(value, constant, known)
+
+    def _know(self, value: ir.Value, found: Value, known: Known | None) -> None:
+        self.values[value] = found
+        if known is not None:
+            self.known[value] = known
+
+    def _input(self, operator: str, key: str, value: ir.Value) -> Value:
+        """What is given from outside; an initializer that is an input is a default for it."""
+        shape = dimensions(value, key)
+        sizes = None
+        if shape is not None:
+            named = (s if isinstance(s, int) else self.symbols.get(s, s) for s in shape)
+            sizes = tuple(map(Size.of, named))
+        usual = None if value.const_value is None else Tensor(value.const_value).read(digest)
+        about = (key, sizes, str(value.type), usual)
+        tensor = isinstance(value.type, ir.TensorType)
+        term = self.table.term(operator, about, (), int(value.dtype or 0) if tensor else 0)
+        return Value(term, None if sizes is None else whole(sizes))
+
+    def _enter(self, node: ir.Node, place: tuple[int, ...]) -> None:
+        self.table.place = (self.index, f"{node.op_type} {node.name or node.outputs[0].name}")
+        if (tensor := constant_of(node.outputs[0])) is not None:
+            self._constant(node.outputs[0], tensor)
+            return
+        version = self.versions.get(node.domain, 1)
+        call = Call(self.table, node, *self._of(node.inputs), version)
+        results, sizes = (self._around(call, place), None) if bodies(node) else _results(call)
+        self._know(node.outputs[0], results[0], sizes)
+        self.values.update(zip(node.outputs[1:], results[1:], strict=False))
+
+    def _of(self, read: Sequence[ir.Value | None]) -> tuple[list[Value | None], list[Known | None]]:
+        """What is known of values."""
+        values = [None if value is None else self.values[value] for value in read]
+        return values, [None if value is None else self.known.get(value) for value in read]
+
+    def _around(self, call: Call, place: tuple[int, ...]) -> list[Value]:
+        """The results of a node with graphs: equal where all that these compute lies alike."""
+        here, within = self.table.place, bodies(call.node)
+        for number, graph in enumerate(within.values()):
+            self.read(graph, (*place, number))
+        self.table.place = here
+        arity = tuple((name, len(g.inputs), len(g.outputs)) for name, g in within.items())
+        values, known = self._of([value for graph in within.values() for value in graph.outputs])
+        outlines = [declared(output) for output in call.node.outputs]
+        if call.node.op_type == "Loop" and call.node.domain in STANDARD:
+            outlines = self._turns(within["body"])
+        inputs, sizes = [*call.inputs, *values], [*call.known, *known]
+        return _literal(replace(call, inputs=inputs, known=sizes), outlines, "", arity)
+
+    def _turns(self, body: ir.Graph) -> list[Outline]:
+        """What a Loop gives: states, as its body takes and gives them, and values of all turns."""
+        made = [outline(self.values[value]) for value in body.outputs[1:]]
+        given = [outline(self.values[value]) for value in body.inputs[2:]]
+        states = [
+            after if after == before else Outline(after.element, None)
+            for before, after in zip(given, made, strict=False)
+        ]
+        return [*states, *(after.repeated() for after in made[len(states) :])]
+
+
+def dimensions(value: ir.Value, key: str) -> list[int | str] | None:
+    """The declared size of each axis: a number, or the name of a symbol, which may be of `key`.
+
+    None where it is no tensor, or its shape is not declared. Names are in quotation marks, so that
+    none is the formula of a size that follows from others.
+    """
+    if value.shape is None or not isinstance(value.type, ir.TensorType):
+        return None
+    return [
+        size if isinstance(size, int) else f"'{size.value}'" if size.value else f"'{key}'.{axis}"
+        for axis, size in enumerate(value.shape)
+    ]
+
+
+def _results(call: Call) -> tuple[Sequence[Value], Known | None]:
+    """The node's results, and the elements of the first where they are known integers.
+
+    What an operator gives beside what is followed is read as it lies.
+    """
+    outlines = [declared(output) for output in call.node.outputs]
+    results: Sequence[Value] = ()
+    known, why = None, ""
+    try:
+        outlines = inferred(call)
+        results, known = _followed(call, outlines)
+    except Undecided as reason:
+        why = str(reason)
+    if len(results) < len(outlines):
+        results = [*results, *_literal(call, outlines, why)[len(results) :]]
+    return results, known
+
+
+def _followed(call: Call, outlines: Sequence[Outline]) -> tuple[Sequence[Value], Known | None]:
+    """The results that a rule finds, and the elements of the first that are known integers."""
+    if call.node.domain not in STANDARD or call.version < OLDEST:
+        raise Undecided("")
+    sizes = computed_sizes(call, outlines[0].element)
+    if sizes is not None and outlines[0].sizes is not None and len(outlines[0].sizes) < 2:
+        term = call.table.term("sizes", sizes, (), outlines[0].element)
+        return [Value(term, whole([Size.of(len(sizes))] if outlines[0].sizes else []))], sizes
+    follow = OPERATORS.get(call.node.op_type)
+    if follow is None:
+        raise Undecided("")
+    found = follow(call)
+    results = found if isinstance(found, list) else [found]
+    for result, made in zip(results, outlines, strict=False):
+        if not made.fits(result):
+            raise Undecided(f"ONNX infers {made} and the check {outline(result)}")
+    return results, None
+
+
+def _literal(
+    call: Call, outlines: Sequence[Outline], reason: str, arity: tuple[Any, ...] = ()
+) -> list[Value]:
+    """An operator that is not followed: equal where all it reads lies alike in both files."""
+    node, table = call.node, call.table
+    about = since(node, call.version), call.settings(), arity, len(outlines)
+    kind = (node.domain, node.overload, *about)
+    draws = node.op_type in DRAWN and node.domain in STANDARD
+    operands = list(zip(call.inputs, call.known, strict=True))
+    shapes = [value.shape for value in call.inputs if value is not None and value.axes is not None]
+    given = {str(size): size for shape in shapes for size in shape}
+    results = []
+    for index, made in enumerate(outlines):
+        name, what = f"{node.op_type} as it lies", (kind, index, made.numbers)
+        term = table.literal(name, what, operands, made.element, reason, draws)
+        if made.sizes is None:
+            results.append(Value(term, None))
+            continue
+        named = [
+            Size.of(size)
+            if isinstance(size, int)
+            else given.get(size, Size.of(f"#{term.number}.{axis}"))
+            for axis, size in enumerate(made.sizes)
+        ]
+        results.append(Value(term, whole(named)))
+    return results
+
+
+def _name(value: ir.Value) -> str:
+    assert value.name is not None, "a value of a file has a name"
+    return value.name

@@ -1,0 +1,117 @@
+"""Small integer tensors that a file computes from shapes, as sizes with symbols."""
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx_ir as ir
+
+from onebyone.equivalence.onnx.call import Call
+from onebyone.equivalence.onnx.constants import Tensor
+from onebyone.equivalence.onnx.sizes import Size, product
+from onebyone.equivalence.onnx.values import Known, Value
+
+LONGEST = 64
+"""A longer tensor holds no shape."""
+RANGES = {
+    int(kind): (np.iinfo(kind.numpy()).min, np.iinfo(kind.numpy()).max)
+    for kind in (ir.DataType.INT32, ir.DataType.INT64)
+}
+"""Element types that hold sizes, and what fits into them."""
+
+
+def constant_sizes(value: Value | None) -> Known | None:
+    """The elements of an integer constant of at most one axis."""
+    if value is None or not isinstance(value.function, Tensor):
+        return None
+    array = value.function.array
+    if array.dtype not in (np.int64, np.int32) or array.ndim > 1 or array.size > LONGEST:
+        return None
+    return tuple(Size.of(int(element)) for element in array.reshape(-1))
+
+
+def computed_sizes(call: Call, element: int) -> Known | None:
+    """The elements of the node's result where they follow from shapes, else None.
+
+    A size that is not known counts as one that fits into 32 bits.
+    """
+    rule = _RULES.get(call.node.op_type)
+    sizes = rule(call) if rule else None
+    if sizes is None:
+        return None
+    least, most = RANGES.get(element, (0, -1))
+    fit = all(least <= number <= most for size in sizes for _, number in size.terms)
+    return sizes if fit else None
+
+
+def _shape(call: Call) -> Known | None:
+    return call[0].shape[slice(call.attribute("start", 0), call.attribute("end"))]
+
+
+def _same(call: Call) -> Known | None:
+    return call.known[0]
+
+
+def _concat(call: Call) -> Known | None:
+    parts = [known for known in call.known if known is not None]
+    return tuple(s for part in parts for s in part) if len(parts) == len(call.known) else None
+
+
+def _gather(call: Call) -> Known | None:
+    held, places = call.known[0], call.known[1]
+    if held is None or places is None:
+        return None
+    numbers = call.integers(1)
+    inside = all(-len(held) <= number < len(held) for number in numbers)
+    return tuple(held[number] for number in numbers) if inside else None
+
+
+def _slice(call: Call) -> Known | None:
+    held = call.known[0]
+    if held is None or call.version < 10 or None in call.known[1:3]:
+        return None
+    steps = call.integers(4) if call.has(4) else (1,)
+    ends = list(zip(call.integers(1), call.integers(2), steps, strict=False))
+    return held[slice(*ends[0])] if len(ends) == 1 and steps != (0,) else None
+
+
+def _multiplied(call: Call) -> Known | None:
+    a, b = call.known[0], call.known[1]
+    if a is None or b is None or not (len(a) == len(b) or 1 in (len(a), len(b))):
+        return None
+    a, b = (x * len(y) if len(x) == 1 else x for x, y in ((a, b), (b, a)))
+    return tuple(x * y for x, y in zip(a, b, strict=True))
+
+
+def _divided(call: Call) -> Known | None:
+    a, b = call.known[0], call.known[1]
+    if a is None or b is None or len(a) != len(b):
+        return None
+    quotients = [x.over(y) for x, y in zip(a, b, strict=True)]
+    return None if None in quotients else tuple(q for q in quotients if q is not None)
+
+
+def _all(call: Call) -> Known | None:
+    if call.known[0] is None or call.attribute("noop_with_empty_axes", 0):
+        return None
+    return (product(call.known[0]),)
+
+
+def _size(call: Call) -> Known | None:
+    return (product(call[0].shape),)
+
+
+_RULES: dict[str, Callable[[Call], Known | None]] = {
+    "Shape": _shape,
+    "Size": _size,
+    "Identity": _same,
+    "Cast": _same,
+    "Squeeze": _same,
+    "Unsqueeze": _same,
+    "Reshape": _same,
+    "Concat": _concat,
+    "Gather": _gather,
+    "Slice": _slice,
+    "Mul": _multiplied,
+    "Div": _divided,
+    "ReduceProd": _all,
+}

@@ -1,0 +1,111 @@
+"""Values of a file: functions of its inputs, each with the layout of its axes."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from onebyone.equivalence.ladder import Undecided
+from onebyone.equivalence.onnx.constants import Tensor
+from onebyone.equivalence.onnx.layout import Layout, regroup, size_of
+from onebyone.equivalence.onnx.sizes import Size
+
+Letter = Hashable
+Known = tuple[Size, ...]
+"""The elements of a small integer tensor, as sizes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """A function in the table.
+
+    Attributes:
+        number: its place in the table.
+        operator: what is applied.
+        attributes: with what settings.
+        operands: to what: entries, each with how its axes lie on this one's.
+        element: the element type, as ONNX numbers them.
+        names: of the nodes that first gave it, by file.
+        constant: where its elements are, and their order.
+        reason: why its operator was not followed; empty where it was.
+    """
+
+    number: int
+    operator: str
+    attributes: tuple[Any, ...]
+    operands: tuple[tuple["Term", Any], ...]
+    element: int
+    names: dict[int, str] = field(default_factory=dict)
+    constant: tuple[Tensor, Layout] | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Formula:
+    """An elementwise function of constants; it joins the table once its axes have an order.
+
+    Attributes:
+        operator: what is applied.
+        attributes: with what settings.
+        operands: constants, and which axis of the formula each of their axes is.
+        element: the element type.
+    """
+
+    operator: str
+    attributes: tuple[Any, ...]
+    operands: tuple[tuple["Value", tuple[int, ...]], ...]
+    element: int
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value of a file: a function, and how its axes lie in the value's.
+
+    Attributes:
+        function: an entry of the table, or a constant, which has no order of axes of its own.
+        axes: the digits of each axis of the value; None where their number is not known.
+    """
+
+    function: Term | Tensor | Formula
+    axes: Layout | None
+
+    @property
+    def layout(self) -> Layout:
+        """The digits of each axis of the value.
+
+        Raises:
+            Undecided: it is not known how many axes there are.
+        """
+        if self.axes is None:
+            raise Undecided("the number of axes is not known")
+        return self.axes
+
+    @property
+    def constant(self) -> bool:
+        """Whether it is the same for every input."""
+        return not isinstance(self.function, Term)
+
+    @property
+    def shape(self) -> tuple[Size, ...]:
+        """The size of each axis."""
+        return tuple(size_of(group) for group in self.layout)
+
+    @property
+    def element(self) -> int:
+        """The element type, as ONNX numbers them."""
+        return self.function.element
+
+    def reshaped(self, target: Sequence[Size]) -> "Value":
+        """The same elements with other axes.
+
+        Raises:
+            Undecided: the reshape is no regrouping of axes.
+        """
+        return replace(self, axes=regroup(self.layout, target))
+
+    def transposed(self, order: Sequence[int]) -> "Value":
+        """The axes in another order."""
+        return replace(self, axes=tuple(self.layout[axis] for axis in order))
+
+
+Operand = tuple[Value, Sequence[Letter]]
+"""A value with a letter for each of its axes."""
