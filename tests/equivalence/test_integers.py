@@ -8,7 +8,7 @@ import pytest
 
 from helpers.onnx_pairs import floats, model
 from onebyone.equivalence.onnx.integers import integers
-from onebyone.equivalence.onnx.integral import Draw
+from onebyone.equivalence.onnx.integers.draws import Draw
 
 HEAD = "m (float[N,8] x) => (float[N,5] o) { "
 W = floats(np.random.default_rng(0), 8, 5)

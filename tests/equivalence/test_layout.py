@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onebyone.equivalence.ladder import Undecided
-from onebyone.equivalence.onnx.constants import CHUNK, Tensor, digest, view
-from onebyone.equivalence.onnx.layout import regroup, whole
-from onebyone.equivalence.onnx.sizes import ONE, Size, product
-from onebyone.equivalence.onnx.values import Value
+from onebyone.equivalence.onnx.constants import CHUNK, Tensor, digest
+from onebyone.equivalence.onnx.structure.layout import regroup, view, whole
+from onebyone.equivalence.onnx.structure.sizes import ONE, Size, product
+from onebyone.equivalence.onnx.structure.values import Value
 
 
 def cut(size: int, draw) -> list[int]:

@@ -10,8 +10,8 @@ import pytest
 from helpers.onnx_pairs import floats, model, shape
 from onebyone.equivalence.onnx import SAME, check_onnx
 from onebyone.equivalence.onnx.structure import difference, structure
-from onebyone.equivalence.onnx.terms import Table
-from onebyone.equivalence.onnx.values import Term
+from onebyone.equivalence.onnx.structure.table import Table
+from onebyone.equivalence.onnx.structure.values import Term
 
 UNDERSTOOD = "equal for every input in real arithmetic"
 LAYER = "y = Gemm(x, w, b)"

@@ -28,9 +28,9 @@ def check_onnx(
         InputError: a file cannot be read, or onnx and onnxruntime are not installed.
     """
     try:
+        from onebyone.equivalence.onnx.files import opened
         from onebyone.equivalence.onnx.integers import integers
         from onebyone.equivalence.onnx.numbers import numbers
-        from onebyone.equivalence.onnx.reading import opened
         from onebyone.equivalence.onnx.structure import structure
         from onebyone.equivalence.onnx.text import same_text
     except ModuleNotFoundError as error:

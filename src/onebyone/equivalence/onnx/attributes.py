@@ -1,4 +1,4 @@
-"""The settings of a node, bit for bit, without those that say what holds anyway."""
+"""What a node says beside its inputs: its settings, bit for bit, and what its operator means."""
 
 import struct
 from functools import cache
@@ -14,6 +14,17 @@ KIND = ir.AttributeType
 
 Setting = tuple[str, str, Any]
 """Name, type and bits of an attribute."""
+
+
+def since(node: ir.Node, version: int) -> int:
+    """Since which operator set the operator means what it does in this one.
+
+    This one where ONNX does not have it.
+    """
+    try:
+        return int(onnx.defs.get_schema(node.op_type, version, node.domain).since_version)
+    except onnx.defs.SchemaError:
+        return version
 
 
 def settings(node: ir.Node, version: int, *skipped: str) -> tuple[Setting, ...]:

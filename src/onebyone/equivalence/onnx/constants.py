@@ -9,9 +9,6 @@ from typing import Any, TypeVar
 import numpy as np
 import onnx_ir as ir
 
-from onebyone.equivalence.onnx.layout import Digit, Layout
-from onebyone.equivalence.onnx.sizes import ONE
-
 Found = TypeVar("Found")
 
 _CONTENT = "onebyone.content"
@@ -69,28 +66,6 @@ def constant_of(value: ir.Value) -> ir.TensorProtocol | None:
     return attribute.value if attribute.name == "value" else ir.tensor(attribute.value)
 
 
-def view(array: np.ndarray, layout: Layout) -> np.ndarray:
-    """A constant's elements with one axis for each digit of `layout`, without copying them."""
-    order = [digit for group in layout for digit in group]
-    pieces = radix(order)
-    sizes = [_number(digit) for digit in pieces]
-    return array.reshape(sizes).transpose([pieces.index(digit) for digit in order])
-
-
-def radix(digits: list[Digit]) -> list[Digit]:
-    """All digits of a function's axes, axis by axis, the most significant first."""
-    out: list[Digit] = []
-    for axis in sorted({digit.axis for digit in digits}):
-        strides = {digit.stride: digit for digit in digits if digit.axis == axis}
-        chain, stride = [], ONE
-        while stride in strides:
-            chain.append(strides[stride])
-            stride = strides[stride].stride * strides[stride].size
-        out.extend(reversed(chain))
-    assert len(out) == len(digits), "a layout has every digit of its function once"
-    return out
-
-
 def digest(array: np.ndarray) -> str:
     """SHA-256 of the elements' bytes in the order of the view's axes."""
     total = hashlib.sha256()
@@ -136,9 +111,3 @@ def pieces(array: np.ndarray) -> Iterator[np.ndarray]:
         rows = max(1, CHUNK * len(array) // array.nbytes)
         for start in range(0, len(array), rows):
             yield array[start : start + rows]
-
-
-def _number(digit: Digit) -> int:
-    known = digit.size.known
-    assert known is not None, "a constant has known sizes"
-    return known

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from onebyone.equivalence.ladder import NUMBERS, Check, DoesNotRun, Unlike, rung
-from onebyone.equivalence.onnx.feeds import (
+from onebyone.equivalence.onnx.files import opened
+from onebyone.equivalence.onnx.runtime import (
     Feeds,
     drawn,
     fed,
@@ -20,7 +21,6 @@ from onebyone.equivalence.onnx.feeds import (
     outputs,
     session,
 )
-from onebyone.equivalence.onnx.reading import opened
 from onebyone.models import onnx_file
 
 DRAWS = 3

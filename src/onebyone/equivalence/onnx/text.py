@@ -8,10 +8,9 @@ from collections.abc import Hashable, Mapping, Sequence
 import numpy as np
 import onnx_ir as ir
 
-from onebyone.equivalence.onnx.attributes import settings
+from onebyone.equivalence.onnx.attributes import settings, since
 from onebyone.equivalence.onnx.bodies import bodies
 from onebyone.equivalence.onnx.constants import Tensor, constant_of, in_bytes
-from onebyone.equivalence.onnx.inference import since
 
 Number = tuple[int, int]
 """Of a value: the line of what makes it, and which of its results it is."""
@@ -101,7 +100,7 @@ class _Text:
             node.domain,
             node.op_type,
             node.overload,
-            since(node, version) or version,
+            since(node, version),
             settings(node, version),
             tuple(value and self._numbers[value] for value in node.inputs),
             tuple(bool(value.name) for value in node.outputs),

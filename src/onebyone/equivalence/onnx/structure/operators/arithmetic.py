@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from onebyone.equivalence.onnx.call import Call, operator, trailing
 from onebyone.equivalence.onnx.constants import Tensor, pieces
-from onebyone.equivalence.onnx.layout import whole
-from onebyone.equivalence.onnx.sizes import ONE
-from onebyone.equivalence.onnx.terms import Table
-from onebyone.equivalence.onnx.values import Letter, Operand, Term, Value
+from onebyone.equivalence.onnx.structure.layout import whole
+from onebyone.equivalence.onnx.structure.operators.call import Call, operator, trailing
+from onebyone.equivalence.onnx.structure.sizes import ONE
+from onebyone.equivalence.onnx.structure.table import Table
+from onebyone.equivalence.onnx.structure.values import Letter, Operand, Term, Value
 
 PRODUCT = "sum of products"
 NEUTRAL = {"Add": 0.0, "Mul": 1.0}

@@ -6,10 +6,11 @@ import numpy as np
 import onnx_ir as ir
 
 from onebyone.equivalence.ladder import STRUCTURE, Check, Undecided, Unlike, rung
-from onebyone.equivalence.onnx.constants import view
-from onebyone.equivalence.onnx.reading import dimensions, load, read
-from onebyone.equivalence.onnx.terms import Table
-from onebyone.equivalence.onnx.values import Term, Value
+from onebyone.equivalence.onnx.files import load
+from onebyone.equivalence.onnx.structure.layout import view
+from onebyone.equivalence.onnx.structure.reading import dimensions, read
+from onebyone.equivalence.onnx.structure.table import Table
+from onebyone.equivalence.onnx.structure.values import Term, Value
 
 
 @rung(STRUCTURE)

@@ -5,11 +5,12 @@ layouts only. Along an axis where the kernel is smaller than the input, a convol
 """
 
 from onebyone.equivalence.ladder import Undecided
-from onebyone.equivalence.onnx.along import padded, slid, strided
-from onebyone.equivalence.onnx.arithmetic import PRODUCT, arithmetic, times
-from onebyone.equivalence.onnx.call import Call, operator
-from onebyone.equivalence.onnx.sizes import ONE, Size
-from onebyone.equivalence.onnx.values import Letter, Operand, Value
+from onebyone.equivalence.onnx.structure.operators.arithmetic import PRODUCT, arithmetic, times
+from onebyone.equivalence.onnx.structure.operators.call import Call, operator
+from onebyone.equivalence.onnx.structure.operators.kernels import kernels
+from onebyone.equivalence.onnx.structure.operators.slices import padded, strided
+from onebyone.equivalence.onnx.structure.sizes import ONE, Size
+from onebyone.equivalence.onnx.structure.values import Letter, Operand, Value
 
 
 @operator("MatMul")
@@ -41,37 +42,31 @@ def _gemm(call: Call) -> Value:
 @operator("Conv")
 def _convolution(call: Call) -> Value:
     x, w = call[0], call[1]
-    rank = len(x.shape) - 2
     group = Size.of(call.attribute("group", 1))
-    kernel = w.shape[2:]
-    lengths = [size.known for size in kernel]
+    lengths = [size.known for size in w.shape[2:]]
     if None in lengths:
         raise Undecided("Conv with a kernel of unknown size")
-    strides = call.attribute("strides") or [1] * rank
-    dilations = call.attribute("dilations") or [1] * rank
-    pads = _pads(call, rank)
+    sides = kernels(call, [length or 0 for length in lengths])
+    single = [(axis, kernel) for axis, kernel in enumerate(sides, 2) if kernel.length == 1]
+    for axis, kernel in single:
+        x = padded(call, x, axis, kernel.before, kernel.after)
+    for axis, kernel in single:
+        x = strided(call, x, axis, kernel.stride)
     spatial: list[Letter] = []
     taps: list[Letter] = []
     out: list[Letter] = []
     sliding = []
     fresh: dict[Letter, Size] = {}
-    single = [axis for axis, size in enumerate(kernel) if size == ONE]
-    for axis in single:
-        x = padded(call, x, axis + 2, *pads[axis])
-    for axis in single:
-        x = strided(call, x, axis + 2, strides[axis])
-    for axis, size in enumerate(kernel):
-        before, after = pads[axis]
-        where = axis + 2
+    for axis, kernel in enumerate(sides):
+        size = x.shape[axis + 2]
         s, t, o = f"s{axis}", f"t{axis}", f"o{axis}"
-        if axis in single:
+        if kernel.length == 1:
             t = o = s
-        elif (before, after) == (0, 0) and size == x.shape[where] and dilations[axis] == 1:
+        elif kernel.covers(size):
             t, fresh[o] = s, ONE
         else:
-            extent = dilations[axis] * ((lengths[axis] or 0) - 1) + 1
-            fresh[o] = slid(x.shape[where], extent, before + after, strides[axis])
-            sliding.append((s, t, (strides[axis], dilations[axis], before, after)))
+            fresh[o] = kernel.places(size)
+            sliding.append((s, t, kernel[1:]))
         spatial.append(s)
         taps.append(t)
         out.append(o)
@@ -97,15 +92,8 @@ def _transposed_convolution(call: Call) -> Value:
         set(call.attribute(name) or [default]) - {default}
         for name, default in (("strides", 1), ("pads", 0), ("output_padding", 0))
     )
-    if (
-        not plain
-        or call.attribute("output_shape")
-        or call.attribute("auto_pad", "NOTSET")
-        not in (
-            "NOTSET",
-            "VALID",
-        )
-    ):
+    padding = call.attribute("auto_pad", "NOTSET")
+    if not plain or call.attribute("output_shape") or padding not in ("NOTSET", "VALID"):
         raise Undecided("ConvTranspose with a kernel, stride or padding")
     group = Size.of(call.attribute("group", 1))
     spatial = [f"s{axis}" for axis in range(rank)]
@@ -126,16 +114,6 @@ def _einsum(call: Call) -> Value:
         raise Undecided(f"Einsum {equation}")
     operands: list[Operand] = [(call[index], letters) for index, letters in enumerate(terms)]
     return call.table.join(PRODUCT, operands, out, commutative=True)
-
-
-def _pads(call: Call, rank: int) -> list[tuple[int, int]]:
-    mode = call.attribute("auto_pad", "NOTSET")
-    if mode not in ("NOTSET", "VALID"):
-        if any(size != ONE for size in call[1].shape[2:]):
-            raise Undecided(f"Conv with auto_pad {mode}")
-        return [(0, 0)] * rank  # A kernel of one element needs none, whatever its stride.
-    pads = (call.attribute("pads") if mode == "NOTSET" else None) or [0] * 2 * rank
-    return list(zip(pads[:rank], pads[rank:], strict=True))
 
 
 def _grouped(value: Value, axis: int, group: Size) -> Value:

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from onebyone.equivalence.onnx.constants import radix
-from onebyone.equivalence.onnx.layout import Digit, Group, Layout, merged, refined
-from onebyone.equivalence.onnx.sizes import ONE, Size
-from onebyone.equivalence.onnx.values import Letter, Operand, Term
+from onebyone.equivalence.onnx.structure.layout import Digit, Group, Layout, merged, radix, refined
+from onebyone.equivalence.onnx.structure.sizes import ONE, Size
+from onebyone.equivalence.onnx.structure.values import Letter, Operand, Term
 
 
 @dataclass

@@ -8,8 +8,10 @@ two chains are equal when their maps are.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from onebyone.equivalence.ladder import Undecided
-from onebyone.equivalence.onnx.sizes import ONE, Size, product
+from onebyone.equivalence.onnx.structure.sizes import ONE, Size, product
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,34 @@ def refined(groups: Sequence[Group]) -> list[tuple[Digit, ...]]:
         sizes = " and ".join(str(size_of(group)) for group in groups)
         raise Undecided(f"axes of sizes {sizes} run together")
     return rows
+
+
+def view(array: np.ndarray, layout: Layout) -> np.ndarray:
+    """A constant's elements with one axis for each digit of `layout`, without copying them."""
+    order = [digit for group in layout for digit in group]
+    pieces = radix(order)
+    sizes = [_number(digit) for digit in pieces]
+    return array.reshape(sizes).transpose([pieces.index(digit) for digit in order])
+
+
+def radix(digits: list[Digit]) -> list[Digit]:
+    """All digits of a function's axes, axis by axis, the most significant first."""
+    out: list[Digit] = []
+    for axis in sorted({digit.axis for digit in digits}):
+        strides = {digit.stride: digit for digit in digits if digit.axis == axis}
+        chain, stride = [], ONE
+        while stride in strides:
+            chain.append(strides[stride])
+            stride = strides[stride].stride * strides[stride].size
+        out.extend(reversed(chain))
+    assert len(out) == len(digits), "a layout has every digit of its function once"
+    return out
+
+
+def _number(digit: Digit) -> int:
+    known = digit.size.known
+    assert known is not None, "a constant has known sizes"
+    return known
 
 
 def _by(sizes: Iterable[Size]) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 from onebyone.equivalence.ladder import Undecided
 from onebyone.equivalence.onnx.constants import Tensor
-from onebyone.equivalence.onnx.layout import Layout, regroup, size_of
-from onebyone.equivalence.onnx.sizes import Size
+from onebyone.equivalence.onnx.structure.layout import Layout, regroup, size_of
+from onebyone.equivalence.onnx.structure.sizes import Size
 
 Letter = Hashable
 Known = tuple[Size, ...]

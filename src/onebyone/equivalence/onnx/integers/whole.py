@@ -9,7 +9,7 @@ import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
-from onebyone.equivalence.onnx.feeds import Feeds, drawn, outputs, session
+from onebyone.equivalence.onnx.runtime import Feeds, drawn, outputs, session
 from onebyone.models import onnx_file
 from onebyone.models.onnx_tensors import bytes_of
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from onebyone.equivalence.onnx.attributes import since
 from onebyone.equivalence.onnx.bodies import bodies, reads
 from onebyone.equivalence.onnx.constants import constant_of, content
-from onebyone.equivalence.onnx.inference import since
 
 LINEAR = frozenset({"Conv", "ConvTranspose", "Einsum", "Gemm", "MatMul"})
 EXACT = LINEAR | {
@@ -168,8 +168,7 @@ def _signature(region: Region) -> list[tuple[str, ...]]:
 def _version(node: ir.Node) -> str:
     """Since which operator set the operator means what it does in this file."""
     assert node.graph is not None, "a node of a file is in its graph"
-    version = node.graph.opset_imports.get(node.domain, 1)
-    return str(since(node, version) or version)
+    return str(since(node, node.graph.opset_imports.get(node.domain, 1)))
 
 
 def _content(value: ir.Value) -> str:

@@ -8,37 +8,20 @@ programs on the example inputs that they carry.
 """
 
 from collections.abc import Iterator
-from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
 import torch
-from jaxtyping import Shaped
 from torch import Tensor, fx
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind
-from torch.utils import _pytree as pytree
 
-from onebyone.equivalence.ladder import INTEGERS, STRUCTURE, Check, Undecided, Unlike, rung
-from onebyone.equivalence.program_numbers import check_runs
+from onebyone.equivalence.ladder import INTEGERS, STRUCTURE, Check, Unlike, rung
+from onebyone.equivalence.programs.fragments import Fragment, Program, size_when_run
+from onebyone.equivalence.programs.numbers import check_runs
 from onebyone.errors import first_line
-from onebyone.graphs.aten import arguments, aten, is_call, value_of
+from onebyone.graphs.aten import value_of
 
 LARGEST = 3  # of the integers: with it float32 is exact for sums over 1.8 million channels
-PRODUCTS: dict[Any, tuple[str, str]] = {
-    aten.linear.default: ("input", "weight"),
-    aten.mm.default: ("self", "mat2"),
-    aten.addmm.default: ("mat1", "mat2"),
-    aten.bmm.default: ("self", "mat2"),
-    aten.matmul.default: ("self", "other"),
-}
-CONVOLUTIONS = (
-    aten.conv1d.default, aten.conv2d.default, aten.conv3d.default,
-    aten.conv1d.padding, aten.conv2d.padding, aten.conv3d.padding,
-    aten.conv_transpose1d.default, aten.conv_transpose2d.input, aten.conv_transpose3d.input,
-    aten.convolution.default,
-)  # fmt: skip
-SIZE = 3  # of dynamic dimensions, when fragments are run
 
 
 def check_programs(
@@ -55,8 +38,8 @@ def check_programs(
         "structure"; with "full" also "integers", and "numbers" where the program carries inputs.
         A check that fails is the last one.
     """
-    a, b = _Program(before), _Program(after)
-    pairs: list[tuple[_Fragment, _Fragment]] = []
+    a, b = Program(before), Program(after)
+    pairs: list[tuple[Fragment, Fragment]] = []
     checks = [_structure(a, b, pairs)]
     if checks[-1].passed and level == "full":
         checks.append(_integers(pairs))
@@ -66,7 +49,7 @@ def check_programs(
 
 
 @rung(STRUCTURE)
-def _structure(a: "_Program", b: "_Program", pairs: list[tuple["_Fragment", "_Fragment"]]) -> Check:
+def _structure(a: Program, b: Program, pairs: list[tuple[Fragment, Fragment]]) -> Check:
     """Compare the graphs; fragments that differ are added to the pairs."""
     _compare_interfaces(a, b)
     pairs.extend(_differing(a, b))
@@ -79,7 +62,7 @@ def _structure(a: "_Program", b: "_Program", pairs: list[tuple["_Fragment", "_Fr
 
 
 @rung(INTEGERS)
-def _integers(pairs: list[tuple["_Fragment", "_Fragment"]]) -> Check:
+def _integers(pairs: list[tuple[Fragment, Fragment]]) -> Check:
     for pair in pairs:
         _compare_integers(*pair)
     equal = f"{len(pairs)} layers give equal outputs for integers up to {LARGEST}"
@@ -96,129 +79,7 @@ def same_bits(a: Tensor, b: Tensor) -> bool:
     return torch.equal(*(t.view(torch.uint8) for t in flat))
 
 
-class _Program:
-    """A program's nodes and constants by name."""
-
-    def __init__(self, program: ExportedProgram) -> None:
-        self.program = program
-        self.nodes = {node.name: node for node in program.graph.nodes}
-        self.specs = program.graph_signature.input_specs
-        tensors = {**program.constants, **program.state_dict}
-        self.constants = {
-            spec.arg.name: tensors[spec.target]
-            for spec in self.specs
-            if spec.kind is not InputKind.USER_INPUT and spec.target in tensors
-        }
-
-    @cached_property
-    def varying(self) -> set[fx.Node]:
-        """The tensors that depend on the inputs."""
-        found: set[fx.Node] = set()
-        for node in self.program.graph.nodes:
-            is_input = node.op == "placeholder" and node.name not in self.constants
-            if is_input or not found.isdisjoint(node.all_input_nodes):
-                found.add(node)
-        return {node for node in found if not isinstance(value_of(node), int | torch.SymInt)}
-
-    def run(self, inputs: Any, interpreter: type[fx.Interpreter]) -> list[Tensor]:
-        """All tensors that the program gives for its inputs."""
-        given = iter(pytree.tree_leaves(inputs))
-        arguments = [
-            self.constants[spec.arg.name] if spec.arg.name in self.constants else next(given)
-            for spec in self.specs
-        ]
-        with torch.no_grad():
-            out = interpreter(self.program.graph_module).run(*arguments)
-        return [leaf for leaf in pytree.tree_leaves(out) if isinstance(leaf, Tensor)]
-
-
-class _Fragment:
-    """What makes one value of a program: from other values that both programs have, and constants.
-
-    Attributes:
-        end: the node of that value.
-        sources: names of the values that it is made from.
-        constants: names of the constants.
-        products: the nodes that multiply.
-    """
-
-    def __init__(self, owner: _Program, end: fx.Node, common: set[str]) -> None:
-        self.owner, self.end = owner, end
-        self.sources: set[str] = set()
-        self.constants: set[str] = set()
-        self.products: list[fx.Node] = []
-        seen, waiting = set(), [end]
-        while waiting:
-            node = waiting.pop()
-            if node in seen:
-                continue
-            seen.add(node)
-            if is_call(node, *PRODUCTS, *CONVOLUTIONS):
-                self.products.append(node)
-            for source in node.all_input_nodes:
-                if isinstance(value_of(source), int | torch.SymInt):
-                    continue
-                if source.name in owner.constants:
-                    self.constants.add(source.name)
-                elif source in owner.varying and source.name in common:
-                    self.sources.add(source.name)
-                else:
-                    waiting.append(source)
-
-    @property
-    def operand(self) -> fx.Node:
-        """What the values are multiplied by."""
-        (product,) = self.products
-        operands = PRODUCTS.get(product.target, ("input", "weight"))
-        left, right = (arguments(product)[name] for name in operands)
-        operand: fx.Node = right if left in self.owner.varying else left
-        return operand
-
-    @property
-    def weight(self) -> str:
-        """The constant behind the operand."""
-        node = self.operand
-        while node.name not in self.owner.constants and node.all_input_nodes:
-            node = node.all_input_nodes[0]
-        return node.name
-
-    def value(self, node: fx.Node, given: dict[str, Tensor]) -> Any:
-        """Compute a node from tensors by name."""
-        if node.name in given:
-            return given[node.name]
-        recorded = value_of(node)
-        if isinstance(recorded, torch.SymInt):
-            return _size(recorded)
-        args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda n: self.value(n, given))
-        return node.target(*args, **kwargs)  # type: ignore[operator]  # a call of an operator
-
-    def matrix(self, weight: Tensor) -> Shaped[Tensor, "groups outputs inputs"]:
-        """What the product multiplies by, as one matrix for each group, if this is the weight."""
-        (product,) = self.products
-        bound = arguments(product)
-        operand: Tensor = self.value(self.operand, {self.weight: weight.detach()})
-        if product.target in PRODUCTS:
-            left = bound[PRODUCTS[product.target][0]]
-            if product.target is aten.linear.default or self.operand is left:
-                return operand[None]
-            return (operand if operand.ndim == 3 else operand[None]).mT
-        if operand.shape[2:].numel() != 1:
-            raise Undecided(f"{self.end.name} is a convolution whose kernel is not 1×1")
-        corner = operand.flatten(2)[..., 0]
-        blocks = corner.view(bound["groups"], -1, corner.shape[1])
-        transposed = "transpose" in str(product.target) or bound.get("transposed", False)
-        return blocks.mT if transposed else blocks
-
-
-def _size(size: Any) -> int:
-    """A size, with a small number for each dynamic dimension."""
-    if isinstance(size, int):
-        return size
-    expression = size.node.expr
-    return int(expression.subs(dict.fromkeys(expression.free_symbols, SIZE)))
-
-
-def _compare_interfaces(a: _Program, b: _Program) -> None:
+def _compare_interfaces(a: Program, b: Program) -> None:
     if str(a.program.graph_signature) != str(b.program.graph_signature):
         raise Unlike("the signatures differ")
     if a.program.state_dict.keys() != b.program.state_dict.keys():
@@ -237,7 +98,7 @@ def _declared(node: fx.Node) -> str:
     return f"{value.dtype} [{', '.join(sizes)}]"
 
 
-def _differing(a: _Program, b: _Program) -> Iterator[tuple[_Fragment, _Fragment]]:
+def _differing(a: Program, b: Program) -> Iterator[tuple[Fragment, Fragment]]:
     """Compare all that the outputs need; gives the fragments that differ."""
     common = a.nodes.keys() & b.nodes.keys()
     waiting, seen = [a.program.graph.output_node().name], set()
@@ -255,7 +116,7 @@ def _differing(a: _Program, b: _Program) -> Iterator[tuple[_Fragment, _Fragment]
         elif _written(old) == _written(new):
             waiting += [node.name for node in old.all_input_nodes]
         else:
-            pair = _Fragment(a, old, common), _Fragment(b, new, common)
+            pair = Fragment(a, old, common), Fragment(b, new, common)
             _compare_fragments(*pair)
             yield pair
             waiting += pair[0].sources & pair[1].sources
@@ -271,7 +132,7 @@ def _written(node: fx.Node) -> str:
     return "; ".join(parts)
 
 
-def _compare_fragments(old: _Fragment, new: _Fragment) -> None:
+def _compare_fragments(old: Fragment, new: Fragment) -> None:
     name = old.end.name
     if old.sources != new.sources:
         fault = f"is made from {', '.join(new.sources)}, not from {', '.join(old.sources)}"
@@ -288,7 +149,7 @@ def _compare_fragments(old: _Fragment, new: _Fragment) -> None:
     raise Unlike(f"{name} {fault}")
 
 
-def _compare_matrices(old: _Fragment, new: _Fragment) -> None:
+def _compare_matrices(old: Fragment, new: Fragment) -> None:
     weights = [part.owner.constants[part.weight] for part in (old, new)]
     matrices = [part.matrix(weight) for part, weight in zip((old, new), weights, strict=True)]
     if not same_bits(*matrices):
@@ -298,11 +159,11 @@ def _compare_matrices(old: _Fragment, new: _Fragment) -> None:
             raise Unlike(f"{name} has changed")
 
 
-def _compare_integers(old: _Fragment, new: _Fragment) -> None:
+def _compare_integers(old: Fragment, new: Fragment) -> None:
     generator = torch.Generator().manual_seed(0)
 
     def draw(like: Any) -> Tensor:
-        shape = [_size(size) for size in like.shape]
+        shape = [size_when_run(size) for size in like.shape]
         values = torch.randint(-LARGEST, LARGEST + 1, shape, generator=generator)
         return values.float().to(like.device)
 

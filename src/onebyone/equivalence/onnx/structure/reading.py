@@ -1,29 +1,22 @@
 """A file read into the table of functions, node by node."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
-from onnx_ir.passes.common import InlinePass, ShapeInferencePass
 
 from onebyone.equivalence.ladder import Undecided
-from onebyone.equivalence.onnx import along, arithmetic, linear, moves, pointwise  # noqa: F401
+from onebyone.equivalence.onnx.attributes import since
 from onebyone.equivalence.onnx.bodies import bodies
-from onebyone.equivalence.onnx.call import OPERATORS, Call
 from onebyone.equivalence.onnx.constants import Tensor, constant_of, digest
-from onebyone.equivalence.onnx.inference import Outline, declared, inferred, outline, since
-from onebyone.equivalence.onnx.layout import whole
-from onebyone.equivalence.onnx.normalisation import write_out
-from onebyone.equivalence.onnx.shapes import computed_sizes, constant_sizes
-from onebyone.equivalence.onnx.sizes import Size
-from onebyone.equivalence.onnx.terms import Table
-from onebyone.equivalence.onnx.values import Known, Value
-
-# The modules with the operators register them.
-from onebyone.models import onnx_file
+from onebyone.equivalence.onnx.structure.inference import Outline, declared, inferred, outline
+from onebyone.equivalence.onnx.structure.layout import whole
+from onebyone.equivalence.onnx.structure.operators import OPERATORS, Call
+from onebyone.equivalence.onnx.structure.shape_tensors import computed_sizes, constant_sizes
+from onebyone.equivalence.onnx.structure.sizes import Size
+from onebyone.equivalence.onnx.structure.table import Table
+from onebyone.equivalence.onnx.structure.values import Known, Value
 
 DRAWN = {
     "Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
@@ -32,39 +25,7 @@ DRAWN = {
 """Operators that, where they are not followed, draw at random."""
 OLDEST = 7
 """Before this operator set, operands broadcast otherwise."""
-LAST_FIXED = 3
-"""Up to this version of files, runtimes take no other values for initializers."""
 STANDARD = ("", "ai.onnx")
-# Invalid files are told by the check itself, in one line.
-logging.getLogger("onnx_ir.passes.common.shape_inference").setLevel(logging.ERROR)
-
-
-def opened(path: Path) -> ir.Model:
-    """A file as it is, external data on disk; initializers are inputs only where that counts."""
-    model = onnx_file.read(path)
-    if model.ir_version <= LAST_FIXED:
-        inputs = [value for value in model.graph.inputs if value.const_value is None]
-        model.graph.inputs[:] = inputs
-    return model
-
-
-def load(path: Path) -> ir.Model:
-    """A file with its functions inlined and its values' types inferred.
-
-    Its normalisations are written as operators.
-
-    Raises:
-        InputError: the file cannot be read, or (Undecided) its functions not inlined.
-    """
-    model = opened(path)
-    for (domain, name, _), function in model.functions.items():
-        for own, version in function.opset_imports.items():
-            if model.opset_imports.get(own, version) != version:
-                raise Undecided(f"the function {domain}.{name} is of another opset than the file")
-    InlinePass()(model)
-    ShapeInferencePass(strict_mode=False)(model)
-    write_out(model, str(path))
-    return model
 
 
 def read(table: Table, model: ir.Model, index: int, symbols: dict[str, str]) -> dict[str, Value]:

@@ -1,9 +1,9 @@
 """Operators that only move elements: they change the layout, never the function."""
 
 from onebyone.equivalence.ladder import Undecided
-from onebyone.equivalence.onnx.call import Call, operator
-from onebyone.equivalence.onnx.sizes import ONE, Size, product
-from onebyone.equivalence.onnx.values import Value
+from onebyone.equivalence.onnx.structure.operators.call import Call, operator
+from onebyone.equivalence.onnx.structure.sizes import ONE, Size, product
+from onebyone.equivalence.onnx.structure.values import Value
 
 OPEN = Size.of(-1)
 """Stands in the target of a reshape for what is left."""

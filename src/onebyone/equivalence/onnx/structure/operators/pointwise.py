@@ -1,9 +1,9 @@
 """Operators that act on each element, also those that look along some axes of all alike."""
 
 from onebyone.equivalence.ladder import Undecided
-from onebyone.equivalence.onnx.call import Call, operator, trailing
-from onebyone.equivalence.onnx.sizes import ONE, Size
-from onebyone.equivalence.onnx.values import Letter, Operand, Value
+from onebyone.equivalence.onnx.structure.operators.call import Call, operator, trailing
+from onebyone.equivalence.onnx.structure.sizes import ONE, Size
+from onebyone.equivalence.onnx.structure.values import Letter, Operand, Value
 
 BOOL = 9
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import onnx_ir as ir
 
-from onebyone.equivalence.onnx.call import Call
 from onebyone.equivalence.onnx.constants import Tensor
-from onebyone.equivalence.onnx.sizes import Size, product
-from onebyone.equivalence.onnx.values import Known, Value
+from onebyone.equivalence.onnx.structure.operators.call import Call
+from onebyone.equivalence.onnx.structure.sizes import Size, product
+from onebyone.equivalence.onnx.structure.values import Known, Value
 
 LONGEST = 64
 """A longer tensor holds no shape."""

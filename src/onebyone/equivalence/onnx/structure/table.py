@@ -11,7 +11,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from onebyone.equivalence.ladder import Undecided
-from onebyone.equivalence.onnx.cells import (
+from onebyone.equivalence.onnx.constants import Tensor, digest
+from onebyone.equivalence.onnx.structure.axes import (
     cells_of,
     constant_group,
     joined_axes,
@@ -21,10 +22,18 @@ from onebyone.equivalence.onnx.cells import (
     places_of,
     runs_of,
 )
-from onebyone.equivalence.onnx.constants import Tensor, digest, radix, view
-from onebyone.equivalence.onnx.layout import Digit, Layout, fresh_axes, merged, size_of, whole
-from onebyone.equivalence.onnx.sizes import ONE, Size, product
-from onebyone.equivalence.onnx.values import Formula, Known, Letter, Operand, Term, Value
+from onebyone.equivalence.onnx.structure.layout import (
+    Digit,
+    Layout,
+    fresh_axes,
+    merged,
+    radix,
+    size_of,
+    view,
+    whole,
+)
+from onebyone.equivalence.onnx.structure.sizes import ONE, Size, product
+from onebyone.equivalence.onnx.structure.values import Formula, Known, Letter, Operand, Term, Value
 
 
 class Table:

@@ -6,33 +6,26 @@ nothing needs to be known of how one file was made from the other. After an oper
 the integers (an activation, a normalisation) its result is rounded to integers again.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import onnx
 import onnx_ir as ir
 
 from onebyone.equivalence.ladder import INTEGERS, Check, Undecided, Unlike, rung
-from onebyone.equivalence.onnx.bodies import Model, bodies, pairs
-from onebyone.equivalence.onnx.feeds import Feeds
-from onebyone.equivalence.onnx.integral import Draw, run
-from onebyone.equivalence.onnx.reading import load
-from onebyone.equivalence.onnx.regions import Region, differing
-from onebyone.equivalence.onnx.whole import Whole
+from onebyone.equivalence.onnx.files import load
+from onebyone.equivalence.onnx.integers.exactness import Surroundings, difference_in
+from onebyone.equivalence.onnx.integers.inner import Model, pairs, save
+from onebyone.equivalence.onnx.integers.regions import Region, differing
+from onebyone.equivalence.onnx.integers.whole import Whole
 from onebyone.errors import InputError
 
-DENSITIES = (1.0, 0.25, 0.0625, 0.015625)
-"""What part of the weights stays other than zero, the first that keeps sums exact."""
-SEEDS = 4
 RUNS = 2
 REACH = 4
 """So many times parts that differ are made to reach further."""
-Values = Mapping[str, np.ndarray]
-"""What the values around the parts are in one run of the whole file."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +67,9 @@ def _inner(pair: tuple[Model, Model] | None) -> Check:
         raise Undecided(reason)
     if pair[0] == pair[1]:
         return Check(INTEGERS, True, "no part differs")
-    given = {value.name: value for model in pair for value in model.graph.input}
     with TemporaryDirectory() as folder:
-        paths = [Path(folder) / f"{name}.onnx" for name in ("before", "after")]
-        for model, path in zip(pair, paths, strict=True):
-            # Each is given what either reads, so that a run of both can tell what differs.
-            has = {value.name for value in model.graph.input}
-            model.graph.input.extend(given[name] for name in sorted(given.keys() - has))
-            onnx.save(model, path)
         try:
-            return integers(*paths)
+            return integers(*save(pair, Path(folder)))
         except InputError as error:
             reason = str(error).partition(f"{folder}/")[2] or str(error)
             raise Undecided(f"it cannot stand by itself: {reason}") from error
@@ -114,7 +100,7 @@ def _own(before: File, after: File, ignored: set[str]) -> Check:
 
 
 @dataclass(frozen=True)
-class Row:
+class Outcome:
     """What came of one part.
 
     Attributes:
@@ -128,7 +114,7 @@ class Row:
     unsure: str = ""
 
 
-def _verdict(rows: Sequence[Row]) -> Check:
+def _verdict(rows: Sequence[Outcome]) -> Check:
     if not rows:
         return Check(INTEGERS, True, "no part differs")
     unsure = [f"{row.part.end} ({row.unsure})" for row in rows if row.unsure]
@@ -138,20 +124,20 @@ def _verdict(rows: Sequence[Row]) -> Check:
     return Check(INTEGERS, not unsure, detail, decided=not unsure)
 
 
-def _rows(before: File, after: File, ignored: set[str]) -> list[Row]:
+def _rows(before: File, after: File, ignored: set[str]) -> list[Outcome]:
     pairs, runs = _parts(before, after, ignored)
     rows = []
     for first, second in pairs:
         try:
-            rows.append(Row(first, fault=_compare(first, second, runs)))
+            rows.append(Outcome(first, fault=difference_in(first, second, runs)))
         except Undecided as reason:
-            rows.append(Row(first, unsure=str(reason)))
+            rows.append(Outcome(first, unsure=str(reason)))
     return rows
 
 
 def _parts(
     before: File, after: File, ignored: set[str]
-) -> tuple[list[tuple[Region, Region]], Sequence[Values]]:
+) -> tuple[list[tuple[Region, Region]], Sequence[Surroundings]]:
     """The parts that differ, and the values around them in runs of other sizes.
 
     A name whose shapes differ does not mean the same in both files: it is ignored too.
@@ -204,90 +190,3 @@ def _settled(graph: ir.Graph, names: Collection[str]) -> bool:
 
 def _kind(array: np.ndarray) -> str:
     return f"{array.dtype} {list(array.shape)}"
-
-
-def _drawn(value: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Small integers in place of floats; shapes, places and quantised values stay."""
-    drawn = rng.integers(-3, 4, value.shape).astype(value.dtype)
-    return drawn if np.issubdtype(value.dtype, np.floating) else value
-
-
-def _compare(first: Region, second: Region, runs: Sequence[Values]) -> str:
-    """What differs on integers, empty where nothing does.
-
-    A scale (alpha, beta) of the original may be in the other file's weights or beside them, and a
-    power of two in any constant; no other way gives equal results.
-    """
-    around = [node.op_type for part in (first, second) for node in part.nodes if bodies(node)]
-    if around:
-        raise Undecided(f"it is around graphs within {', '.join(sorted(set(around)))}")
-    if first.inexact != second.inexact:
-        operators = f"{', '.join(first.inexact)} before, {', '.join(second.inexact)} after"
-        raise Undecided(f"operators beyond integers: {operators}")
-    fault = _difference(first, second, runs)
-    if fault and (first.scaled or second.scaled):
-        fault = _difference(first, second, runs, folded=True)
-    if fault and not (first.rounds or second.rounds):
-        fault = _difference(first, second, runs, kept=True)
-    return fault
-
-
-def _difference(
-    first: Region,
-    second: Region,
-    runs: Sequence[Values],
-    *,
-    folded: bool = False,
-    kept: bool = False,
-) -> str:
-    faults: list[str] = []
-    density = DENSITIES[0]
-    for seed in range(SEEDS):
-        feeds = _feeds(first, second, runs[seed % len(runs)], seed)
-        draw = Draw(seed, folded, density, kept)
-        fault = "" if not seed else _fault(run(first, feeds, draw)[0], second, feeds, draw)
-        if fault or not seed:
-            # A density that was thin enough for one draw seldom is not for the next.
-            draw, expected = _exact(first, feeds, draw)
-            fault = _fault(expected, second, feeds, draw)
-        faults += filter(None, [fault])
-        # Where results are rounded to integers, another order of summing may tip one, once.
-        if len(faults) > bool(first.inexact):
-            return faults[0]
-        density = draw.density
-    return ""
-
-
-def _fault(expected: np.ndarray, second: Region, feeds: Feeds, draw: Draw) -> str:
-    """How the second region's result differs from the first one's, empty where it does not."""
-    given, _ = run(second, feeds, draw)
-    if expected.shape != given.shape:
-        return f"shapes {expected.shape} before and {given.shape} after"
-    # Only what is no number is unlike itself.
-    unlike = (expected != given) & ((expected == expected) | (given == given))  # noqa: PLR0124
-    places = np.argwhere(unlike)
-    if not len(places):
-        return ""
-    at = tuple(int(index) for index in places[0])
-    return f"element {list(at)} is {expected[at]} before and {given[at]} after"
-
-
-def _feeds(first: Region, second: Region, values: Values, seed: int) -> Feeds:
-    """Integers for the values that either region starts from."""
-    rng = np.random.default_rng(seed)
-    return {name: _drawn(values[name], rng) for name in dict.fromkeys(first.starts + second.starts)}
-
-
-def _exact(first: Region, feeds: Feeds, draw: Draw) -> tuple[Draw, np.ndarray]:
-    """The draw, its weights thinned out until no sum in the first region is rounded; its result."""
-    for density in DENSITIES:
-        if density > draw.density:
-            continue
-        thinner = replace(draw, density=density, kept=False)
-        result, sums = run(first, feeds, thinner, bounded=True)
-        if sums < 1.0:
-            if not draw.kept:
-                return thinner, result
-            kept = replace(thinner, kept=True)
-            return kept, run(first, feeds, kept)[0]
-    raise Undecided("sums beyond exact integers")

@@ -7,8 +7,8 @@ import onnx
 import onnx_ir as ir
 
 from onebyone.equivalence.ladder import Undecided
-from onebyone.equivalence.onnx.call import Call
-from onebyone.equivalence.onnx.values import Value
+from onebyone.equivalence.onnx.structure.operators.call import Call
+from onebyone.equivalence.onnx.structure.values import Value
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,12 @@ def inferred(call: Call) -> list[Outline]:
         Undecided: ONNX has no rule, or refuses the node with these inputs.
     """
     node = call.node
-    if not since(node, call.version):
-        raise Undecided("ONNX has no such operator")
+    try:
+        schema = onnx.defs.get_schema(node.op_type, call.version, node.domain)
+    except onnx.defs.SchemaError as error:
+        raise Undecided("ONNX has no such operator") from error
     if any(value is not None and not value.element for value in call.inputs):
         raise Undecided("an input is no tensor, or of a type that is not known")
-    schema = onnx.defs.get_schema(node.op_type, call.version, node.domain)
     types, data = {}, {}
     for source, value, known in zip(node.inputs, call.inputs, call.known, strict=True):
         if value is None:
@@ -85,15 +86,6 @@ def inferred(call: Call) -> list[Outline]:
     except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
         raise Undecided(f"not valid ONNX: {error}") from error
     return [_outline(output, found.get(output.name)) for output in node.outputs]
-
-
-def since(node: ir.Node, version: int) -> int:
-    """Since which operator set the operator means what it does here; 0 where ONNX has it not."""
-    try:
-        schema = onnx.defs.get_schema(node.op_type, version, node.domain)
-    except onnx.defs.SchemaError:
-        return 0
-    return int(schema.since_version)
 
 
 def _outline(output: ir.Value, found: Any) -> Outline:

@@ -6,8 +6,8 @@ from typing import Any
 
 from onebyone.equivalence.ladder import Undecided
 from onebyone.equivalence.onnx.attributes import Setting, settings
-from onebyone.equivalence.onnx.terms import Table
-from onebyone.equivalence.onnx.values import Known, Value
+from onebyone.equivalence.onnx.structure.table import Table
+from onebyone.equivalence.onnx.structure.values import Known, Value
 
 
 @dataclass(frozen=True)
