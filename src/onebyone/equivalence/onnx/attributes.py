@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-NEUTRAL = {"dilations": 1, "output_padding": 0, "pads": 0, "strides": 1}
+SILENT = {"dilations": 1, "output_padding": 0, "pads": 0, "strides": 1}
 """Lists that say nothing where they hold this number only; ONNX has defaults of no length."""
 KIND = ir.AttributeType
 
@@ -47,8 +47,8 @@ def settings(node: ir.Node, version: int, *skipped: str) -> tuple[Setting, ...]:
 def _neutral(setting: Setting) -> Setting | None:
     """The setting of this name that says nothing, whatever its length."""
     name, kind, held = setting
-    neutral = name in NEUTRAL and kind == "INTS"
-    return (name, kind, (NEUTRAL[name],) * len(held)) if neutral else None
+    neutral = name in SILENT and kind == "INTS"
+    return (name, kind, (SILENT[name],) * len(held)) if neutral else None
 
 
 @cache

@@ -49,8 +49,11 @@ def numbers(before: Path, after: Path) -> Check:
     unit in the last place. Every dynamic size takes each of `SIZES`, as far as the original runs
     with it and it takes no long time.
     """
-    first, second = (_session(path, optimised=False) for path in (before, after))
-    runs = _Runs(first, second, before)
+    first, second = (_session_of(path, optimised=False) for path in (before, after))
+    optimised = None
+    with suppress(DoesNotRun):  # some files load only without optimisations
+        optimised = _session_of(before, optimised=True)
+    runs = _Runs(first, second, optimised, before)
     runs.all()
     return runs.verdict()
 
@@ -61,6 +64,7 @@ class _Runs:
 
     original: Any
     other: Any
+    optimised: Any
     path: Path
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     count: int = 0
@@ -72,7 +76,6 @@ class _Runs:
 
     def all(self) -> None:
         """Draw inputs at sizes that the original runs with, then at each size, then again."""
-        self.optimised = _optimised(self.path)
         start = process_time()
         feeds, expected, sizes = drawn(self.original, self.rng, 1)
         self.compare(feeds, expected)
@@ -132,7 +135,6 @@ class _Runs:
     def compare(self, feeds: Feeds, expected: Feeds) -> None:
         """Run both files on the same inputs, and the original where only rounding differs."""
         given = outputs(self.other, feeds)
-        self.count += 1
         fault = _unlike(expected, given)
         if fault:
             raise Unlike(fault)
@@ -141,6 +143,7 @@ class _Runs:
         alike = _alike(self.original, self.optimised, feeds, self.rng)
         self.spread = max(self.spread, *(_distance(expected, x) for x in alike))
         self.scale = max(self.scale, *(_largest(array) for array in expected.values()))
+        self.count += 1
 
 
 def _assignments(sizes: Mapping[str, int]) -> Iterator[tuple[str, dict[str, int]]]:
@@ -153,14 +156,7 @@ def _assignments(sizes: Mapping[str, int]) -> Iterator[tuple[str, dict[str, int]
             yield f"all = {size}", dict.fromkeys(sizes, size)
 
 
-def _optimised(path: Path) -> Any:
-    """A session with onnxruntime's optimisations, None where a file loads only without them."""
-    with suppress(DoesNotRun):
-        return _session(path, optimised=True)
-    return None
-
-
-def _session(path: Path, *, optimised: bool) -> Any:
+def _session_of(path: Path, *, optimised: bool) -> Any:
     """A session of a file as it is, which maps its large weights where that can be."""
     bare = onnx_file.without_weights(path)
     if bare is None:

@@ -13,24 +13,17 @@ from onebyone.equivalence.ladder import DoesNotRun, Undecided
 from onebyone.errors import first_line
 
 Feeds = dict[str, np.ndarray]
-SIZES = (3, 8, 32, 64, 224, 1)
+STARTS = (3, 8, 32, 64, 224, 1)
 """Dynamic sizes are drawn from one of these on, the first that the original runs with."""
 MOST = 1 << 26
 """Elements of an input beyond which none is drawn."""
-TYPES = {
-    "tensor(float)": np.float32,
-    "tensor(double)": np.float64,
-    "tensor(float16)": np.float16,
-    "tensor(int64)": np.int64,
-    "tensor(int32)": np.int32,
-    "tensor(int16)": np.int16,
-    "tensor(int8)": np.int8,
-    "tensor(uint64)": np.uint64,
-    "tensor(uint32)": np.uint32,
-    "tensor(uint16)": np.uint16,
-    "tensor(uint8)": np.uint8,
-    "tensor(bool)": np.bool_,
-}
+TYPES = {"tensor(float)": np.float32} | {
+    f"tensor({name})": np.dtype(name).type
+    for name in (
+        "double", "float16", "int64", "int32", "int16", "int8",
+        "uint64", "uint32", "uint16", "uint8", "bool",
+    )
+}  # fmt: skip
 
 
 def session(
@@ -91,7 +84,7 @@ def drawn(
     """
     reason: object = ""
     names = symbols(running)
-    for start in (least, *SIZES) if names else (least,):
+    for start in (least, *STARTS) if names else (least,):
         # Each has a size of its own, so that axes in another order have other sizes.
         numbers = rng.permutation(len(names)) + start
         sizes = dict(zip(names, map(int, numbers), strict=True))

@@ -19,7 +19,7 @@ Number = tuple[int, int]
 def same_text(before: ir.Model, after: ir.Model) -> bool:
     """Whether two files have one text, with the same constants bit for bit."""
     first, second = _Text(before), _Text(after)
-    return first.lines == second.lines and all(map(_same, first.constants, second.constants))
+    return first.lines == second.lines and all(map(_same_bits, first.constants, second.constants))
 
 
 class _Text:
@@ -117,7 +117,7 @@ def _needed(node: ir.Node) -> list[ir.Value]:
     ]
 
 
-def _same(a: ir.TensorProtocol, b: ir.TensorProtocol) -> bool:
+def _same_bits(a: ir.TensorProtocol, b: ir.TensorProtocol) -> bool:
     """Whether two constants of one type and shape have the same bits."""
 
     def alike(first: np.ndarray) -> bool:

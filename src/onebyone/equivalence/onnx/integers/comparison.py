@@ -8,9 +8,9 @@ the integers (an activation, a normalisation) its result is rounded to integers 
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 import onnx_ir as ir
@@ -28,25 +28,21 @@ REACH = 4
 """So many times parts that differ are made to reach further."""
 
 
-@dataclass(frozen=True)
-class File:
-    """A file, and its graph."""
+class Graph(NamedTuple):
+    """A file, and its graph as the check of structure reads it, too."""
 
     path: Path
-
-    @cached_property
-    def model(self) -> ir.Model:
-        """As both checks read it."""
-        return load(self.path)
+    model: ir.Model
 
 
+@rung(INTEGERS)
 def integers(before: Path, after: Path) -> Check:
     """Run every part in which the files differ on integers, in both forms.
 
     Graphs within nodes are files of their own here, which are given what they read from outside.
     """
     ignored: set[str] = set()
-    files = File(before), File(after)
+    files = Graph(before, load(before)), Graph(after, load(after))
     own = _own(*files, ignored)
     if not own.passed:
         return own
@@ -76,7 +72,7 @@ def _inner(pair: tuple[Model, Model] | None) -> Check:
 
 
 @rung(INTEGERS)
-def _own(before: File, after: File, ignored: set[str]) -> Check:
+def _own(before: Graph, after: Graph, ignored: set[str]) -> Check:
     """The check of the graphs themselves.
 
     A name that both files have may mean different things in them. So parts that differ are tried
@@ -124,7 +120,7 @@ def _verdict(rows: Sequence[Outcome]) -> Check:
     return Check(INTEGERS, not unsure, detail, decided=not unsure)
 
 
-def _rows(before: File, after: File, ignored: set[str]) -> list[Outcome]:
+def _rows(before: Graph, after: Graph, ignored: set[str]) -> list[Outcome]:
     pairs, runs = _parts(before, after, ignored)
     rows = []
     for first, second in pairs:
@@ -136,7 +132,7 @@ def _rows(before: File, after: File, ignored: set[str]) -> list[Outcome]:
 
 
 def _parts(
-    before: File, after: File, ignored: set[str]
+    before: Graph, after: Graph, ignored: set[str]
 ) -> tuple[list[tuple[Region, Region]], Sequence[Surroundings]]:
     """The parts that differ, and the values around them in runs of other sizes.
 

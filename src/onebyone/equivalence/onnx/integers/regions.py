@@ -62,17 +62,6 @@ class Region:
             for name in ("alpha", "beta")
         )
 
-    @property
-    def linear_inputs(self) -> list[str]:
-        """The names of what the linear layers read, without constants."""
-        return [
-            str(value.name)
-            for node in self.nodes
-            if node.op_type in LINEAR
-            for value in node.inputs
-            if value is not None and constant_of(value) is None
-        ]
-
     def __str__(self) -> str:
         nodes = ", ".join(f"{node.op_type} {node.name}" for node in self.nodes)
         return f"from {', '.join(self.starts)} to {self.end}: {nodes}"

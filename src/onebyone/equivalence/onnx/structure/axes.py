@@ -1,20 +1,28 @@
 """How axes that run together are cut, numbered and joined."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from onebyone.equivalence.onnx.structure.layout import Digit, Group, Layout, merged, radix, refined
 from onebyone.equivalence.onnx.structure.sizes import ONE, Size
 from onebyone.equivalence.onnx.structure.values import Letter, Operand, Term
 
 
-@dataclass
+@dataclass(eq=False)
 class Cell:
-    """Pieces of the operands' axes that run together, one of each operand that has them."""
+    """Pieces of the operands' axes that run together, one of each operand that has them.
+
+    Attributes:
+        letter: of these axes.
+        size: of each piece.
+        digits: the piece of each operand that has one.
+        place: where it lies in the result's axes, once these are numbered.
+    """
 
     letter: Letter
     size: Size
     digits: dict[int, Digit]
+    place: Digit = field(init=False)
 
 
 def cells_of(operands: Sequence[Operand]) -> list[Cell]:
@@ -47,54 +55,39 @@ def numbering(operands: Sequence[Operand], commutative: bool) -> list[int]:
     return sorted(range(len(operands)), key=rank)
 
 
-def joined_axes(
+def numbered(
     operands: Sequence[Operand],
     cells: Sequence[Cell],
-    kinds: Sequence[str],
     order: Sequence[int],
-) -> list[list[int]]:
-    """The cells in the order of the operands' axes, neighbours joined where all operands agree."""
-    numbered: list[int] = []
+    kind: Callable[[Letter], str],
+) -> list[list[Cell]]:
+    """Put the cells into axes in the order of the operands', neighbours joined where all agree."""
+    waiting: list[Cell] = []
     for index in order:
-        here = {cell.digits[index]: n for n, cell in enumerate(cells) if index in cell.digits}
-        numbered.extend(here[d] for d in radix(list(here)) if here[d] not in numbered)
+        here = {cell.digits[index]: cell for cell in cells if index in cell.digits}
+        waiting.extend(here[d] for d in radix(list(here)) if here[d] not in waiting)
     variable = [index for index, (value, _) in enumerate(operands) if not value.constant]
 
-    def joined(first: int, second: int) -> bool:
-        a, b = cells[first].digits, cells[second].digits
+    def joined(first: Cell, second: Cell) -> bool:
+        a, b = first.digits, second.digits
         return (
-            kinds[first] == kinds[second]
+            kind(first.letter) == kind(second.letter)
             and a.keys() == b.keys()
             and all(a[index].precedes(b[index]) for index in variable if index in a)
         )
 
-    axes: list[list[int]] = []
-    for cell in numbered:
+    axes: list[list[Cell]] = []
+    for cell in waiting:
         if axes and joined(axes[-1][-1], cell):
             axes[-1].append(cell)
         else:
             axes.append([cell])
-    return axes
-
-
-def places_of(cells: Sequence[Cell], axes: Sequence[Sequence[int]]) -> dict[int, Digit]:
-    """Where each cell lies in the result's axes."""
-    places = {}
     for number, axis in enumerate(axes):
         stride = ONE
         for cell in reversed(axis):
-            places[cell] = Digit(number, stride, cells[cell].size)
-            stride = stride * cells[cell].size
-    return places
-
-
-def places_in(
-    operand: int, cells: Sequence[Cell], places: Mapping[int, Digit]
-) -> dict[Digit, Digit]:
-    """Where each digit of an operand lies in the result's axes."""
-    return {
-        cell.digits[operand]: places[n] for n, cell in enumerate(cells) if operand in cell.digits
-    }
+            cell.place = Digit(number, stride, cell.size)
+            stride = stride * cell.size
+    return axes
 
 
 def link_of(here: Mapping[Digit, Digit]) -> tuple[tuple[Digit, Digit], ...]:

@@ -64,7 +64,7 @@ def _compare_outputs(table: Table, first: dict[str, Value], second: dict[str, Va
         raise Unlike(f"outputs {list(first)} before, {list(second)} after")
     for name, a in first.items():
         b = second[name]
-        old, new = _entry(table, a), _entry(table, b)
+        old, new = table.entry(a), table.entry(b)
         if old is not new:
             raise Unlike(f"output {name}: {difference(old, new)}")
         if a.axes is None or b.axes is None:
@@ -73,10 +73,6 @@ def _compare_outputs(table: Table, first: dict[str, Value], second: dict[str, Va
             alike = (a.constant or a.axes == b.axes) and a.shape == b.shape
         if not alike:
             raise Unlike(f"output {name}: its axes are {_axes(a)} before, {_axes(b)} after")
-
-
-def _entry(table: Table, value: Value) -> Term:
-    return value.function if isinstance(value.function, Term) else table.arranged(value)
 
 
 def difference(old: Term, new: Term) -> str:

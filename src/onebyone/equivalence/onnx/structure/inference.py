@@ -93,12 +93,10 @@ def _outline(output: ir.Value, found: Any) -> Outline:
         return Outline(0, None)
     if found is None or not found.tensor_type.HasField("shape"):
         return declared(output)
-    sizes = (d.dim_value if d.HasField("dim_value") else d.dim_param for d in _axes(found))
+    sizes = (
+        d.dim_value if d.HasField("dim_value") else d.dim_param for d in found.tensor_type.shape.dim
+    )
     return Outline(found.tensor_type.elem_type, tuple(sizes))
-
-
-def _axes(found: Any) -> Any:
-    return found.tensor_type.shape.dim
 
 
 def outline(value: Value) -> Outline:

@@ -15,11 +15,9 @@ from onebyone.equivalence.onnx.constants import Tensor, digest
 from onebyone.equivalence.onnx.structure.axes import (
     cells_of,
     constant_group,
-    joined_axes,
     link_of,
+    numbered,
     numbering,
-    places_in,
-    places_of,
     runs_of,
 )
 from onebyone.equivalence.onnx.structure.layout import (
@@ -65,17 +63,17 @@ class Table:
         found.names.setdefault(*self.place)
         return found
 
-    def arranged(self, value: Value) -> Term:
-        """The entry for a constant whose axes have the order of the value's."""
-        key = (id(value.function), value.layout)
+    def entry(self, value: Value) -> Term:
+        """The entry that a value holds; a constant's has axes in the order of the value's."""
+        function = value.function
+        if isinstance(function, Term):
+            return function
+        key = (id(function), value.layout)
         if key not in self._arranged:
-            function = value.function
-            assert not isinstance(function, Term), "a constant is in no order yet"
-            made = (
-                self._formula(function, value.layout)
-                if isinstance(function, Formula)
-                else self._tensor(function, value.layout)
-            )
+            if isinstance(function, Formula):
+                made = self._formula(function, value.layout)
+            else:
+                made = self._tensor(function, value.layout)
             self._arranged[key] = value, made  # The value keeps the function's id in use.
         made = self._arranged[key][1]
         made.names.setdefault(*self.place)
@@ -100,7 +98,7 @@ class Table:
         for function, where in operands:
             present = [index for index, run in enumerate(runs) if run[0] in where]
             groups = tuple(merged(d for digit in runs[i] for d in where[digit]) for i in present)
-            links.append((self.arranged(Value(function, groups)), tuple(present)))
+            links.append((self.entry(Value(function, groups)), tuple(present)))
         sizes = tuple(size_of(group) for group in layout if group)
         return self.term(formula.operator, (formula.attributes, sizes), links, formula.element)
 
@@ -131,10 +129,8 @@ class Table:
                 continue
             shape = None if value.axes is None else value.shape
             given.append((shape, None if known is None else (known, value.element)))
-            if known is None and isinstance(value.function, Term):
-                links.append((value.function, value.axes))
-            elif known is None:
-                links.append((self.arranged(value), None))
+            if known is None:
+                links.append((self.entry(value), None if value.constant else value.axes))
         settled: tuple[Any, ...] = (attributes, tuple(given))
         if draws:
             use = (self.place[0], operator, settled, tuple((t.number, at) for t, at in links))
@@ -182,27 +178,28 @@ class Table:
             if not (reduced or over or fresh):
                 return _deferred(operator, operands, out, attributes, element)
             operands = [(self._fixed(value), letters) for value, letters in operands]
-        cells = cells_of(operands)
-        order = numbering(operands, commutative)
-        kinds = [
-            "over" if cell.letter in over else "kept" if cell.letter in out else "reduced"
-            for cell in cells
-        ]
-        axes = joined_axes(operands, cells, kinds, order)
-        places = places_of(cells, axes)
+
+        def kind(letter: Letter) -> str:
+            return "over" if letter in over else "kept" if letter in out else "reduced"
+
+        cells, order = cells_of(operands), numbering(operands, commutative)
+        axes = numbered(operands, cells, order, kind)
         links = [
-            self._link(operands[index][0], places_in(index, cells, places))
+            self._link(
+                operands[index][0],
+                {cell.digits[index]: cell.place for cell in cells if index in cell.digits},
+            )
             for index in (order if commutative else range(len(operands)))
         ]
         layout = {
-            letter: merged(places[n] for n, cell in enumerate(cells) if cell.letter == letter)
+            letter: merged(cell.place for cell in cells if cell.letter == letter)
             for letter in (*out, *ordered)
         }
         for letter, group in zip(fresh, fresh_axes(len(axes), fresh.values()), strict=True):
             layout[letter] = group
         settings = (
             attributes,
-            tuple((kinds[axis[0]], product(cells[n].size for n in axis)) for axis in axes),
+            tuple((kind(axis[0].letter), product(cell.size for cell in axis)) for axis in axes),
             tuple(layout[letter] for letter in ordered),
             tuple(size for size in fresh.values() if size != ONE),
         )
@@ -215,10 +212,10 @@ class Table:
             return value.function, link_of(here)
         present = tuple(sorted({place.axis for place in here.values()}))
         groups = tuple(constant_group(here, axis) for axis in present)
-        return self.arranged(Value(value.function, groups)), present
+        return self.entry(Value(value.function, groups)), present
 
     def _fixed(self, value: Value) -> Value:
-        return Value(self.arranged(value), whole(value.shape)) if value.constant else value
+        return Value(self.entry(value), whole(value.shape)) if value.constant else value
 
 
 def _deferred(

@@ -46,7 +46,7 @@ def arithmetic(
         if same and isinstance(other.function, Tensor):
             if other.function.read(lambda held: bool((held == NEUTRAL[name]).all())):
                 return value
-            factor = other.function.read(_number) if name == "Mul" else None
+            factor = other.function.read(_single) if name == "Mul" else None
             scaled = None if factor is None else _scaled(table, value, factor)
             if scaled is not None:
                 return scaled
@@ -65,13 +65,13 @@ def _scaled(table: Table, value: Value, factor: float) -> Value | None:
         if term.constant is not None and _is_exact(term.constant[0], factor):
             tensor, layout = term.constant
             operands = list(function.operands)
-            operands[index] = table.arranged(Value(tensor.times(factor), layout)), link
+            operands[index] = table.entry(Value(tensor.times(factor), layout)), link
             made = table.term(function.operator, function.attributes, operands, function.element)
             return Value(made, value.layout)
     return None
 
 
-def _number(array: np.ndarray) -> float | None:
+def _single(array: np.ndarray) -> float | None:
     """The only element; None where there are more."""
     return float(array.reshape(-1)[0]) if array.size == 1 else None
 
