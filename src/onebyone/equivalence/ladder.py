@@ -91,13 +91,15 @@ class Equivalence:
         failed = [check for check in self.checks if not check.passed]
         if not failed:
             return said if said.startswith("equal") else f"equal: {said}"
-        # A run that differs refutes; other structure may still be the same function.
-        first = min(failed, key=lambda check: not check.decided or check.name == STRUCTURE)
-        detail = first.detail.removeprefix("undecided: ")
-        if first.decided and first.name != STRUCTURE:
-            return f"not equal: {detail}"
-        verdict = "not equal in" if first.decided else "undecided by"
-        return f"{verdict} {first.name}: {detail}{said and f'; but {said}'}"
+        if any(check.name == NUMBERS and check.decided for check in failed):
+            # Only what was run as it is refutes: weights that were computed anew may be right.
+            where = [check.detail for check in failed if check.decided and check.name != INTEGERS]
+            return f"not equal: {'; '.join(dict.fromkeys(where))}"
+        detail = failed[0].detail.removeprefix("undecided: ")
+        if failed[0].name == STRUCTURE and said:
+            return f"not known to be equal for every input: {detail}; {said}"
+        verdict = "not equal in" if failed[0].decided else "undecided by"
+        return f"{verdict} {failed[0].name}: {detail}{said and f'; but {said}'}"
 
     def __bool__(self) -> bool:
         return self.equal

@@ -138,7 +138,10 @@ def _parts(
 
     A name whose shapes differ does not mean the same in both files: it is ignored too.
     """
-    ends = {str(value.name) for value in before.model.graph.outputs}
+    old_ends, new_ends = ([str(v.name) for v in f.model.graph.outputs] for f in (before, after))
+    if old_ends != new_ends:
+        raise Unlike(f"outputs {old_ends} before, {new_ends} after")
+    ends = set(old_ends)
     ignored -= ends
     while True:
         parts = differing(before.model.graph, after.model.graph, ignored)

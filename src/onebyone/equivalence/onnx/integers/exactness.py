@@ -29,7 +29,8 @@ def difference_in(first: Region, second: Region, runs: Sequence[Surroundings]) -
     if around:
         raise Undecided(f"it is around graphs within {', '.join(sorted(set(around)))}")
     if first.inexact != second.inexact:
-        operators = f"{', '.join(first.inexact)} before, {', '.join(second.inexact)} after"
+        old, new = (", ".join(part.inexact) or "none" for part in (first, second))
+        operators = f"{old} before, {new} after"
         raise Undecided(f"operators beyond integers: {operators}")
     fault = _difference(first, second, runs)
     if fault and (first.scaled or second.scaled):
