@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [
     "README.md",
+    "docs/equivalence.md",
     "docs/layers.md",
     "docs/nin.md",
     "docs/picture.md",

@@ -1,5 +1,7 @@
 """The one call: files of every kind, programs, layers, and what it refuses."""
 
+import copy
+
 import numpy as np
 import onnx
 import pytest
@@ -139,6 +141,43 @@ def test_programs(folder):
     assert ob.equal(program, ob.rewrite(program, "convolution").model)
     assert ob.equal(program, "a.pt2")
     assert not ob.equal("c.pt2", program, level="structure")
+
+
+@pytest.mark.filterwarnings("ignore:`isinstance.treespec, LeafSpec.` is deprecated:FutureWarning")
+def test_names_of_values_do_not_matter(folder):
+    """A linear layer and the product that PyTorch makes of it."""
+    network = nn.Sequential(Net(), nn.Linear(3, 3), nn.Sigmoid())
+    program = exported(network)
+    written = program.run_decompositions()
+    names = [{node.name for node in each.graph.nodes} for each in (program, written)]
+    assert not names[0] >= names[1]
+    assert ob.equal(program, written)
+    other = copy.deepcopy(network)
+    other[1].weight.data[1, 2] += 1
+    assert "another matrix" in ob.equal(program, exported(other).run_decompositions()).reason
+
+
+class Outputs(nn.Module):
+    def __init__(self, pick) -> None:
+        super().__init__()
+        self.pick = pick
+
+    def forward(self, x):
+        return self.pick(torch.relu(x), torch.tanh(x))
+
+
+def test_outputs_are_compared_in_order():
+    first, *others = (
+        exported(Outputs(pick))
+        for pick in (
+            lambda y, z: (y, z, y), lambda y, z: (y, z, z), lambda y, z: (z, y, y),
+            lambda y, z: (y, z), lambda y, z: (y, z, None), lambda y, z: (y, z, y, 1),
+        )
+    )  # fmt: skip
+    assert ob.equal(first, first)
+    for other in others:
+        assert not ob.equal(first, other)
+        assert not ob.equal(other, first)
 
 
 def test_programs_for_other_inputs_are_others():

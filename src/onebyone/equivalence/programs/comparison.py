@@ -1,13 +1,13 @@
-"""The check of rewritten programs, which knows the ATen operators and not how one was made.
+"""The rungs of two programs, which know the ATen operators and not how one was made of the other.
 
-*Structure* walks both graphs from the outputs, by name: a node is the same in both, or each program
+*Structure* walks both graphs from the outputs: a node is the same in both, or each program
 has a fragment for it that makes it from the same values and from constants. The matrices that the
 two fragments multiply by are compared bit for bit. *Integers* runs both fragments on small
 integers, where float arithmetic is exact and the results must be equal. *Numbers* runs both
 programs on the example inputs that they carry.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import Any
 
@@ -27,11 +27,11 @@ LARGEST = 3  # of the integers: with it float32 is exact for sums over 1.8 milli
 def check_programs(
     before: ExportedProgram, after: ExportedProgram, level: str
 ) -> tuple[Check, ...]:
-    """Compare a rewritten program with the one that it was.
+    """Compare two programs, whoever made them.
 
     Args:
-        before: the program.
-        after: the rewritten one, in which values that stay have their names.
+        before: the original.
+        after: the other one, in which values that stay have their names.
         level: "full" or "structure".
 
     Returns:
@@ -80,7 +80,7 @@ def same_bits(a: Tensor, b: Tensor) -> bool:
 
 
 def _compare_interfaces(a: Program, b: Program) -> None:
-    if str(a.program.graph_signature) != str(b.program.graph_signature):
+    if _signature(a) != _signature(b):
         raise Unlike("the signatures differ")
     if a.program.state_dict.keys() != b.program.state_dict.keys():
         raise Unlike("the state dicts have other names")
@@ -88,6 +88,16 @@ def _compare_interfaces(a: Program, b: Program) -> None:
         old, new = (_declared(each.nodes[name]) for each in (a, b) if name in each.nodes)
         if old != new:
             raise Unlike(f"input {name} is {old} before and {new} after")
+
+
+def _signature(of: Program) -> list[str]:
+    """What goes in and out, without the names of the nodes that give the outputs."""
+    outputs = of.program.graph_signature.output_specs
+    said = [
+        (out.kind, out.target, type(out.arg).__name__, getattr(out.arg, "value", None))
+        for out in outputs
+    ]
+    return [*map(str, of.specs), *map(str, said)]
 
 
 def _declared(node: fx.Node) -> str:
@@ -101,25 +111,24 @@ def _declared(node: fx.Node) -> str:
 def _differing(a: Program, b: Program) -> Iterator[tuple[Fragment, Fragment]]:
     """Compare all that the outputs need; gives the fragments that differ."""
     common = a.nodes.keys() & b.nodes.keys()
-    waiting, seen = [a.program.graph.output_node().name], set()
-    if waiting[0] not in common:
-        raise Unlike("the outputs differ")
+    waiting, seen = list(zip(a.outputs, b.outputs, strict=True)), set()
     while waiting:
-        name = waiting.pop()
-        if name in seen:
+        old, new = waiting.pop()
+        if (old.name, new.name) in seen:
             continue
-        seen.add(name)
-        old, new = a.nodes[name], b.nodes[name]
-        if name in a.constants:
-            if not same_bits(a.constants[name], b.constants[name]):
-                raise Unlike(f"{name} is used elsewhere too and has changed")
+        seen.add((old.name, new.name))
+        sources: Iterable[str] = ()
+        if old.name in a.constants and new.name == old.name:
+            if not same_bits(a.constants[old.name], b.constants[old.name]):
+                raise Unlike(f"{old.name} is used elsewhere too and has changed")
         elif _written(old) == _written(new):
-            waiting += [node.name for node in old.all_input_nodes]
+            sources = (node.name for node in old.all_input_nodes)
         else:
             pair = Fragment(a, old, common), Fragment(b, new, common)
             _compare_fragments(*pair)
             yield pair
-            waiting += pair[0].sources & pair[1].sources
+            sources = pair[0].sources & pair[1].sources
+        waiting += [(a.nodes[name], b.nodes[name]) for name in sources]
 
 
 def _written(node: fx.Node) -> str:

@@ -43,6 +43,12 @@ class Program:
             if spec.kind is not InputKind.USER_INPUT and spec.target in tensors
         }
 
+    @property
+    def outputs(self) -> list[fx.Node]:
+        """The nodes that give its outputs, in order; one may give several."""
+        leaves = pytree.tree_leaves(self.program.graph.output_node().args)
+        return [leaf for leaf in leaves if isinstance(leaf, fx.Node)]
+
     @cached_property
     def varying(self) -> set[fx.Node]:
         """The tensors that depend on the inputs."""

@@ -18,7 +18,7 @@ import onnx_ir as ir
 from onebyone.equivalence.ladder import INTEGERS, Check, Undecided, Unlike, rung
 from onebyone.equivalence.onnx.files import load
 from onebyone.equivalence.onnx.integers.exactness import Surroundings, difference_in
-from onebyone.equivalence.onnx.integers.inner import Model, pairs, save
+from onebyone.equivalence.onnx.integers.inner import Pair, pairs, save
 from onebyone.equivalence.onnx.integers.regions import Region, differing
 from onebyone.equivalence.onnx.integers.whole import Whole
 from onebyone.errors import InputError
@@ -56,7 +56,7 @@ def integers(before: Path, after: Path) -> Check:
 
 
 @rung(INTEGERS)
-def _inner(pair: tuple[Model, Model] | None) -> Check:
+def _inner(pair: Pair | None) -> Check:
     """The check of two graphs within nodes, with what they read from outside as inputs."""
     if pair is None:
         reason = "the other file has no such graph, or it reads or makes values of other names"

@@ -10,12 +10,12 @@ from onebyone.equivalence.onnx.bodies import bodies, captured
 from onebyone.equivalence.onnx.constants import constant_of
 from onebyone.models.onnx_tensors import embed
 
-Model = onnx.ModelProto
+Pair = tuple[onnx.ModelProto, onnx.ModelProto]
 
 
 def pairs(
     before: ir.Model, after: ir.Model, ignored: Collection[str]
-) -> Iterator[tuple[str, tuple[Model, Model] | None]]:
+) -> Iterator[tuple[str, Pair | None]]:
     """Graphs within nodes of one file and those in their place in the other, each as a model.
 
     Args:
@@ -48,7 +48,7 @@ def _interface(graph: ir.Graph) -> list[list[str | None]]:
     return [[value.name for value in values] for values in (graph.inputs, graph.outputs)]
 
 
-def _alone(graph: ir.Graph, model: ir.Model) -> Model:
+def _alone(graph: ir.Graph, model: ir.Model) -> onnx.ModelProto:
     """A graph within a node as a model, whose inputs are also the values that it captures."""
     proto = ir.serde.serialize_graph(graph)
     for value in captured(graph):
@@ -65,7 +65,7 @@ def _alone(graph: ir.Graph, model: ir.Model) -> Model:
     return made
 
 
-def save(pair: tuple[Model, Model], folder: Path) -> tuple[Path, Path]:
+def save(pair: Pair, folder: Path) -> tuple[Path, Path]:
     """Write both as files; each is given what either reads, so that a run can tell what differs."""
     given = {value.name: value for model in pair for value in model.graph.input}
     paths = folder / "before.onnx", folder / "after.onnx"
