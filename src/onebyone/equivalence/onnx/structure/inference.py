@@ -67,15 +67,15 @@ def inferred(call: Call) -> list[Outline]:
     if any(value is not None and not value.element for value in call.inputs):
         raise Undecided("an input is no tensor, or of a type that is not known")
     types, data = {}, {}
-    for source, value, known in zip(node.inputs, call.inputs, call.known, strict=True):
+    for source, value in zip(node.inputs, call.inputs, strict=True):
         if value is None:
             continue
         shape = None
         if value.axes is not None:
             shape = [size.known if size.known is not None else str(size) for size in value.shape]
         types[source.name] = onnx.helper.make_tensor_type_proto(value.element, shape)
-        numbers = [size.known for size in known or () if size.known is not None]
-        if known is not None and len(numbers) == len(known):
+        numbers = [size.known for size in value.elements or () if size.known is not None]
+        if value.elements is not None and len(numbers) == len(value.elements):
             count = [len(numbers)] * len(value.shape)
             data[source.name] = onnx.helper.make_tensor(source.name, value.element, count, numbers)
     imports = [onnx.helper.make_opsetid(node.domain, call.version)]

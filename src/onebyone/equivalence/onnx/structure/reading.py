@@ -16,7 +16,7 @@ from onebyone.equivalence.onnx.structure.operators import OPERATORS, Call
 from onebyone.equivalence.onnx.structure.shape_tensors import computed_sizes, constant_sizes
 from onebyone.equivalence.onnx.structure.sizes import Size
 from onebyone.equivalence.onnx.structure.table import Table
-from onebyone.equivalence.onnx.structure.values import Known, Value
+from onebyone.equivalence.onnx.structure.values import Value
 
 DRAWN = {
     "Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
@@ -51,7 +51,6 @@ class _Reader:
 
     Attributes:
         values: what the table has for the file's.
-        known: of those that are small integers.
     """
 
     table: Table
@@ -59,7 +58,6 @@ class _Reader:
     symbols: dict[str, str]
     versions: dict[str, int]
     values: dict[ir.Value, Value] = field(default_factory=dict)
-    known: dict[ir.Value, Known] = field(default_factory=dict)
 
     def read(self, graph: ir.Graph, place: tuple[int, ...]) -> None:
         """Enter a graph: of the file, or within a node of it.
@@ -79,14 +77,9 @@ class _Reader:
             self._enter(node, place)
 
     def _constant(self, value: ir.Value, tensor: Any) -> None:
-        constant = Value(Tensor(tensor), whole(map(Size.of, tensor.shape.numpy())))
-        known = constant_sizes(constant)
-        self._know(value, constant, known)
-
-    def _know(self, value: ir.Value, found: Value, known: Known | None) -> None:
-        self.values[value] = found
-        if known is not None:
-            self.known[value] = known
+        constant = Tensor(tensor)
+        axes = whole(map(Size.of, tensor.shape.numpy()))
+        self.values[value] = Value(constant, axes, constant_sizes(constant))
 
     def _input(self, operator: str, key: str, value: ir.Value) -> Value:
         """What is given from outside; an initializer that is an input is a default for it."""
@@ -107,15 +100,10 @@ class _Reader:
             self._constant(node.outputs[0], tensor)
             return
         version = self.versions.get(node.domain, 1)
-        call = Call(self.table, node, *self._of(node.inputs), version)
-        results, sizes = (self._around(call, place), None) if bodies(node) else _results(call)
-        self._know(node.outputs[0], results[0], sizes)
-        self.values.update(zip(node.outputs[1:], results[1:], strict=False))
-
-    def _of(self, read: Sequence[ir.Value | None]) -> tuple[list[Value | None], list[Known | None]]:
-        """What is known of values."""
-        values = [None if value is None else self.values[value] for value in read]
-        return values, [None if value is None else self.known.get(value) for value in read]
+        inputs = [None if value is None else self.values[value] for value in node.inputs]
+        call = Call(self.table, node, inputs, version)
+        results = self._around(call, place) if bodies(node) else _results(call)
+        self.values.update(zip(node.outputs, results, strict=False))
 
     def _around(self, call: Call, place: tuple[int, ...]) -> list[Value]:
         """The results of a node with graphs: equal where all that these compute lies alike."""
@@ -124,12 +112,11 @@ class _Reader:
             self.read(graph, (*place, number))
         self.table.place = here
         arity = tuple((name, len(g.inputs), len(g.outputs)) for name, g in within.items())
-        values, known = self._of([value for graph in within.values() for value in graph.outputs])
+        values = [self.values[value] for graph in within.values() for value in graph.outputs]
         outlines = [declared(output) for output in call.node.outputs]
         if call.node.op_type == "Loop" and call.node.domain in STANDARD:
             outlines = self._turns(within["body"])
-        inputs, sizes = [*call.inputs, *values], [*call.known, *known]
-        return _literal(replace(call, inputs=inputs, known=sizes), outlines, "", arity)
+        return _literal(replace(call, inputs=[*call.inputs, *values]), outlines, "", arity)
 
     def _turns(self, body: ir.Graph) -> list[Outline]:
         """What a Loop gives: states, as its body takes and gives them, and values of all turns."""
@@ -156,32 +143,29 @@ def dimensions(value: ir.Value, key: str) -> list[int | str] | None:
     ]
 
 
-def _results(call: Call) -> tuple[Sequence[Value], Known | None]:
-    """The node's results, and the elements of the first where they are known integers.
-
-    What an operator gives beside what is followed is read as it lies.
-    """
+def _results(call: Call) -> Sequence[Value]:
+    """The node's results. What it gives beside what is followed is read as it lies."""
     outlines = [declared(output) for output in call.node.outputs]
     results: Sequence[Value] = ()
-    known, why = None, ""
+    why = ""
     try:
         outlines = inferred(call)
-        results, known = _followed(call, outlines)
+        results = _followed(call, outlines)
     except Undecided as reason:
         why = str(reason)
     if len(results) < len(outlines):
         results = [*results, *_literal(call, outlines, why)[len(results) :]]
-    return results, known
+    return results
 
 
-def _followed(call: Call, outlines: Sequence[Outline]) -> tuple[Sequence[Value], Known | None]:
-    """The results that a rule finds, and the elements of the first that are known integers."""
+def _followed(call: Call, outlines: Sequence[Outline]) -> Sequence[Value]:
+    """The results that a rule finds."""
     if call.node.domain not in STANDARD or call.version < OLDEST:
         raise Undecided("")
     sizes = computed_sizes(call, outlines[0].element)
     if sizes is not None and outlines[0].sizes is not None and len(outlines[0].sizes) < 2:
         term = call.table.term("sizes", sizes, (), outlines[0].element)
-        return [Value(term, whole([Size.of(len(sizes))] if outlines[0].sizes else []))], sizes
+        return [Value(term, whole([Size.of(len(sizes))] if outlines[0].sizes else []), sizes)]
     follow = OPERATORS.get(call.node.op_type)
     if follow is None:
         raise Undecided("")
@@ -190,7 +174,7 @@ def _followed(call: Call, outlines: Sequence[Outline]) -> tuple[Sequence[Value],
     for result, made in zip(results, outlines, strict=False):
         if not made.fits(result):
             raise Undecided(f"ONNX infers {made} and the check {outline(result)}")
-    return results, None
+    return [replace(result, elements=None) for result in results]
 
 
 def _literal(
@@ -201,13 +185,12 @@ def _literal(
     about = since(node, call.version), call.settings(), arity, len(outlines)
     kind = (node.domain, node.overload, *about)
     draws = node.op_type in DRAWN and node.domain in STANDARD
-    operands = list(zip(call.inputs, call.known, strict=True))
     shapes = [value.shape for value in call.inputs if value is not None and value.axes is not None]
     given = {str(size): size for shape in shapes for size in shape}
     results = []
     for index, made in enumerate(outlines):
         name, what = f"{node.op_type} as it lies", (kind, index, made.numbers)
-        term = table.literal(name, what, operands, made.element, reason, draws)
+        term = table.literal(name, what, call.inputs, made.element, reason, draws)
         if made.sizes is None:
             results.append(Value(term, None))
             continue

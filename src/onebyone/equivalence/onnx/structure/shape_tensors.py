@@ -8,7 +8,7 @@ import onnx_ir as ir
 from onebyone.equivalence.onnx.constants import Tensor
 from onebyone.equivalence.onnx.structure.operators.call import Call
 from onebyone.equivalence.onnx.structure.sizes import Size, product
-from onebyone.equivalence.onnx.structure.values import Known, Value
+from onebyone.equivalence.onnx.structure.values import Known
 
 LONGEST = 64
 """A longer tensor holds no shape."""
@@ -19,11 +19,9 @@ RANGES = {
 """Element types that hold sizes, and what fits into them."""
 
 
-def constant_sizes(value: Value | None) -> Known | None:
+def constant_sizes(tensor: Tensor) -> Known | None:
     """The elements of an integer constant of at most one axis."""
-    if value is None or not isinstance(value.function, Tensor):
-        return None
-    array = value.function.array
+    array = tensor.array
     if array.dtype not in (np.int64, np.int32) or array.ndim > 1 or array.size > LONGEST:
         return None
     return tuple(Size.of(int(element)) for element in array.reshape(-1))
@@ -48,16 +46,17 @@ def _shape(call: Call) -> Known | None:
 
 
 def _same(call: Call) -> Known | None:
-    return call.known[0]
+    return call.known(0)
 
 
 def _concat(call: Call) -> Known | None:
-    parts = [known for known in call.known if known is not None]
-    return tuple(s for part in parts for s in part) if len(parts) == len(call.known) else None
+    parts = [call.known(index) for index in range(len(call.inputs))]
+    known = [part for part in parts if part is not None]
+    return tuple(size for part in known for size in part) if len(known) == len(parts) else None
 
 
 def _gather(call: Call) -> Known | None:
-    held, places = call.known[0], call.known[1]
+    held, places = call.known(0), call.known(1)
     if held is None or places is None:
         return None
     numbers = call.integers(1)
@@ -66,8 +65,8 @@ def _gather(call: Call) -> Known | None:
 
 
 def _slice(call: Call) -> Known | None:
-    held = call.known[0]
-    if held is None or call.version < 10 or None in call.known[1:3]:
+    held = call.known(0)
+    if held is None or call.version < 10 or None in (call.known(1), call.known(2)):
         return None
     steps = call.integers(4) if call.has(4) else (1,)
     ends = list(zip(call.integers(1), call.integers(2), steps, strict=False))
@@ -75,7 +74,7 @@ def _slice(call: Call) -> Known | None:
 
 
 def _multiplied(call: Call) -> Known | None:
-    a, b = call.known[0], call.known[1]
+    a, b = call.known(0), call.known(1)
     if a is None or b is None or not (len(a) == len(b) or 1 in (len(a), len(b))):
         return None
     a, b = (x * len(y) if len(x) == 1 else x for x, y in ((a, b), (b, a)))
@@ -83,7 +82,7 @@ def _multiplied(call: Call) -> Known | None:
 
 
 def _divided(call: Call) -> Known | None:
-    a, b = call.known[0], call.known[1]
+    a, b = call.known(0), call.known(1)
     if a is None or b is None or len(a) != len(b):
         return None
     quotients = [x.over(y) for x, y in zip(a, b, strict=True)]
@@ -91,9 +90,10 @@ def _divided(call: Call) -> Known | None:
 
 
 def _all(call: Call) -> Known | None:
-    if call.known[0] is None or call.attribute("noop_with_empty_axes", 0):
+    held = call.known(0)
+    if held is None or call.attribute("noop_with_empty_axes", 0):
         return None
-    return (product(call.known[0]),)
+    return (product(held),)
 
 
 def _size(call: Call) -> Known | None:

@@ -31,7 +31,7 @@ from onebyone.equivalence.onnx.structure.layout import (
     whole,
 )
 from onebyone.equivalence.onnx.structure.sizes import ONE, Size, product
-from onebyone.equivalence.onnx.structure.values import Formula, Known, Letter, Operand, Term, Value
+from onebyone.equivalence.onnx.structure.values import Formula, Letter, Operand, Term, Value
 
 
 class Table:
@@ -106,7 +106,7 @@ class Table:
         self,
         operator: str,
         attributes: tuple[Any, ...],
-        operands: Sequence[tuple[Value | None, Known | None]],
+        operands: Sequence[Value | None],
         element: int,
         reason: str,
         draws: bool = False,
@@ -116,19 +116,20 @@ class Table:
         Args:
             operator: its name.
             attributes: its settings.
-            operands: values, and their elements where they are known integers.
+            operands: values; None where one is left out.
             element: the result's element type.
             reason: why it is not followed.
             draws: whether it draws at random: in one file, no two draws are the same function.
         """
         links: list[tuple[Term, Any]] = []
         given: list[Hashable] = []
-        for value, known in operands:
+        for value in operands:
             if value is None:
                 given.append(None)
                 continue
             shape = None if value.axes is None else value.shape
-            given.append((shape, None if known is None else (known, value.element)))
+            known = None if value.elements is None else (value.elements, value.element)
+            given.append((shape, known))
             if known is None:
                 links.append((self.entry(value), None if value.constant else value.axes))
         settled: tuple[Any, ...] = (attributes, tuple(given))

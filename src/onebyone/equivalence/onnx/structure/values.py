@@ -1,7 +1,7 @@
 """Values of a file: functions of its inputs, each with the layout of its axes."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from onebyone.equivalence.ladder import Undecided
@@ -63,10 +63,12 @@ class Value:
     Attributes:
         function: an entry of the table, or a constant, which has no order of axes of its own.
         axes: the digits of each axis of the value; None where their number is not known.
+        elements: of a small integer tensor, as far as they are known.
     """
 
     function: Term | Tensor | Formula
     axes: Layout | None
+    elements: Known | None = None
 
     @property
     def layout(self) -> Layout:
@@ -100,11 +102,11 @@ class Value:
         Raises:
             Undecided: the reshape is no regrouping of axes.
         """
-        return replace(self, axes=regroup(self.layout, target))
+        return Value(self.function, regroup(self.layout, target))
 
     def transposed(self, order: Sequence[int]) -> "Value":
         """The axes in another order."""
-        return replace(self, axes=tuple(self.layout[axis] for axis in order))
+        return Value(self.function, tuple(self.layout[axis] for axis in order))
 
 
 Operand = tuple[Value, Sequence[Letter]]

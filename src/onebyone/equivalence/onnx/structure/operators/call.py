@@ -18,14 +18,12 @@ class Call:
         table: of all functions.
         node: as onnx-ir has it.
         inputs: a value for each input; None where it is left out.
-        known: the elements of inputs that are small integers, None for others.
         version: of the operator set.
     """
 
     table: Table
     node: Any
     inputs: Sequence[Value | None]
-    known: Sequence[Known | None]
     version: int
 
     def __getitem__(self, index: int) -> Value:
@@ -47,13 +45,18 @@ class Call:
         """All attributes bit for bit, without defaults and those skipped."""
         return settings(self.node, self.version, *skipped)
 
+    def known(self, index: int) -> Known | None:
+        """The elements of an input that is a small integer tensor, as far as they are known."""
+        value = self.inputs[index] if self.has(index) else None
+        return None if value is None else value.elements
+
     def sizes(self, index: int) -> Known:
         """The elements of an input that must be known integers.
 
         Raises:
             Undecided: they are not.
         """
-        known = self.known[index] if index < len(self.known) else None
+        known = self.known(index)
         if known is None:
             raise Undecided(f"{self.node.op_type} whose input {index} is computed at run time")
         return known
