@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from onebyone.equivalence.ladder import Undecided
 from onebyone.equivalence.onnx.constants import CHUNK, Tensor, digest
-from onebyone.equivalence.onnx.structure.layout import regroup, view, whole
+from onebyone.equivalence.onnx.structure.layout import identity, regroup, view
 from onebyone.equivalence.onnx.structure.sizes import ONE, Size, product
 from onebyone.equivalence.onnx.structure.values import Value
 
@@ -27,7 +27,7 @@ def cut(size: int, draw) -> list[int]:
 def test_chains_of_moves(data):
     array = np.arange(72).reshape(data.draw(st.sampled_from([(72,), (8, 9), (2, 1, 36)])))
     tensor = Tensor(ir.tensor(array))
-    value = Value(tensor, whole([Size.of(size) for size in array.shape]))
+    value = Value(tensor, identity([Size.of(size) for size in array.shape]))
     for _ in range(data.draw(st.integers(1, 5))):
         if data.draw(st.booleans()):
             order = data.draw(st.permutations(range(array.ndim)))
@@ -44,7 +44,7 @@ def test_chains_of_moves(data):
 
 def test_moves_that_cancel_leave_the_map_as_it_was():
     n, c, h, w = (Size.of(name) for name in "NCHW")
-    value = Value(Tensor(None), whole([n, c, h, w]))
+    value = Value(Tensor(None), identity([n, c, h, w]))
     rows = value.transposed([0, 2, 3, 1]).reshaped([n * h * w, c])
     assert rows.layout != value.layout
     assert rows.reshaped([n, h, w, c]).transposed([0, 3, 1, 2]) == value
@@ -52,9 +52,9 @@ def test_moves_that_cancel_leave_the_map_as_it_was():
 
 def test_reshape_that_mixes_digits_is_undecided():
     with pytest.raises(Undecided, match="reshape of"):
-        regroup(whole([Size.of(4), Size.of(9)]), [Size.of(6), Size.of(6)])
+        regroup(identity([Size.of(4), Size.of(9)]), [Size.of(6), Size.of(6)])
     with pytest.raises(Undecided, match="more elements"):
-        regroup(whole([Size.of(4)]), [Size.of(4), Size.of("N")])
+        regroup(identity([Size.of(4)]), [Size.of(4), Size.of("N")])
 
 
 def test_sizes_divide_symbolically():

@@ -3,16 +3,13 @@
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from onebyone.cli.options import LAYER_HELP, Input, Json, Output, Trust, layers_on_grid
 from onebyone.cli.stages import stages
 from onebyone.errors import InputError
-
-if TYPE_CHECKING:
-    from onebyone.equivalence import Equivalence
 
 FILES = ".onnx, .pt2 (an exported program) or .safetensors (weights)"
 
@@ -72,7 +69,7 @@ def equal(
         raise typer.Exit(1)
 
 
-def compare_files(before: Path, after: Path, level: str, trust: bool) -> "Equivalence":
+def compare_files(before: Path, after: Path, level: str, trust: bool) -> Any:
     """Compare two files, and say on a terminal what runs: for large files it takes long."""
     from onebyone.equivalence import Equivalence, compare
 

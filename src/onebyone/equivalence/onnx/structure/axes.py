@@ -43,7 +43,7 @@ def cells_of(operands: Sequence[Operand]) -> list[Cell]:
     ]
 
 
-def numbering(operands: Sequence[Operand], commutative: bool) -> list[int]:
+def operand_order(operands: Sequence[Operand], commutative: bool) -> list[int]:
     """Operands in the order in which their axes are numbered: constants have no say."""
 
     def rank(index: int) -> tuple[int, int]:

@@ -38,7 +38,7 @@ Group = tuple[Digit, ...]
 Layout = tuple[Group, ...]
 
 
-def whole(sizes: Iterable[Size]) -> Layout:
+def identity(sizes: Iterable[Size]) -> Layout:
     """The map of a value that is the function itself; axes of size 1 have no digits."""
     return fresh_axes(0, sizes)
 

@@ -11,7 +11,7 @@ from onebyone.equivalence.onnx.attributes import since
 from onebyone.equivalence.onnx.bodies import bodies
 from onebyone.equivalence.onnx.constants import Tensor, constant_of, digest
 from onebyone.equivalence.onnx.structure.inference import Outline, declared, inferred, outline
-from onebyone.equivalence.onnx.structure.layout import whole
+from onebyone.equivalence.onnx.structure.layout import identity
 from onebyone.equivalence.onnx.structure.operators import OPERATORS, Call
 from onebyone.equivalence.onnx.structure.shape_tensors import computed_sizes, constant_sizes
 from onebyone.equivalence.onnx.structure.sizes import Size
@@ -78,7 +78,7 @@ class _Reader:
 
     def _constant(self, value: ir.Value, tensor: Any) -> None:
         constant = Tensor(tensor)
-        axes = whole(map(Size.of, tensor.shape.numpy()))
+        axes = identity(map(Size.of, tensor.shape.numpy()))
         self.values[value] = Value(constant, axes, constant_sizes(constant))
 
     def _input(self, operator: str, key: str, value: ir.Value) -> Value:
@@ -92,7 +92,7 @@ class _Reader:
         about = (key, sizes, str(value.type), usual)
         tensor = isinstance(value.type, ir.TensorType)
         term = self.table.term(operator, about, (), int(value.dtype or 0) if tensor else 0)
-        return Value(term, None if sizes is None else whole(sizes))
+        return Value(term, None if sizes is None else identity(sizes))
 
     def _enter(self, node: ir.Node, place: tuple[int, ...]) -> None:
         self.table.place = (self.index, f"{node.op_type} {node.name or node.outputs[0].name}")
@@ -165,7 +165,7 @@ def _followed(call: Call, outlines: Sequence[Outline]) -> Sequence[Value]:
     sizes = computed_sizes(call, outlines[0].element)
     if sizes is not None and outlines[0].sizes is not None and len(outlines[0].sizes) < 2:
         term = call.table.term("sizes", sizes, (), outlines[0].element)
-        return [Value(term, whole([Size.of(len(sizes))] if outlines[0].sizes else []), sizes)]
+        return [Value(term, identity([Size.of(len(sizes))] if outlines[0].sizes else []), sizes)]
     follow = OPERATORS.get(call.node.op_type)
     if follow is None:
         raise Undecided("")
@@ -200,7 +200,7 @@ def _literal(
             else given.get(size, Size.of(f"#{term.number}.{axis}"))
             for axis, size in enumerate(made.sizes)
         ]
-        results.append(Value(term, whole(named)))
+        results.append(Value(term, identity(named)))
     return results
 
 

@@ -17,18 +17,18 @@ from onebyone.equivalence.onnx.structure.axes import (
     constant_group,
     link_of,
     numbered,
-    numbering,
+    operand_order,
     runs_of,
 )
 from onebyone.equivalence.onnx.structure.layout import (
     Digit,
     Layout,
     fresh_axes,
+    identity,
     merged,
     radix,
     size_of,
     view,
-    whole,
 )
 from onebyone.equivalence.onnx.structure.sizes import ONE, Size, product
 from onebyone.equivalence.onnx.structure.values import Formula, Letter, Operand, Term, Value
@@ -183,7 +183,7 @@ class Table:
         def kind(letter: Letter) -> str:
             return "over" if letter in over else "kept" if letter in out else "reduced"
 
-        cells, order = cells_of(operands), numbering(operands, commutative)
+        cells, order = cells_of(operands), operand_order(operands, commutative)
         axes = numbered(operands, cells, order, kind)
         links = [
             self._link(
@@ -216,7 +216,7 @@ class Table:
         return self.entry(Value(value.function, groups)), present
 
     def _fixed(self, value: Value) -> Value:
-        return Value(self.entry(value), whole(value.shape)) if value.constant else value
+        return Value(self.entry(value), identity(value.shape)) if value.constant else value
 
 
 def _deferred(
@@ -237,4 +237,4 @@ def _deferred(
         axes = tuple(numbered.index(letters[axis]) for axis in kept)
         parts.append((value.transposed(kept), axes))
     function = Formula(operator, attributes, tuple(parts), element)
-    return Value(function, whole(sizes[letter] for letter in out))
+    return Value(function, identity(sizes[letter] for letter in out))

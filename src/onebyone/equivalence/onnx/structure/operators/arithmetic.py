@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onebyone.equivalence.onnx.constants import Tensor, pieces
-from onebyone.equivalence.onnx.structure.layout import whole
+from onebyone.equivalence.onnx.structure.layout import identity
 from onebyone.equivalence.onnx.structure.operators.call import Call, operator, trailing
 from onebyone.equivalence.onnx.structure.sizes import ONE
 from onebyone.equivalence.onnx.structure.table import Table
@@ -25,7 +25,7 @@ def _arithmetic(call: Call) -> Value:
 
 def times(table: Table, value: Value, factor: float) -> Value:
     """A value times a number."""
-    constant = Value(Tensor(ir.tensor(np.float32(factor))), whole([]))
+    constant = Value(Tensor(ir.tensor(np.float32(factor))), identity([]))
     letters = range(len(value.shape))
     return arithmetic(table, "Mul", [(value, letters), (constant, [])], letters)
 
