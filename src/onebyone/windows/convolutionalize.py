@@ -61,6 +61,14 @@ def convolutionalize(
     Raises:
         InputError: an argument does not fit, the network pads and padding is "crop", or something
             in it mixes the positions of a window otherwise than a convolution or pooling does.
+
+    Example:
+        >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)).eval()
+        >>> network = ob.convolutionalize(model, window=(1, 8, 8))
+        >>> network(torch.rand(1, 1, 8, 8)).shape  # one window
+        torch.Size([1, 3, 1, 1])
+        >>> network(torch.rand(1, 1, 20, 30)).shape  # the same graph, whatever the size
+        torch.Size([1, 3, 13, 23])
     """
     network, shape = network_of(model, window, weights, trust)
     if padding not in ("crop", "image"):
@@ -78,6 +86,12 @@ class Convolutionalized(nn.Module):
     Attributes:
         window: (C, *space) of the classifier.
         stride: pixels from one output to the next along each axis.
+
+    Example:
+        >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 3))
+        >>> network = ob.convolutionalize(model.eval(), window=(1, 8, 8))
+        >>> network.window, network.stride
+        ((1, 8, 8), (2, 2))
     """
 
     def __init__(self, lowered: Lowered) -> None:

@@ -28,6 +28,12 @@ class Costs(NamedTuple):
     Attributes:
         written: to be the result of an operator.
         joined: to be cut out of a map for each window and joined to others, along one axis.
+
+    Example:
+        >>> ob.Costs()  # typical ones, which `slide` plans with until `calibrate` has measured
+        Costs(written=12, joined=20)
+        >>> model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 2)).eval()
+        >>> dear = ob.slide(model, window=(1, 8, 8), costs=ob.Costs(written=30, joined=60))
     """
 
     written: int = 12
@@ -47,6 +53,11 @@ def calibrate() -> Costs:
 
     Raises:
         InputError: there is no folder to keep it in.
+
+    Example:
+        >>> costs = ob.calibrate()  # once for a machine: `slide` plans with what it has found
+        >>> costs.written >= 0 and costs.joined >= 0
+        True
     """
     path = costs_file()
     if path is None:

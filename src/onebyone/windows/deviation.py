@@ -24,6 +24,12 @@ class Deviation:
         scale: the largest absolute value that the crops gave.
         agreement: share of the windows whose largest output is the same (first output, first
             dimension).
+
+    Example:
+        >>> model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 2)).eval()
+        >>> found = ob.slide(model, window=(1, 8, 8)).deviation(torch.rand(1, 1, 32, 32), windows=9)
+        >>> found.windows, found.relative < 1e-5
+        (9, True)
     """
 
     windows: int

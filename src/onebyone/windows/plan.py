@@ -33,6 +33,15 @@ class Plan:
             are two.
         crops: the same for running every crop.
         thrift: how many times less than usual is run at a time, to stay within the memory.
+
+    Example:
+        >>> model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 2)).eval()
+        >>> plan = ob.slide(model, window=(1, 8, 8), stride=1).plan(32, 32)
+        >>> plan.grid, plan.ratio > 4  # windows along each axis; crops cost four times as much
+        ((25, 25), True)
+        >>> scores, *_ = plan.module(torch.rand(1, 1, 32, 32))  # a graph of PyTorch's operators
+        >>> scores.shape
+        torch.Size([1, 2, 25, 25])
     """
 
     size: tuple[int, ...]

@@ -54,6 +54,15 @@ class Report:
         rows: one for each operator.
         backend: which runs the plan; with "auto" and after a run, what each took.
         explanation: why it is planned so, where that was asked for.
+
+    Example:
+        >>> model = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(128, 2)).eval()
+        >>> report = ob.slide(model, window=(1, 8, 8), stride=4).report(32, 32)
+        >>> report.grid, report.ratio > 1
+        ((7, 7), True)
+        >>> row = report.rows[0]  # the convolution pads: the outermost positions are each window's
+        >>> row.positions, row.shared
+        ((8, 8), ((1, 7), (1, 7)))
     """
 
     window: tuple[int, ...]

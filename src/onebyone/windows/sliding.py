@@ -101,6 +101,17 @@ def slide(
 
     Raises:
         InputError: an argument does not fit, or the network does not run on such windows.
+
+    Example:
+        >>> model = nn.Sequential(nn.Conv2d(1, 4, 5), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 3)).eval()
+        >>> sliding = ob.slide(model, window=(1, 20, 20), stride=2)
+        >>> image = torch.rand(1, 60, 80)
+        >>> scores = sliding(image)
+        >>> scores.shape  # three classes at 21×31 windows
+        torch.Size([3, 21, 31])
+        >>> crop = image[:, 2:22, 4:24]  # the window in row 1, column 2
+        >>> torch.allclose(scores[:, 1, 2], model(crop[None])[0], atol=1e-5)
+        True
     """
     network, shape = network_of(model, window, weights, trust)
     refuse_settings(padding=padding, memory=memory, verify=verify, scale=scale, costs=costs)
@@ -128,6 +139,13 @@ class SlidingModel(nn.Module):
 
     Outputs [N, K, ...] of the network become [B, K, ..., *grid]; tuples and dicts keep their
     structure.
+
+    Example:
+        >>> sliding = ob.slide(ob.nin.load("nin-digits"), window=(1, 28, 28))
+        >>> sliding.stride, sliding.grid(56, 84)
+        ((4, 4), (8, 15))
+        >>> sliding(torch.rand(2, 1, 56, 84)).shape
+        torch.Size([2, 11, 8, 15])
     """
 
     def __init__(
