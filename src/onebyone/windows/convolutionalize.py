@@ -63,8 +63,8 @@ def convolutionalize(
             in it mixes the positions of a window otherwise than a convolution or pooling does.
 
     Example:
-        >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)).eval()
-        >>> network = ob.convolutionalize(model, window=(1, 8, 8))
+        >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))
+        >>> network = ob.convolutionalize(model.eval(), window=(1, 8, 8))
         >>> network(torch.rand(1, 1, 8, 8)).shape  # one window
         torch.Size([1, 3, 1, 1])
         >>> network(torch.rand(1, 1, 20, 30)).shape  # the same graph, whatever the size
@@ -88,7 +88,7 @@ class Convolutionalized(nn.Module):
         stride: pixels from one output to the next along each axis.
 
     Example:
-        >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 3))
+        >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.MaxPool2d(2), nn.Conv2d(4, 3, 3))
         >>> network = ob.convolutionalize(model.eval(), window=(1, 8, 8))
         >>> network.window, network.stride
         ((1, 8, 8), (2, 2))

@@ -56,8 +56,8 @@ class Report:
         explanation: why it is planned so, where that was asked for.
 
     Example:
-        >>> model = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(128, 2)).eval()
-        >>> report = ob.slide(model, window=(1, 8, 8), stride=4).report(32, 32)
+        >>> model = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(128, 2))
+        >>> report = ob.slide(model.eval(), window=(1, 8, 8), stride=4).report(32, 32)
         >>> report.grid, report.ratio > 1
         ((7, 7), True)
         >>> row = report.rows[0]  # the convolution pads: the outermost positions are each window's

@@ -103,8 +103,8 @@ def slide(
         InputError: an argument does not fit, or the network does not run on such windows.
 
     Example:
-        >>> model = nn.Sequential(nn.Conv2d(1, 4, 5), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 3)).eval()
-        >>> sliding = ob.slide(model, window=(1, 20, 20), stride=2)
+        >>> model = nn.Sequential(nn.Conv2d(1, 4, 5), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 3))
+        >>> sliding = ob.slide(model.eval(), window=(1, 20, 20), stride=2)
         >>> image = torch.rand(1, 60, 80)
         >>> scores = sliding(image)
         >>> scores.shape  # three classes at 21×31 windows
