@@ -10,6 +10,13 @@ class InputError(ValueError):
         message: what is wrong, and what would be right.
         argument: the name and value of the argument that it is about. They are put before it, as
             `model='x'` in Python, on the command line as the option, `--model x`.
+
+    Example:
+        >>> try:
+        ...     ob.matrix(nn.Conv1d(1, 1, 2), input=(1, 4), order="rows")
+        ... except ob.InputError as error:
+        ...     print(error)
+        order='rows': give one of channels_first, channels_last
     """
 
     def __init__(self, message: str, **argument: object) -> None:
@@ -19,7 +26,22 @@ class InputError(ValueError):
 
 
 class NotExact(RuntimeError):
-    """A result differs from running crops by more than arithmetic explains."""
+    """A result differs from running crops by more than arithmetic explains.
+
+    Example:
+        >>> class Scaled(nn.Module):
+        ...     factor = 1.0
+        ...     def forward(self, x):
+        ...         return x.flatten(1) * self.factor
+        >>> model = Scaled().eval()
+        >>> sliding = ob.slide(model, window=(1, 1, 2))
+        >>> model.factor = 2.0  # the plan was made of another network
+        >>> try:
+        ...     sliding(torch.ones(1, 1, 4))
+        ... except ob.NotExact as error:
+        ...     print(str(error).partition(" (")[0])
+        windows differ from real crops by 5.0e-01 of the output's scale
+    """
 
 
 def first_line(error: BaseException) -> str:

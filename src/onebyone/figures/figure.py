@@ -42,6 +42,12 @@ class Figure:
         matrix: of `layer`.
         mixing: the 1×1 convolutions after it in an mlpconv layer, which only the interactive
             picture shows.
+
+    Example:
+        >>> figure = ob.explain(nn.Conv2d(2, 1, 1), input=(2, 2, 2))
+        >>> figure.save("layer.html")  # to play with; .svg and .png are stills
+        >>> figure.matrix.shape
+        (4, 8)
     """
 
     layer: nn.Module
@@ -116,6 +122,11 @@ def explain(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None
 
     Raises:
         InputError: the layer or a grid is unusable.
+
+    Example:
+        >>> figure = ob.explain(nn.Conv1d(1, 1, 2), input=(1, 3))
+        >>> figure.svg.startswith("<svg")
+        True
     """
     layer, mixing = as_mlpconv(layer) or (layer, ())
     own = matrix(layer, input, output)

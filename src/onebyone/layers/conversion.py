@@ -26,6 +26,15 @@ class NotConvertible(Exception):
         reason: the connection or the weights that forbid it, in a sentence.
         witness: an input [C, *space] on which the layer and its nearest of the kind differ most.
         nearest: the nearest layer of the kind, and how far it is; None from `fold`.
+
+    Example:
+        >>> try:
+        ...     ob.convert(nn.Conv2d(1, 1, 3, padding=1), to="pointwise", input=(1, 4, 4))
+        ... except ob.NotConvertible as error:
+        ...     print(error.reason)
+        ...     error.nearest.relative > 0.5  # how far the nearest one is
+        output (0, 0, 0) reads input (0, 0, 1); a 1×1 convolution cannot
+        True
     """
 
     def __init__(
@@ -62,6 +71,15 @@ def convert(
         NotConvertible: no layer of this kind equals the given one.
         InputError: an argument is unusable, no layer of this kind maps the one grid to the other,
             or `share` is asked where the two kinds store their weights differently.
+
+    Example:
+        >>> conv = nn.Conv2d(3, 2, 1)
+        >>> linear = ob.convert(conv, to="linear", input=(3, 4, 4))
+        >>> linear
+        Linear(in_features=3, out_features=2, bias=True)
+        >>> x = torch.rand(1, 3, 4, 4)
+        >>> torch.allclose(linear(x.movedim(1, -1)).movedim(-1, 1), conv(x))
+        True
     """
     form = read(layer, input, output)
     geometry = target(form.geometry, to)

@@ -39,6 +39,13 @@ class Verdict:
         distance: the Frobenius norm of [ΔM, Δbias].
         bound: the most by which any output differs over inputs of norm up to 1: the largest row
             norm of ΔM, plus |Δbias|.
+
+    Example:
+        >>> verdict = ob.equal(nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 3, padding=1), input=(1, 2, 2))
+        >>> bool(verdict), verdict.connection
+        (False, Connection(output=(0, 0, 0), input=(0, 0, 1)))
+        >>> print(verdict.reason)
+        output (0, 0, 0) reads input (0, 0, 1); a 1×1 convolution cannot
     """
 
     equal: bool
@@ -74,6 +81,14 @@ def equal(
 
     Raises:
         InputError: a layer or a grid is unusable, or `tol` is negative.
+
+    Example:
+        >>> conv, dense = nn.Conv2d(3, 2, 1), nn.Linear(3, 2)
+        >>> _ = dense.load_state_dict({"weight": conv.weight.flatten(1), "bias": conv.bias})
+        >>> ob.equal(conv, dense, input=(3, 1, 1)).equal
+        True
+        >>> print(ob.equal(conv, dense, input=(3, 4, 4)).reason)
+        equal for every input (S2: one fully connected layer on the channels, at every position)
     """
     if not (isinstance(tol, Real) and tol >= 0):
         raise InputError(f"tol={tol!r}: give a number of at least 0")

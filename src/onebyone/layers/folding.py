@@ -32,6 +32,15 @@ def fold(first: nn.Module, second: nn.Module) -> nn.Module:
     Raises:
         NotConvertible: the two are not one layer of this kind, with the reason.
         InputError: the second layer does not take the first one's channels.
+
+    Example:
+        >>> first, second = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 2, 1)
+        >>> folded = ob.fold(first, second)
+        >>> folded
+        Conv2d(3, 2, kernel_size=(3, 3), stride=(1, 1))
+        >>> x = torch.rand(1, 3, 5, 5)
+        >>> torch.allclose(folded(x), second(first(x)), atol=1e-6)
+        True
     """
     if is_linear(first) and is_linear(second):
         return _fold_linear(first, second)

@@ -32,6 +32,12 @@ class Identification:
         weights: stored by `layer`.
         dense_weights: stored by a fully connected layer in its place.
         description: the kind with its kernel, in words.
+
+    Example:
+        >>> dense = ob.convert(nn.Conv2d(2, 3, 3, padding=1), to="dense", input=(2, 6, 6))
+        >>> found = ob.identify(dense, input=(2, 6, 6), output=(3, 6, 6))
+        >>> found.kind, found.kernel, found.padding, found.weights, found.dense_weights
+        ('convolution', (3, 3), ((1, 1), (1, 1)), 54, 7776)
     """
 
     kind: str
@@ -80,6 +86,11 @@ def identify(
     Raises:
         InputError: an argument is unusable, or the fully connected layer of these grids would not
             fit into memory.
+
+    Example:
+        >>> dense = ob.convert(nn.Conv2d(1, 2, 2, stride=2), to="dense", input=(1, 4, 4))
+        >>> print(ob.identify(dense, input=(1, 4, 4), output=(2, 2, 2)))
+        a 2×2 convolution, stride 2, 8 of 128 weights, exactly
     """
     if not (isinstance(tol, Real) and tol >= 0):
         raise InputError(f"tol={tol!r}: give a number of at least 0")

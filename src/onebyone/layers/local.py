@@ -29,6 +29,13 @@ class LocallyConnected(nn.Module):
 
     Raises:
         InputError: the arguments do not fit each other.
+
+    Example:
+        >>> local = ob.LocallyConnected((1, 4, 4), out_channels=2, kernel_size=2, stride=2)
+        >>> local.weight.shape  # a kernel for each of the 2×2 locations
+        torch.Size([2, 2, 2, 1, 2, 2])
+        >>> local(torch.rand(8, 1, 4, 4)).shape
+        torch.Size([8, 2, 2, 2])
     """
 
     def __init__(

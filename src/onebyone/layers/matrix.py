@@ -27,6 +27,14 @@ class LayerMatrix:
     """A linear layer as one sparse matrix: M @ x.flatten() + bias == layer(x).flatten().
 
     Structure and values are kept apart: a weight of zero is still a connection.
+
+    Example:
+        >>> m = ob.matrix(nn.AvgPool1d(2), input=(1, 4))
+        >>> m.toarray()
+        array([[0.5, 0.5, 0. , 0. ],
+               [0. , 0. , 0.5, 0.5]], dtype=float32)
+        >>> m @ np.array([1, 3, 5, 7]) + m.bias
+        array([2., 6.])
     """
 
     form: Form
@@ -132,6 +140,15 @@ def matrix(
     Raises:
         NotLinear: the module is not linear; the error has a witness.
         InputError: the grids do not fit the layer, or the order is unknown.
+
+    Example:
+        >>> m = ob.matrix(nn.Conv1d(1, 1, 2), input=(1, 4))
+        >>> m.pattern.toarray().astype(int)  # which output reads which input
+        array([[1, 1, 0, 0],
+               [0, 1, 1, 0],
+               [0, 0, 1, 1]])
+        >>> m.sharing.tolist()  # two weights, shared by all rows
+        [0, 1, 0, 1, 0, 1]
     """
     if order not in ORDERS:
         raise InputError(f"order={order!r}: give one of {', '.join(ORDERS)}")

@@ -26,6 +26,14 @@ class Nearest:
         layer: the layer.
         distance: the Frobenius norm of [ΔM, Δbias].
         relative: `distance` as a share of the given layer's own norm.
+
+    Example:
+        >>> pool = nn.AvgPool2d(3, stride=1, padding=1)
+        >>> found = ob.nearest(pool, to="pointwise", input=(1, 4, 4))
+        >>> found.layer  # it keeps the middle of each window
+        Conv2d(1, 1, kernel_size=(1, 1), stride=(1, 1), bias=False)
+        >>> round(found.distance, 2), round(found.relative, 2)
+        (1.02, 0.92)
     """
 
     layer: nn.Module
@@ -70,6 +78,13 @@ def nearest(
     Raises:
         InputError: an argument is unusable, or no layer of this kind maps the one grid to the
             other.
+
+    Example:
+        >>> dense = nn.Linear(4, 4, bias=False)
+        >>> dense.weight.data = torch.arange(16.0).view(4, 4)
+        >>> found = ob.nearest(dense, to="pointwise", input=(1, 2, 2), output=(1, 2, 2))
+        >>> found.layer.weight.item()  # the mean of the diagonal: 0, 5, 10, 15
+        7.5
     """
     form = read(layer, input, output)
     require_finite(form)

@@ -29,6 +29,13 @@ class NotLinear(InputError):
 
     Attributes:
         witness: an input [C, *space] whose output is not its matrix times it, plus its bias.
+
+    Example:
+        >>> try:
+        ...     ob.matrix(nn.Sigmoid(), input=(3,))
+        ... except ob.NotLinear as error:
+        ...     print(str(error).partition(":")[0], error.witness.shape)
+        layer=Sigmoid() is not linear (3,)
     """
 
     def __init__(self, message: str, witness: Float[np.ndarray, "..."]) -> None:

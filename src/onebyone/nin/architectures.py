@@ -10,7 +10,13 @@ def by(size: Sequence[int]) -> str:
 
 
 class Block(NamedTuple):
-    """The figures of one mlpconv layer, in pixels and channels: kernel, padding, widths, stride."""
+    """The figures of one mlpconv layer, in pixels and channels: kernel, padding, widths, stride.
+
+    Example:
+        >>> block = ob.nin.ARCHITECTURES["svhn"].blocks[0]
+        >>> block  # a 5×5 convolution to 128 channels, then 1×1s to 96 and to 64
+        Block(kernel=5, padding=2, widths=(128, 96, 64), stride=1)
+    """
 
     kernel: int
     padding: int
@@ -19,7 +25,12 @@ class Block(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """A pooling with stride 2: the side of its window in pixels, and whether it rounds sizes up."""
+    """A pooling with stride 2: the side of its window in pixels, and whether it rounds sizes up.
+
+    Example:
+        >>> ob.nin.Pool(3, ceil=True).positions(32), ob.nin.Pool(2, ceil=False).positions(25)
+        (16, 12)
+    """
 
     kernel: int = 3
     ceil: bool = True
@@ -42,6 +53,13 @@ class Architecture(NamedTuple):
             Caffe model zoo's copy.
         head: "gap", the published global average pooling, or "fully_connected", one fully
             connected layer on the last maps, which takes images of one size only.
+
+    Example:
+        >>> architecture = ob.nin.ARCHITECTURES["svhn"].adapted((1, 28, 28), classes=4)
+        >>> architecture.grid, architecture.classes
+        ((7, 7), 4)
+        >>> print(architecture.blocks[-1])
+        Block(kernel=5, padding=2, widths=(384, 256, 4), stride=1)
     """
 
     input: tuple[int, int, int]

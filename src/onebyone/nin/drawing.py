@@ -81,6 +81,13 @@ def train_digits(
 
     Returns:
         The trained network, in evaluation mode, and the epochs.
+
+    Example:
+        >>> train, _ = ob.nin.load_digits()
+        >>> few = ob.nin.Digits(train.images[::200], train.labels[::200])
+        >>> network, history = ob.nin.train_digits(train=few, epochs=1)
+        >>> len(history), network(torch.rand(1, 1, 28, 28)).shape
+        (1, torch.Size([1, 11]))
     """
     chosen = train or load_digits()[0]
     with seeded(seed):

@@ -27,6 +27,11 @@ class Epoch(NamedTuple):
     """One pass over the training images: its number from 1, the mean loss and the accuracy.
 
     `rate` is the learning rate at its start, `held_out` the accuracy on held-out images.
+
+    Example:
+        >>> epoch = ob.nin.Epoch(number=1, loss=0.7, accuracy=0.55, rate=0.003)
+        >>> f"{epoch.number}: loss {epoch.loss}, {epoch.accuracy:.0%} right"
+        '1: loss 0.7, 55% right'
     """
 
     number: int
@@ -40,6 +45,14 @@ class Progress(NamedTuple):
     """Who is told how training goes.
 
     `epoch` is called after each epoch, `step` after each batch with the epochs done, in parts.
+
+    Example:
+        >>> told = []
+        >>> progress = ob.nin.Progress(epoch=lambda epoch: told.append(epoch.number))
+        >>> data = ob.nin.Labelled(torch.rand(2, 1, 25, 25), torch.tensor([0, 1]), ("no", "yes"))
+        >>> history = ob.nin.train(ob.nin.faces(), data, epochs=2, progress=progress)
+        >>> told
+        [1, 2]
     """
 
     epoch: Callable[[Epoch], None] = lambda _: None
@@ -63,7 +76,16 @@ def best_device() -> torch.device:
 
 
 def accuracy(model: nn.Module, data: Labelled) -> float:
-    """Measure the share of images that score highest for their own class of all."""
+    """Measure the share of images that score highest for their own class of all.
+
+    Example:
+        >>> images = torch.tensor([[0.9, 0.1], [0.2, 0.8]]).view(2, 2, 1, 1)
+        >>> data = ob.nin.Labelled(images, torch.tensor([0, 0]), ("cat", "dog"))
+        >>> brighter = nn.Conv2d(2, 2, 1)  # scores each class by its channel
+        >>> _ = nn.init.dirac_(brighter.weight), nn.init.zeros_(brighter.bias)
+        >>> ob.nin.accuracy(nn.Sequential(brighter, nn.Flatten()), data)
+        0.5
+    """
     model.eval()
     device = next(model.parameters()).device
     with torch.inference_mode():

@@ -28,7 +28,13 @@ PACKAGED = {"nin-mnist": mnist_digits, "nin-faces": face_patches}
 
 
 class Job(NamedTuple):
-    """A network with fresh weights, images for it, and their augmentation."""
+    """A network with fresh weights, images for it, and their augmentation.
+
+    Example:
+        >>> job = ob.nin.prepare("nin-faces")
+        >>> job.model.class_names, job.augment
+        (('background', 'face'), ('shift', 'flip'))
+    """
 
     model: NetworkInNetwork
     data: Split
@@ -50,6 +56,11 @@ def prepare(
 
     Raises:
         InputError: The source cannot be read, or there is no such network.
+
+    Example:
+        >>> model, data, augment = ob.nin.prepare("nin-faces", head="fully_connected")
+        >>> len(data.train.labels), len(data.held_out.labels), model.class_names
+        (160, 40, ('background', 'face'))
     """
     data = hold_out(PACKAGED[source]()) if source in PACKAGED else _read(source)
     size, classes = data.train.size, len(data.train.classes)

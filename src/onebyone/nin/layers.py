@@ -73,6 +73,13 @@ class CrossChannelPooling(nn.Sequential):
         InputError: There is no such form.
 
     Source: cascaded cross channel parametric pooling, arXiv:1312.4400, section 3.1.
+
+    Example:
+        >>> pooling = ob.nin.CrossChannelPooling(3, 2)
+        >>> list(pooling)
+        [Conv2d(3, 2, kernel_size=(1, 1), stride=(1, 1)), ReLU()]
+        >>> pooling(torch.rand(1, 3, 4, 4)).shape
+        torch.Size([1, 2, 4, 4])
     """
 
     def __init__(self, in_channels: int, out_channels: int, form: str = "convolution") -> None:
@@ -99,6 +106,14 @@ class MLPConv(nn.Sequential):
         InputError: There is no such form.
 
     Source: arXiv:1312.4400, equation 2.
+
+    Example:
+        >>> layer = ob.nin.MLPConv(3, widths=(16, 8, 8), kernel=5)
+        >>> same = ob.nin.MLPConv(3, widths=(16, 8, 8), kernel=5, form="per_location")
+        >>> _ = same.load_state_dict(layer.state_dict())
+        >>> x = torch.rand(2, 3, 12, 12)
+        >>> torch.allclose(layer(x), same(x), atol=1e-6), layer(x).shape
+        (True, torch.Size([2, 8, 8, 8]))
     """
 
     def __init__(

@@ -40,6 +40,14 @@ class NetworkInNetwork(Described):
         InputError: An option has no such value, or nothing is left of so small an image.
 
     Source: arXiv:1312.4400, figure 2, and section 4.6 for the fully connected head.
+
+    Example:
+        >>> blocks = ob.nin.Block(3, 1, (8, 8)), ob.nin.Block(3, 1, (8, 5))
+        >>> network = ob.nin.NetworkInNetwork(ob.nin.Architecture((3, 16, 16), blocks)).eval()
+        >>> images = torch.rand(2, 3, 16, 16)
+        >>> maps, scores = network.maps(images), network(images)
+        >>> torch.allclose(maps.mean(dim=(2, 3)), scores, atol=1e-6)  # global average pooling
+        True
     """
 
     def __init__(
@@ -134,22 +142,47 @@ def cifar10(**options: Any) -> NetworkInNetwork:
 
     Options, here and in the other four, are `head` and `pool_2` of `Architecture` and those of
     `NetworkInNetwork`.
+
+    Example:
+        >>> network = ob.nin.cifar10(head="fully_connected").eval()
+        >>> network.head
+        Sequential(
+          (0): Flatten(start_dim=1, end_dim=-1)
+          (1): Dropout(p=0.5, inplace=False)
+          (2): Linear(in_features=640, out_features=10, bias=True)
+        )
     """
     return _build("cifar10", **options)
 
 
 def cifar100(**options: Any) -> NetworkInNetwork:
-    """Build the published network for CIFAR-100: [B, 3, 32, 32] to [B, 100], 984,356 parameters."""
+    """Build the published network for CIFAR-100: [B, 3, 32, 32] to [B, 100], 984,356 parameters.
+
+    Example:
+        >>> sum(weights.numel() for weights in ob.nin.cifar100().parameters())
+        984356
+    """
     return _build("cifar100", **options)
 
 
 def svhn(**options: Any) -> NetworkInNetwork:
-    """Build the published network for SVHN: [B, 3, 32, 32] to [B, 10], 1,986,026 parameters."""
+    """Build the published network for SVHN: [B, 3, 32, 32] to [B, 10], 1,986,026 parameters.
+
+    Example:
+        >>> ob.nin.svhn().eval()(torch.rand(1, 3, 32, 32)).shape
+        torch.Size([1, 10])
+    """
     return _build("svhn", **options)
 
 
 def mnist(**options: Any) -> NetworkInNetwork:
-    """Build the published network for MNIST: [B, 1, 28, 28] to [B, 10], 349,674 parameters."""
+    """Build the published network for MNIST: [B, 1, 28, 28] to [B, 10], 349,674 parameters.
+
+    Example:
+        >>> network = ob.nin.mnist(initialisation="published").eval()
+        >>> network.maps(torch.rand(1, 1, 28, 28)).shape  # a map for each class
+        torch.Size([1, 10, 7, 7])
+    """
     return _build("mnist", **options)
 
 
@@ -157,6 +190,11 @@ def imagenet(**options: Any) -> NetworkInNetwork:
     """Build the published network for ImageNet: 3×224×224 to 1,000 classes, 7,595,176 parameters.
 
     It pools after three blocks and drops out once, before the last.
+
+    Example:
+        >>> network = ob.nin.imagenet()
+        >>> len(network.class_names), network.architecture.grid
+        (1000, (6, 6))
     """
     return _build("imagenet", **options)
 
@@ -174,6 +212,11 @@ def digits(*, padded: bool = False) -> NetworkInNetwork:
         padded: False: no zero padding anywhere, so that overlapping windows share all their
             work (28, 24, 12, 8, 4, 2 pixels a side; pooling is 2×2 so that nothing is left
             over). True: the published padding and pooling of `mnist`.
+
+    Example:
+        >>> network = ob.nin.digits().eval()
+        >>> network(torch.rand(1, 1, 28, 28)).shape, network.class_names[-1]
+        (torch.Size([1, 11]), 'background')
     """
     base = ARCHITECTURES["mnist" if padded else "digits"]
     model = NetworkInNetwork(base.adapted((1, 28, 28), 11), dropout=DROPOUT)
@@ -185,6 +228,11 @@ def faces() -> NetworkInNetwork:
     """Build a small network for a window of 25×25 pixels: class 1 is a face, class 0 none.
 
     Takes [B, 1, 25, 25] and gives [B, 2]. It pads nowhere: 25, 22, 11, 8, 4, 2 pixels a side.
+
+    Example:
+        >>> network = ob.nin.faces().eval()
+        >>> network(torch.rand(1, 1, 25, 25)).shape, network.class_names
+        (torch.Size([1, 2]), ('background', 'face'))
     """
     model = NetworkInNetwork(ARCHITECTURES["faces"], dropout=DROPOUT)
     model.class_names = ("background", "face")

@@ -21,6 +21,12 @@ class Page(NamedTuple):
     `centres` holds row and column, in pixels from the top left, of the corner at the middle of
     each digit's 28×28 image; `labels` its digit; `lines` the number of its line. All in the
     order of reading.
+
+    Example:
+        >>> digits = ob.nin.Digits(np.full((9, 28, 28), 255, np.uint8), np.arange(1, 10))
+        >>> page = ob.nin.lay_out(digits, 140, 280, np.random.default_rng(0))
+        >>> page.text, page.centres.shape, page.lines
+        (['12345', '6789'], (9, 2), array([0, 0, 0, 0, 0, 1, 1, 1, 1]))
     """
 
     image: UInt8[np.ndarray, "height width"]
@@ -57,6 +63,11 @@ def lay_out(
 
     Raises:
         InputError: The page has no room for a line of digits.
+
+    Example:
+        >>> digits = ob.nin.Digits(np.full((9, 28, 28), 255, np.uint8), np.arange(1, 10))
+        >>> ob.nin.lay_out(digits, 140, 280, np.random.default_rng(0)).text
+        ['12345', '6789']
     """
     if height < 2 * SIDE or width < 4 * SIDE:
         raise InputError(
@@ -114,7 +125,13 @@ def _write(
 
 
 def held_out_page(height: int = 560, width: int = 840, seed: int = 2) -> Page:
-    """Lay out the page of held-out digits that is bundled for the demonstration."""
+    """Lay out the page of held-out digits that is bundled for the demonstration.
+
+    Example:
+        >>> page = ob.nin.held_out_page()
+        >>> page.image.shape, page.text[0]
+        ((560, 840), '2490795099898213113444764628')
+    """
     _, held_out = load_digits()
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(held_out.labels))

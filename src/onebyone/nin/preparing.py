@@ -29,6 +29,11 @@ def contrast_normalised(images: Float[Tensor, "n C H W"]) -> Float[Tensor, "n C 
     """Bring each image to mean 0 and Euclidean norm 55; an image of one value becomes 0.
 
     Source: global contrast normalisation, as in Goodfellow et al., Maxout networks (2013).
+
+    Example:
+        >>> images = ob.nin.contrast_normalised(torch.rand(5, 3, 8, 8))
+        >>> images.mean(dim=(1, 2, 3)).abs().max() < 1e-5, images.flatten(1).norm(dim=1).round()
+        (tensor(True), tensor([55., 55., 55., 55., 55.]))
     """
     centred = images - images.mean(dim=(1, 2, 3), keepdim=True)
     norm = centred.flatten(1).norm(dim=1).clamp(min=1e-8)
@@ -43,6 +48,13 @@ class Whitening(nn.Module):
     set that it was fitted to.
 
     Source: arXiv:1312.4400, section 4.2; Krizhevsky (2009), appendix A.
+
+    Example:
+        >>> images = torch.rand(100, 3, 4, 4)
+        >>> whitening = ob.nin.Whitening.fit(images)
+        >>> white = whitening(images).flatten(1)
+        >>> torch.allclose(torch.cov(white.T).diag(), torch.ones(48), atol=0.1)
+        True
     """
 
     mean: Tensor

@@ -22,7 +22,15 @@ PRESENCE = 0.5
 
 
 class Found(NamedTuple):
-    """A digit on a map: the row and column of its window, its label and how present it is."""
+    """A digit on a map: the row and column of its window, its label and how present it is.
+
+    Example:
+        >>> scores = np.zeros((11, 9, 9), dtype=np.float32)
+        >>> scores[10], scores[7, 3:6, 3:6] = 3, 30  # background, and a seven in the middle
+        >>> [found] = ob.nin.find_digits(scores)
+        >>> found.label, found.row, found.column, round(found.presence, 2)
+        (7, 4, 4, 1.0)
+    """
 
     row: int
     column: int
@@ -38,6 +46,13 @@ def find_digits(scores: Float[np.ndarray, "K ny nx"]) -> list[Found]:
 
     Raises:
         InputError: The map has not eleven classes.
+
+    Example:
+        >>> scores = np.zeros((11, 9, 20), dtype=np.float32)
+        >>> scores[10] = 3  # background everywhere, but for a four and a two
+        >>> scores[4, 3:6, 3:6] = scores[2, 3:6, 12:15] = 30
+        >>> [(found.label, found.row, found.column) for found in ob.nin.find_digits(scores)]
+        [(4, 4, 4), (2, 4, 13)]
     """
     if scores.ndim != 3 or len(scores) != BACKGROUND + 1:
         raise InputError(f"scores has shape {scores.shape}: it needs to be (11, ny, nx).")
@@ -62,6 +77,13 @@ def read_lines(scores: Float[np.ndarray, "K ny nx"]) -> list[str]:
 
     Raises:
         InputError: The map has not eleven classes.
+
+    Example:
+        >>> scores = np.zeros((11, 9, 20), dtype=np.float32)
+        >>> scores[10] = 3  # background everywhere, but for a four and a two
+        >>> scores[4, 3:6, 3:6] = scores[2, 3:6, 12:15] = 30
+        >>> ob.nin.read_lines(scores)
+        ['42']
     """
     found = sorted(find_digits(scores))
     breaks = [i for i, (a, b) in enumerate(pairwise(found), 1) if b.row - a.row >= LINE_GAP]
@@ -74,13 +96,22 @@ def share_right(read: list[str], true: list[str]) -> float:
     """Measure the share of digits read rightly: one less the edits needed per true digit.
 
     Lines are compared in order; edits are insertions, deletions and replacements.
+
+    Example:
+        >>> ob.nin.share_right(read=["123", "4"], true=["123", "46"])  # one edit for five digits
+        0.8
     """
     edits = sum(edit_distance(a, b) for a, b in zip_longest(read, true, fillvalue=""))
     return 1 - edits / sum(map(len, true))
 
 
 def edit_distance(a: str, b: str) -> int:
-    """Count the insertions, deletions and replacements that turn one string into another."""
+    """Count the insertions, deletions and replacements that turn one string into another.
+
+    Example:
+        >>> ob.nin.edit_distance("1234", "1244"), ob.nin.edit_distance("1234", "124")
+        (1, 1)
+    """
     row = list(range(len(b) + 1))
     for i, left in enumerate(a, 1):
         diagonal, row[0] = row[0], i

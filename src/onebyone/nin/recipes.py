@@ -97,6 +97,11 @@ class Recipe(NamedTuple):
         smoothing: Label smoothing.
         modern: Train with batch normalisation, folded into the convolutions at the end, in
             bfloat16 where autocast says so, and compiled on an accelerator.
+
+    Example:
+        >>> recipe = ob.nin.RECIPES["paper"]
+        >>> recipe.optimizer, recipe.rate, recipe.schedule.__name__
+        ('sgd', 0.1, 'Plateau')
     """
 
     epochs: int
@@ -127,6 +132,10 @@ def find_recipe(name: str) -> Recipe:
 
     Raises:
         InputError: There is none.
+
+    Example:
+        >>> ob.nin.find_recipe("fast").epochs
+        30
     """
     if name not in RECIPES:
         raise InputError(f"recipe = {name!r}: give one of {', '.join(RECIPES)}.")

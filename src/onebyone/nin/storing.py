@@ -28,6 +28,10 @@ def is_padded(name: str) -> bool:
 
     Raises:
         InputError: No network has this name.
+
+    Example:
+        >>> ob.nin.is_padded("nin-digits"), ob.nin.is_padded("nin-digits-padded")
+        (False, True)
     """
     if name not in BUNDLED:
         raise InputError(f"name = {name!r}: the bundled networks are {' and '.join(BUNDLED)}.")
@@ -45,6 +49,12 @@ def load(name: str | Path) -> NetworkInNetwork:
 
     Raises:
         InputError: There is no such network or file, or the file is not one of `save`.
+
+    Example:
+        >>> network = ob.nin.load("nin-digits")
+        >>> scores = network(torch.zeros(1, 1, 28, 28))  # an empty window
+        >>> network.class_names[scores.argmax()]
+        'background'
     """
     if Path(name).suffix.lower() == ".safetensors":
         return _load_file(Path(name))
@@ -55,7 +65,15 @@ def load(name: str | Path) -> NetworkInNetwork:
 
 
 def save(model: NetworkInNetwork, path: str | Path) -> None:
-    """Write a network's weights as safetensors, with what `load` must know to build it."""
+    """Write a network's weights as safetensors, with what `load` must know to build it.
+
+    Example:
+        >>> model = ob.nin.faces().eval()
+        >>> ob.nin.save(model, "faces.safetensors")
+        >>> images = torch.rand(1, 1, 25, 25)
+        >>> torch.equal(ob.nin.load("faces.safetensors")(images), model(images))
+        True
+    """
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     described = {"architecture": model.architecture, "classes": model.class_names}
     with replacing(path) as temporary:
@@ -63,7 +81,13 @@ def save(model: NetworkInNetwork, path: str | Path) -> None:
 
 
 def is_saved(path: str | Path) -> bool:
-    """Say whether a file is one of `save`."""
+    """Say whether a file is one of `save`.
+
+    Example:
+        >>> ob.nin.save(ob.nin.faces(), "faces.safetensors")
+        >>> ob.nin.is_saved("faces.safetensors"), ob.nin.is_saved("no such file")
+        (True, False)
+    """
     try:
         with safe_open(path, framework="pt") as file:
             return KEY in (file.metadata() or {})

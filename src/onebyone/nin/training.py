@@ -57,6 +57,12 @@ def train(
         InputError: The images do not fit the network, an option has no such value, the
             checkpoint is of another training, damaged or there already, or the loss is no longer
             a number.
+
+    Example:
+        >>> data = ob.nin.Labelled(torch.rand(2, 1, 25, 25), torch.tensor([0, 1]), ("no", "yes"))
+        >>> history = ob.nin.train(ob.nin.faces(), data, epochs=2, augment=("flip",))
+        >>> [epoch.number for epoch in history]
+        [1, 2]
     """
     for part in (data, held_out):
         if part is not None:
@@ -85,6 +91,14 @@ def check_fits(model: NetworkInNetwork, data: Labelled) -> None:
 
     Raises:
         InputError: They have not.
+
+    Example:
+        >>> data = ob.nin.Labelled(torch.rand(1, 3, 32, 32), torch.tensor([0]), ("cat",))
+        >>> try:
+        ...     ob.nin.check_fits(ob.nin.faces(), data)
+        ... except ob.InputError as error:
+        ...     print(str(error).partition(";")[0])
+        images of 3×32×32: the network takes 1×25×25
     """
     architecture = model.architecture
     if data.size != architecture.input:

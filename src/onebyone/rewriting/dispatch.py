@@ -66,6 +66,15 @@ def rewrite(
 
     Raises:
         InputError: an argument cannot be used, or nothing is found under `where`.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 2))
+        >>> found = ob.rewrite(model, to="convolution")
+        >>> [row.became for row in found.report.rows]
+        ['Conv2d 4×8×1×1', 'Conv2d 2×4×1×1']
+        >>> x = torch.rand(5, 8)
+        >>> torch.allclose(found.model(x), model(x), atol=1e-6)
+        True
     """
     _require("to", to, FORMS)
     _require("layout", layout, LAYOUTS)

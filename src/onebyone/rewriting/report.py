@@ -125,6 +125,15 @@ class Rewritten:
     Attributes:
         model: the module or exported program, or the path of the file written.
         report: what was done.
+
+    Example:
+        >>> found = ob.rewrite(nn.Sequential(nn.Conv2d(3, 2, 1), nn.Conv2d(2, 2, 3)), to="linear")
+        >>> [row.became for row in found.report.rewritten]
+        ['Linear 2×3']
+        >>> print(found.report.left[0].reason)
+        its kernel is 3×3: only a 1×1 convolution is linear (S2)
+        >>> [(check.name, check.passed) for check in found.report.checks]
+        [('structure', True), ('integers', True), ('numbers', True)]
     """
 
     model: Any
