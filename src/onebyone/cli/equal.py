@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from onebyone.cli.options import LAYER_HELP, Input, Json, Output, Trust, layers_on_grid
+from onebyone.cli.options import LAYER_HELP, Input, Json, Output, Trust
 from onebyone.cli.stages import stages
 from onebyone.errors import InputError
 
@@ -55,6 +55,7 @@ def equal(
         return
     if level != "full":
         raise InputError("--level goes with files, not with layers")
+    from onebyone.cli.layer_spec import layers_on_grid
     from onebyone.layers import equal as layers_equal
 
     (first, second), grid, places = layers_on_grid(

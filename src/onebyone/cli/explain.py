@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from onebyone.cli.options import LAYER_HELP, Input, Json, Output, Trust, Weights, layer_on_grid
+from onebyone.cli.options import LAYER_HELP, Input, Json, Output, Trust, Weights
 from onebyone.cli.outputs import check_outputs, next_free
 from onebyone.errors import InputError
 
@@ -54,6 +54,7 @@ def explain(
     trust: Trust = False,
 ) -> None:
     """Draw a layer as convolution, fully connected layers per location, and one such layer."""
+    from onebyone.cli.layer_spec import layers_on_grid
     from onebyone.demos.answer import INPUT, example
     from onebyone.figures import explain as draw
     from onebyone.figures.still import STILLS
@@ -73,7 +74,7 @@ def explain(
         raise InputError("--model and --layer go together, and in the place of LAYER")
     text = text if model is None else f"{model}:{layer}"
     if text is not None:
-        module, grid, places = layer_on_grid(text, weights, input, output, trust)
+        (module,), grid, places = layers_on_grid((text,), (weights,), input, output, trust)
         figure = draw(module, grid, places)
     elif (input, output, weights) != (None, None, None):
         raise InputError("LAYER is missing: --input, --output and --weights belong to a layer")

@@ -16,9 +16,11 @@ from onebyone.cli.here import look_here
 from onebyone.cli.options import LAYER_HELP
 from onebyone.cli.streams import say
 from onebyone.cli.tensors import read_tensors
+from onebyone.cli.values import parse_integers
 from onebyone.errors import InputError, first_line
 from onebyone.layers import KINDS, LocallyConnected, NotConvertible, convert
 from onebyone.models import load_layer
+from onebyone.models.layer import Grid
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 RANKED = ("conv", "convolution", "pointwise")  # of as many axes as the input has
@@ -44,7 +46,32 @@ class Found:
     kinds: tuple[str, ...] = ()
     weights: Path | None = None
     layer: nn.Module | None = None
-    grid: tuple[int, ...] | None = None
+    grid: Grid | None = None
+
+
+def layers_on_grid(
+    texts: tuple[str, ...],
+    weights: tuple[Path | None, ...],
+    input: str | None,
+    output: str | None,
+    trust: bool,
+) -> tuple[list[nn.Module], Grid, Grid | None]:
+    """Return layers of one input grid, that grid (C, *space) and their output grid (O, *space').
+
+    The arguments are what stands on the command line, for each layer its spec and `--weights`.
+
+    Raises:
+        InputError: a layer, a grid or a file is unusable, or no grid is given.
+        typer.Exit: with status 1, when a spec asks for a conversion that does not exist.
+    """
+    pairs = zip(texts, weights, strict=True)
+    found = [find_layer(text, file, trust=trust) for text, file in pairs]
+    own = (layer.grid for layer in found if layer.grid is not None)
+    grid = parse_integers("--input", input) or next(own, None)
+    if grid is None:
+        raise InputError("--input is missing: give the layer's input grid, as 2,2,2")
+    places = parse_integers("--output", output)
+    return [build_layer(layer, grid, places) for layer in found], grid, places
 
 
 def find_layer(text: str, weights: Path | None, *, trust: bool = False) -> Found:

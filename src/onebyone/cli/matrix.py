@@ -1,65 +1,51 @@
 """`onebyone matrix`: a layer as one matrix, its entries coloured by the weight they share."""
 
-import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
 
-from onebyone.cli.options import Input, Json, Layer, Output, Trust, Weights, layer_on_grid
+from onebyone.cli.layer_command import Answer, Grids, layer_command
 
 MOST_ROWS = 64
 
 
+@layer_command()
 def matrix(
-    layer: Layer,
+    layer: Any,
+    grids: Grids,
     *,
-    input: Input = None,
-    output: Output = None,
     order: Annotated[
         str, typer.Option(help="How grids are flattened: channels_first or channels_last.")
     ] = "channels_first",
-    weights: Weights = None,
-    as_json: Json = False,
-    trust: Trust = False,
-) -> None:
+) -> Answer:
     """Print a layer as one sparse matrix, with the weights that its entries share."""
     from onebyone.layers import matrix as layer_matrix
 
-    module, grid, places = layer_on_grid(layer, weights, input, output, trust)
-    result = layer_matrix(module, grid, places, order)
-    if as_json:
-        print(json.dumps(_fields(result)))
-    else:
-        _show(result)
+    found = layer_matrix(layer, **grids, order=order)
+    fields = {  # SciPy's CSR arrays, with the weight index behind every entry
+        "shape": found.shape,
+        "order": found.order,
+        "indptr": found.weight.indptr.tolist(),
+        "indices": found.weight.indices.tolist(),
+        "data": found.weight.data.tolist(),
+        "sharing": found.sharing.tolist(),
+        "bias": found.bias.tolist(),
+        "connections": found.connections.tolist(),
+    }
+    return Answer(fields, _text(found))
 
 
-def _show(result: Any) -> None:
-    import numpy as np
-
+def _text(found: Any) -> RenderableType:
     from onebyone.figures.terminal import CELL, matrix_text
 
-    console = Console(highlight=False)
-    rows, columns = result.shape
-    console.print(
-        f"{rows}×{columns} matrix, {result.weight.nnz:,} connections, "
-        f"{len(np.unique(result.sharing)):,} distinct weights"
+    rows, columns = found.shape
+    summary = (
+        f"{rows}×{columns} matrix, {found.weight.nnz:,} connections, "
+        f"{len(set(found.sharing.tolist())):,} distinct weights"
     )
-    if rows <= MOST_ROWS and columns * CELL <= console.width:
-        console.print(matrix_text(result))
-    else:
-        console.print(f"too large to print {console.width} columns wide; --json prints it whole")
-
-
-def _fields(result: Any) -> dict[str, Any]:
-    """Return the matrix as SciPy's CSR arrays, with the weight index behind every entry."""
-    return {
-        "shape": result.shape,
-        "order": result.order,
-        "indptr": result.weight.indptr.tolist(),
-        "indices": result.weight.indices.tolist(),
-        "data": result.weight.data.tolist(),
-        "sharing": result.sharing.tolist(),
-        "bias": result.bias.tolist(),
-        "connections": result.connections.tolist(),
-    }
+    width = Console().width
+    if rows <= MOST_ROWS and columns * CELL <= width:
+        return Group(Text(summary), matrix_text(found))
+    return f"{summary}\ntoo large to print {width} columns wide; --json prints it whole"

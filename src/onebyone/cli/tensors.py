@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,9 +12,6 @@ from torch import Tensor, nn
 
 from onebyone.errors import InputError, first_line
 from onebyone.writing import replacing
-
-TENSORS = (".safetensors",)
-"""How the names of files end that `write_tensors` writes."""
 
 
 def read_tensors(path: Path, argument: str) -> Mapping[str, Tensor]:
@@ -53,3 +51,9 @@ def write_tensors(layer: nn.Module, path: Path) -> None:
     """Write a layer's weights to a `.safetensors` file, whole or not at all."""
     with replacing(path) as beside:
         beside.write_bytes(save({name: t.contiguous() for name, t in layer.state_dict().items()}))
+
+
+def shapes(layer: nn.Module) -> dict[str, Any]:
+    """Return a layer for JSON: as PyTorch writes it, and the shapes of its parameters."""
+    sizes = {name: list(tensor.shape) for name, tensor in layer.state_dict().items()}
+    return {"layer": str(layer), "shapes": sizes}
