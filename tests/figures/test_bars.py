@@ -7,7 +7,8 @@ import pytest
 from onebyone.figures import bars
 from onebyone.figures.bars import ALIKE, OTHER
 from onebyone.layers import Comparison
-from onebyone.layers.comparison import FormRow, si
+from onebyone.layers.comparison import FormRow
+from onebyone.wording import si
 
 SVG = "{http://www.w3.org/2000/svg}"
 ROWS = (

@@ -6,7 +6,8 @@ from onebyone.figures.canvas import CARD, FAINT, INK, LINE, MUTED, Canvas
 from onebyone.figures.palette import BASE
 from onebyone.figures.still import Still
 from onebyone.layers import Comparison
-from onebyone.layers.comparison import FormRow, si
+from onebyone.layers.comparison import FormRow
+from onebyone.wording import si
 
 WIDTH, MARGIN, HEAD, ROW, FOOT = 860.0, 28.0, 118.0, 34.0, 92.0
 NAME, BARS = 240.0, 236.0

@@ -16,6 +16,7 @@ from onebyone.layers.axis import Axis, window_axes
 from onebyone.layers.kinds import Geometry
 from onebyone.layers.values import as_numpy, require_finite
 from onebyone.template import filled, script_json
+from onebyone.wording import by
 
 MOST_WEIGHTS = 1_000_000
 """The most weights that a page carries."""
@@ -50,8 +51,8 @@ def page(matrix: LayerMatrix, mixing: Sequence[nn.Module] = ()) -> str:
     }
     if mixing:
         layer["tail"] = [_mixing(one) for one in mixing]
-    grid = "×".join(map(str, form.geometry.input))
-    return _assemble(f"{str(form.geometry).capitalize()} over {grid}", layer)
+    title = f"{str(form.geometry).capitalize()} over {by(form.geometry.input)}"
+    return _assemble(title, layer)
 
 
 def _shape(geometry: Geometry) -> dict[str, Any]:

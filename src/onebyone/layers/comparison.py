@@ -18,6 +18,7 @@ from onebyone.layers.kinds import MEMORY_LIMIT, Form, Geometry, build
 from onebyone.layers.nearest import target
 from onebyone.layers.reading import read
 from onebyone.layers.values import require_finite
+from onebyone.wording import by, si
 
 MOST_WEIGHTS = 2**24
 """Weights above which a form with more than the layer's own is neither built nor timed."""
@@ -142,12 +143,6 @@ class Comparison:
         with console.capture() as capture:
             console.print(self.table())
         return capture.get()
-
-
-def si(value: int | float) -> str:
-    """Write a number with three digits and the prefix of its thousands."""
-    power = min(max(math.floor(math.log10(value)) // 3, -3), 4) if value else 0
-    return f"{value / 1000**power:.3g} {('', 'k', 'M', 'G', 'T', 'n', 'µ', 'm')[power]}"
 
 
 def compare(
@@ -282,10 +277,10 @@ def _count(name: str, geometry: Geometry, source: Form, batch: int) -> FormRow:
 
 def _sizes(geometry: Geometry) -> str:
     if not geometry.shared:
-        return "×".join(map(str, geometry.input[1:])) + " only" if geometry.axes else "one"
+        return f"{by(geometry.input[1:])} only" if geometry.axes else "one"
     spans = [a.dilation * (a.kernel - 1) + 1 - a.before - a.after for a in geometry.axes]
     least = [max(1, span) for span in spans]
-    return "any" if set(least) == {1} else "from " + "×".join(map(str, least))
+    return "any" if set(least) == {1} else f"from {by(least)}"
 
 
 def _measure(runs: Sequence[Run], device: torch.device) -> np.ndarray:

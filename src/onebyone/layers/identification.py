@@ -14,6 +14,7 @@ from onebyone.layers.nearest import project, project_bias
 from onebyone.layers.reading import read
 from onebyone.layers.recovery import Recovery, grid_entries
 from onebyone.layers.values import require_finite
+from onebyone.wording import by
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,4 +147,4 @@ def _identification(form: Form, distance: float) -> Identification:
 def _short(values: Sequence[int | tuple[int, int]]) -> str:
     """Write the values of all axes, once where they are alike."""
     written = [str(v) if not isinstance(v, tuple) or v[0] != v[1] else str(v[0]) for v in values]
-    return written[0] if len(set(written)) == 1 else "×".join(written)
+    return written[0] if len(set(written)) == 1 else by(written)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from onebyone.errors import InputError
 from onebyone.layers.axis import Axis
 from onebyone.layers.local import LocallyConnected
+from onebyone.wording import by
 
 KINDS = ("dense", "local", "convolution", "pointwise", "linear")
 """The names that `convert` and `nearest` take; `linear` is a pointwise layer on channels-last."""
@@ -78,7 +79,7 @@ class Geometry:
         if self.kind == "linear":
             return "a linear layer on the channels"
         sizes = self.kernel or (1, 1)
-        size = f"length-{sizes[0]}" if len(sizes) == 1 else "×".join(map(str, sizes))
+        size = f"length-{sizes[0]}" if len(sizes) == 1 else by(sizes)
         if self.kind == "local":
             return f"a locally connected layer of {size} windows"
         if self.kind == "transposed":

@@ -1,12 +1,8 @@
 """The networks of Network in Network (Lin, Chen and Yan, 2013), as data."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
-
-def by(size: Sequence[int]) -> str:
-    """Write a size as 3×32×32."""
-    return "×".join(map(str, size))
+from onebyone.wording import by
 
 
 class Block(NamedTuple):

@@ -15,8 +15,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from onebyone.errors import InputError
-from onebyone.nin.architectures import by
 from onebyone.nin.data import all_digits
+from onebyone.wording import by
 
 HELD_OUT = 0.2
 """Share of each class that is held out where a set has no test images of its own."""

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from onebyone.errors import InputError
-from onebyone.nin.architectures import ARCHITECTURES, by
+from onebyone.nin.architectures import ARCHITECTURES
 from onebyone.nin.datasets import Split, face_patches, hold_out, mnist_digits, read_dataset
 from onebyone.nin.fitting import seeded
 from onebyone.nin.networks import NetworkInNetwork
 from onebyone.nin.preparing import Whitening
+from onebyone.wording import by
 
 AUGMENT = {
     "cifar10": ("shift", "flip"),

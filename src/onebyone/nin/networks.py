@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from onebyone.errors import InputError
 from onebyone.models import Described
-from onebyone.nin.architectures import ARCHITECTURES, Architecture, by
+from onebyone.nin.architectures import ARCHITECTURES, Architecture
 from onebyone.nin.layers import MLPConv
+from onebyone.wording import by
 
 POOLS: dict[str, type[nn.MaxPool2d | nn.AvgPool2d]] = {
     "max": nn.MaxPool2d,

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from onebyone.graphs.aten import aten
 from onebyone.rewriting.computing import convolve, multiply, relabelled, run
 from onebyone.rewriting.relabelling import Relabelling
+from onebyone.wording import by
 
 
 class RelabelledLayer(nn.Module):
@@ -99,7 +100,7 @@ def adapted(change: Relabelling, weight: Tensor) -> Tensor:
 
 def operator_name(weight: Sequence[int], is_convolution: bool, viewed: bool) -> str:
     """The operator that reads a weight of this shape, and the shape; `viewed` if others do too."""
-    sizes = "×".join(map(str, weight))
+    sizes = by(weight)
     name = f"Conv{len(weight) - 2}d" if is_convolution else "Linear"
     if not is_convolution and len(weight) > 2:
         name = "batched matmul"

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+from onebyone.wording import by
+
 Node = TypeVar("Node")
 Found = TypeVar("Found")
 
@@ -24,7 +26,7 @@ def not_pointwise(kernel: Sequence[int], padded: bool, spread: bool) -> str:
         spread: whether it puts zeros between positions or behind them, as a transposed one may.
     """
     if any(size != 1 for size in kernel):
-        return f"its kernel is {'×'.join(map(str, kernel))}: only a 1×1 convolution is linear (S2)"
+        return f"its kernel is {by(kernel)}: only a 1×1 convolution is linear (S2)"
     alone = "gives outputs of bias alone"
     if padded:
         return f"its padding {alone} at the border, which no linear layer has (S10)"

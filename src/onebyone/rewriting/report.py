@@ -1,6 +1,5 @@
 """What a rewrite did to each layer, and what the check of the result found."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from onebyone.equivalence import Check
+from onebyone.wording import by
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Report:
         for name in ("layer", "operator", "weight", "became, or why not"):
             table.add_column(name, overflow="fold")
         for row in self.rows:
-            table.add_row(row.name, row.operator, _by(row.shape), row.became or row.reason)
+            table.add_row(row.name, row.operator, by(row.shape), row.became or row.reason)
         checks = [Text(str(check)) for check in self.checks]
         return Group(Text(self.summary, style="bold"), *([table] if self.rows else []), *checks)
 
@@ -138,7 +138,3 @@ class Rewritten:
 
     model: Any
     report: Report
-
-
-def _by(sizes: Sequence[int]) -> str:
-    return "×".join(map(str, sizes))

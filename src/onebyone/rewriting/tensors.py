@@ -13,6 +13,7 @@ from onebyone.equivalence.tensors import CHUNK, LENGTH, Header, read_header
 from onebyone.rewriting.layouts import LAYOUTS
 from onebyone.rewriting.report import Report, Rewritten
 from onebyone.rewriting.selection import Selection
+from onebyone.wording import by
 from onebyone.writing import replacing
 
 
@@ -45,7 +46,7 @@ def rewrite_safetensors(
         reason = "is not called weight; name it with where" if unsure else ""
         row = selection.row(name, str(entry["dtype"]), shape, reason)
         if not row.reason:
-            row, entry["shape"] = replace(row, became="×".join(map(str, new))), list(new)
+            row, entry["shape"] = replace(row, became=by(new)), list(new)
         rows.append(row)
     selection.require(row.name for row in rows)
     text = _text(header)

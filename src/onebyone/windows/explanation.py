@@ -19,7 +19,8 @@ from onebyone.windows.grid import Grid
 from onebyone.windows.lowering import Lowered
 from onebyone.windows.memory import at_a_time
 from onebyone.windows.plan import Plan
-from onebyone.windows.telling import binary, by, counted, ending
+from onebyone.windows.telling import binary, counted, ending
+from onebyone.wording import by
 
 if TYPE_CHECKING:
     from rich.console import Group

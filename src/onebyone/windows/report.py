@@ -9,7 +9,8 @@ from onebyone.windows.explanation import Explanation
 from onebyone.windows.geometry import Geometry
 from onebyone.windows.lowering import Lowered
 from onebyone.windows.plan import Plan
-from onebyone.windows.telling import by, counted, ending, operator_of
+from onebyone.windows.telling import counted, ending, operator_of
+from onebyone.wording import by
 
 if TYPE_CHECKING:
     from rich.console import Group

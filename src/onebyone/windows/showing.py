@@ -9,7 +9,8 @@ from rich.text import Text
 
 from onebyone.windows.explanation import Explanation, Run
 from onebyone.windows.report import Report, Row
-from onebyone.windows.telling import by, counted
+from onebyone.windows.telling import counted
+from onebyone.wording import by
 
 
 def show_report(report: Report) -> Group:

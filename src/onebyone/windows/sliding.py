@@ -48,6 +48,7 @@ from onebyone.windows.recent import Recent
 from onebyone.windows.report import Report, report
 from onebyone.windows.sized import Prepared, Sized
 from onebyone.windows.unchanged import refuse_other_tensors
+from onebyone.wording import by
 
 MOST = 8
 """Image sizes whose plans are kept, the last ones used: some MiB each."""
@@ -210,8 +211,7 @@ class SlidingModel(nn.Module):
         size, space = size_of(size, len(self.window) - 1), self.window[1:]
         if any(n < h for n, h in zip(size, space, strict=True)):
             raise InputError(
-                f"window {_by(space)} is larger than the image {_by(size)}; "
-                f"pad or enlarge the image"
+                f"window {by(space)} is larger than the image {by(size)}; pad or enlarge the image"
             )
         return self.geometry.grid(size)
 
@@ -423,7 +423,3 @@ class SlidingModel(nn.Module):
 
 def _kind(x: Tensor) -> str:
     return f"{x.dtype}, {x.layout}".replace("torch.", "")
-
-
-def _by(sizes: Sequence[int]) -> str:
-    return "×".join(map(str, sizes))

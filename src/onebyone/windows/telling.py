@@ -1,7 +1,5 @@
 """What a report says in words: where sharing ends, and numbers with their units."""
 
-from collections.abc import Sequence
-
 from torch import fx
 
 from onebyone.windows.cut import Sharing
@@ -50,8 +48,3 @@ def binary(count: int) -> str:
             return f"{size:.4g} {unit}"
         size /= 1024
     return f"{size:.4g} GiB"
-
-
-def by(sizes: Sequence[int]) -> str:
-    """Sizes as 3×4."""
-    return "×".join(map(str, sizes))

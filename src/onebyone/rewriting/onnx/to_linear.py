@@ -14,6 +14,7 @@ from onebyone.rewriting.onnx.names import became, turned
 from onebyone.rewriting.onnx.value_sizes import Sizes, check_numbers, known
 from onebyone.rewriting.onnx.weights import Layer, read_weight
 from onebyone.rewriting.relabelling import matrices
+from onebyone.wording import by
 
 CANDIDATES = frozenset({"Conv", "ConvTranspose"})
 _TO_THE_END = (1 << 63) - 1
@@ -62,7 +63,7 @@ def _check_padding(node: ir.Node, kernel: Sequence[int]) -> None:
 
 
 def _check_whole_extent(node: ir.Node, kernel: tuple[int, ...], sizes: Sizes, groups: int) -> None:
-    extent = "×".join(map(str, kernel))
+    extent = by(kernel)
     if node.op_type == "ConvTranspose" or sizes[2:] != kernel:
         raise Left(f"its kernel of {extent} covers more than one position, and not all")
     if groups > 1:
