@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from onebyone.bench import run, saving, sides, timing
+from onebyone.bench import run, saving, sides
 from onebyone.bench.cases import Case
 from onebyone.bench.chart import chart
 from onebyone.bench.conversion import fully_convolutional
@@ -17,9 +17,10 @@ from onebyone.bench.folding import folded
 from onebyone.bench.machine import Machine, PeakMemory, matmul_peak
 from onebyone.bench.results import CaseResult, Results
 from onebyone.bench.table import markdown, rows
-from onebyone.bench.timing import Side, Timing
+from onebyone.bench.timing import Timing
 from onebyone.errors import InputError
 from onebyone.graphs.capture import capture
+from onebyone.turns import by_turns
 
 MACHINE = Machine("a processor", 2, "2.13", "3.11", 1e11)
 
@@ -41,32 +42,10 @@ def measured() -> CaseResult:
     return run.run_case(TINY, rounds=3, backends=("torch", "openvino"), seconds=0.01)
 
 
-def test_sides_run_by_turns() -> None:
-    order: list[str] = []
-
-    def side(name: str) -> Side:
-        return Side(name, "torch", "crops", lambda: order.append(name), 1)
-
-    spent = timing.interleaved([side("a"), side("b")], 3, shortest=0.0)
-    assert order == ["a", "b"] * 3
-    assert [len(seconds) for seconds in spent] == [3, 3]
-
-
-def test_a_short_side_runs_until_it_can_be_timed() -> None:
-    runs: list[None] = []
-    side = Side("a", "torch", "crops", lambda: runs.append(time.sleep(0.01)), 1)
-    ((seconds,),) = timing.interleaved([side], 1, shortest=0.05)
-    assert len(runs) > 1
-    assert seconds * len(runs) >= 0.05
-    assert seconds < 0.05
-
-
 def test_a_side_over_its_budget_runs_fewer_rounds() -> None:
-    slow = Side("slow", "torch", "crops", lambda: time.sleep(0.05), 1)
-    fast = Side("fast", "torch", "crops", lambda: None, 1)
-    spent = timing.interleaved([slow, fast], 3, budget=0.04)
-    assert [len(seconds) for seconds in spent] == [1, 3]
-    timed = Timing("slow", "torch", "crops", spent[0], 1)
+    times = by_turns({"slow": lambda: time.sleep(0.05), "fast": lambda: None}, 3, each=0.04)
+    assert [len(seconds) for seconds in times.values()] == [1, 3]
+    timed = Timing("slow", "torch", "crops", tuple(times["slow"]), 1)
     case = CaseResult("a", (1, 8), 2, (26,), (10,), 1000, 100, (timed,))
     page = markdown(Results("2026-01-01", "onebyone bench", MACHINE, 3, (case,)))
     assert "- a: slow (torch): only 1 rounds, for time" in page

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from onebyone.errors import InputError
-from onebyone.layers import compare, comparison
+from onebyone.layers import alternatives, compare, comparison
 
 
 @pytest.fixture(autouse=True)
@@ -61,14 +61,14 @@ def test_all_forms_compute_the_layer():
     x = torch.randn(2, 3, 4, 6)
     expected = conv(x)
     form = comparison.read(conv, (3, 4, 6))
-    for name, _, run in comparison._forms(conv, form, x):
+    for name, _, run in alternatives.alternatives(conv, form, x):
         y = run()
         y = y.movedim(-1, 1) if name == "linear, channels last" else y
         torch.testing.assert_close(y.reshape(expected.shape), expected)
 
 
 def test_large_forms_are_counted_only(monkeypatch):
-    monkeypatch.setattr(comparison, "MOST_WEIGHTS", 400)
+    monkeypatch.setattr(alternatives, "MOST_WEIGHTS", 400)
     found = compare(nn.Conv2d(3, 5, 1), (3, 4, 6))
     assert [row.form for row in found.rows if row.seconds is None] == ["dense"]
     assert "too large" in str(found)

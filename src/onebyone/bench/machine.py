@@ -2,11 +2,12 @@
 
 import ctypes
 import platform
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+
+from onebyone.turns import seconds
 
 SIDE = 2048
 ROUNDS = 5
@@ -54,12 +55,7 @@ def processor() -> str:
 def matmul_peak() -> float:
     """The most operations a second that a product of two large matrices reaches."""
     a, b = torch.rand(SIDE, SIDE), torch.rand(SIDE, SIDE)
-    least = float("inf")
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        torch.mm(a, b)
-        least = min(least, time.perf_counter() - start)
-    return 2 * SIDE**3 / least
+    return 2 * SIDE**3 / min(seconds(lambda: torch.mm(a, b)) for _ in range(ROUNDS))
 
 
 class PeakMemory:

@@ -9,8 +9,9 @@ import torch
 from onebyone.bench.cases import Case
 from onebyone.bench.results import CaseResult
 from onebyone.bench.sides import Subject, makers, prepare
-from onebyone.bench.timing import SHORTEST, Side, Timing, first_run, interleaved
+from onebyone.bench.timing import BUDGET, SHORTEST, Side, Timing, first_run
 from onebyone.errors import InputError
+from onebyone.turns import by_turns
 
 SECONDS = 1.5
 """A round of crops takes about this long; more windows than that are extrapolated."""
@@ -57,8 +58,9 @@ def run_case(
             sides.append(side)
             timings.append(Timing(name, backend, side.kind, (), side.windows, memory, difference))
         say("timing")
-        spent = interleaved(sides, rounds, shortest=min(seconds, SHORTEST))
-    timed = [replace(t, seconds=found) for t, found in zip(timings, spent, strict=True)]
+        runs = {number: side.run for number, side in enumerate(sides)}
+        times = by_turns(runs, rounds, each=BUDGET, shortest=min(seconds, SHORTEST))
+    timed = [replace(t, seconds=tuple(times[number])) for number, t in enumerate(timings)]
     plan = subject.sliding.plan(*case.size)
     return CaseResult(
         case.name, case.window, case.stride, case.size, plan.grid, plan.crops, plan.multiply_adds,

@@ -1,6 +1,5 @@
 """The ways to get the scores of all windows, each made ready to run."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -16,6 +15,7 @@ from onebyone.bench.timing import Side
 from onebyone.demos.measure import random_crops
 from onebyone.errors import InputError
 from onebyone.graphs.capture import capture
+from onebyone.turns import seconds as timed
 from onebyone.windows import SlidingModel
 from onebyone.windows.backends.compilers import compiled
 from onebyone.windows.geometry import Geometry
@@ -109,9 +109,7 @@ def _batch(case: Case, model: nn.Module, windows: int, seconds: float) -> tuple[
         size = min(batch, windows)
         crops = torch.randn(size, *case.window)
         model(crops)
-        start = time.perf_counter()
-        model(crops)
-        spent = time.perf_counter() - start
+        spent = timed(lambda crops=crops: model(crops))
         if size / spent > rate:
             best, rate = size, size / spent
         if 4 * spent > seconds:  # the next batch would take longer than all rounds may

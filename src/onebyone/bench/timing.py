@@ -1,8 +1,7 @@
-"""Timing several sides by turns."""
+"""The sides of a case, and what each took."""
 
 import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,34 +70,3 @@ def first_run(side: Side) -> tuple[Any, int | None]:
     with PeakMemory() as peak:
         result = side.run()
     return result, peak.bytes
-
-
-def interleaved(
-    sides: Sequence[Side], rounds: int, budget: float = BUDGET, shortest: float = SHORTEST
-) -> list[tuple[float, ...]]:
-    """Time sides by turns, so that what disturbs the machine disturbs all of them.
-
-    Args:
-        sides: what is timed; each has run before.
-        rounds: how often each runs.
-        budget: seconds after which a side runs no further round.
-        shortest: seconds that each side runs for in a round at least.
-
-    Returns:
-        The seconds that one run took in each round, for each side.
-    """
-    seconds: list[list[float]] = [[] for _ in sides]
-    for _ in range(rounds):
-        for side, found in zip(sides, seconds, strict=True):
-            if sum(found) < budget:
-                found.append(_mean(side, shortest))
-    return [tuple(found) for found in seconds]
-
-
-def _mean(side: Side, shortest: float) -> float:
-    """Seconds of one run, over as many as take this long together."""
-    start, runs, passed = time.perf_counter(), 0, 0.0
-    while not runs or passed < shortest:
-        side.run()
-        runs, passed = runs + 1, time.perf_counter() - start
-    return passed / runs

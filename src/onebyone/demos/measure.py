@@ -12,6 +12,7 @@ from jaxtyping import Float
 from rich.table import Table
 from torch import Tensor, nn
 
+from onebyone.turns import by_turns, seconds
 from onebyone.windows import SlidingModel
 
 BATCHES = (16, 64, 256)
@@ -84,12 +85,20 @@ def measure(
     with torch.inference_mode():
         places, crops = random_crops(x, sliding.window, sliding.stride, sample)
         by_crops = _fastest_crops(model, crops)
+        found: dict[str, Tensor] = {}
+        runs = {
+            "sliding": lambda: found.update(scores=sliding(x)),
+            "crops": lambda: found.update(expected=by_crops()),
+        }
         began = time.thread_time(), time.perf_counter()
-        scores, expected, turns = _by_turns(lambda: sliding(x), by_crops)
+        times = by_turns(runs, MOST_TURNS + 1, within=ENOUGH_SECONDS)
         had = (time.thread_time() - began[0]) / (time.perf_counter() - began[1])
+        # The first turn warms up, unless it is long enough to be the only one.
+        turns = tuple(zip(*times.values(), strict=True))
+        scores, expected = found["scores"], found["expected"]
         difference = (scores.movedim(0, -1)[places] - expected).abs().max().item()
     windows = prod(scores.shape[1:])
-    return Measurement(windows, len(crops), tuple(turns), had, ratio, difference, scores)
+    return Measurement(windows, len(crops), turns[1:] or turns, had, ratio, difference, scores)
 
 
 def random_crops(
@@ -115,27 +124,6 @@ def random_crops(
     return places, views.movedim(0, len(grid))[places]
 
 
-def _by_turns(
-    first: Callable[[], Tensor], second: Callable[[], Tensor]
-) -> tuple[Tensor, Tensor, list[tuple[float, float]]]:
-    """Run two by turns, so that what slows the machine down hits both; give results and seconds.
-
-    The first turn, which warms up, counts only where it is long enough to be the only one.
-    """
-    turns: list[tuple[float, float]] = []
-    while not turns or (len(turns) <= MOST_TURNS and sum(map(sum, turns)) < ENOUGH_SECONDS):
-        one, seconds = _timed(first)
-        other, more = _timed(second)
-        turns.append((seconds, more))
-    return one, other, turns[1:] or turns
-
-
-def _timed(run: Callable[[], Tensor]) -> tuple[Tensor, float]:
-    start = time.perf_counter()
-    result = run()
-    return result, time.perf_counter() - start
-
-
 def _fastest_crops(model: nn.Module, crops: Tensor) -> Callable[[], Tensor]:
     """Return the call that runs crops in the batches and the layout that are fastest here."""
 
@@ -150,7 +138,7 @@ def _fastest_crops(model: nn.Module, crops: Tensor) -> Callable[[], Tensor]:
     for layout in layouts:
         call(*layout, BATCHES[0])()  # what is run first takes longest
     calls = [call(*layout, batch) for layout in layouts for batch in BATCHES]
-    return min(calls, key=lambda run: _timed(run)[1])
+    return min(calls, key=seconds)
 
 
 def figures_table(title: str, measurements: Mapping[str, Measurement]) -> Table:

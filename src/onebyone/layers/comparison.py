@@ -1,8 +1,7 @@
 """The equal forms of one layer side by side: what each stores, costs, accepts and takes here."""
 
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -10,23 +9,18 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor, nn
+from torch import nn
 
 from onebyone.errors import InputError
-from onebyone.layers.conversion import NotConvertible, convert
-from onebyone.layers.kinds import MEMORY_LIMIT, Form, Geometry, build
-from onebyone.layers.nearest import target
+from onebyone.layers.alternatives import Run, alternatives
+from onebyone.layers.kinds import MEMORY_LIMIT, Form, Geometry
 from onebyone.layers.reading import read
 from onebyone.layers.values import require_finite
+from onebyone.turns import by_turns
 from onebyone.wording import by, si
 
-MOST_WEIGHTS = 2**24
-"""Weights above which a form with more than the layer's own is neither built nor timed."""
 BAR = 10
 SECONDS, LEAST_ROUNDS, MOST_ROUNDS = 2.0, 5, 200
-MEMORY_FORMATS = {2: torch.channels_last, 3: torch.channels_last_3d}
-
-Run = Callable[[], Tensor]
 
 
 @dataclass(frozen=True)
@@ -180,12 +174,12 @@ def compare(
             "smaller one"
         )
     x = torch.randn(batch, *form.geometry.input, device=device, dtype=dtype)
-    rows, runs = [], []
-    for name, geometry, run in _forms(layer, form, x):
-        rows.append(_count(name, geometry, form, batch))
-        runs.append(run)
-    times = _measure([run for run in runs if run is not None], device)
-    timed = iter(times.T)
+    forms = list(alternatives(layer, form, x))
+    times = _measure({name: run for name, _, run in forms if run is not None})
+    rows = [
+        _with_times(_count(name, geometry, form, batch), times.get(name))
+        for name, geometry, _ in forms
+    ]
     return Comparison(
         str(form.geometry),
         form.geometry.input,
@@ -193,71 +187,9 @@ def compare(
         batch,
         str(device),
         torch.get_num_threads(),
-        len(times),
-        tuple(
-            row if run is None else _with_times(row, next(timed))
-            for row, run in zip(rows, runs, strict=True)
-        ),
+        max(map(len, times.values()), default=0),
+        tuple(rows),
     )
-
-
-def _forms(layer: nn.Module, form: Form, x: Tensor) -> Iterator[tuple[str, Geometry, Run | None]]:
-    """Yield the name of each form, what it connects, and a call; None for those too large."""
-    grids = form.geometry.input, form.geometry.output
-    source = layer if form.geometry.kind == "transposed" else build(form)
-    for kind in ("dense", "local", "convolution"):
-        if kind == "convolution" and not form.geometry.axes:
-            continue
-        geometry = target(form.geometry, kind)
-        weights = math.prod(geometry.weight_shape)
-        if weights > max(MOST_WEIGHTS, math.prod(form.geometry.weight_shape)):
-            yield kind, geometry, None
-            continue
-        try:
-            module = convert(source, kind, *grids)
-        except NotConvertible:
-            continue
-        geometry = read(module, *grids).geometry
-        if kind == "dense":
-            yield kind, geometry, _call(module, x.flatten(1))
-        elif kind == "local":
-            yield kind, geometry, _call(module, x)
-        else:
-            yield from _convolutions(module, geometry, x)
-
-
-def _convolutions(
-    module: nn.Module, geometry: Geometry, x: Tensor
-) -> Iterator[tuple[str, Geometry, Run | None]]:
-    """Yield the layouts of a convolution, and what else a pointwise one is."""
-    rank = len(geometry.axes)
-    yield "convolution, channels first", geometry, _call(module, x)
-    if rank in MEMORY_FORMATS:
-        last: dict[str, Any] = {"memory_format": MEMORY_FORMATS[rank]}
-        copied = convert(module, "convolution", geometry.input).to(**last)
-        yield "convolution, channels last", geometry, _call(copied, x.to(**last))
-    if geometry.kind == "pointwise" and geometry.groups == 1:
-        linear = convert(module, "linear", geometry.input)
-        yield "linear, channels last", geometry, _call(linear, x.movedim(1, -1).contiguous())
-        yield "batched matmul, channels first", geometry, _matmul(linear, x.flatten(2))
-
-
-def _call(module: nn.Module, x: Tensor) -> Run:
-    def run() -> Tensor:
-        y: Tensor = module(x)
-        return y
-
-    return run
-
-
-def _matmul(linear: nn.Module, x: Tensor) -> Run:
-    weight, bias = linear.get_parameter("weight"), linear._parameters["bias"]
-
-    def run() -> Tensor:
-        y = weight @ x
-        return y if bias is None else y + bias[:, None]
-
-    return run
 
 
 def _count(name: str, geometry: Geometry, source: Form, batch: int) -> FormRow:
@@ -283,28 +215,15 @@ def _sizes(geometry: Geometry) -> str:
     return "any" if set(least) == {1} else f"from {by(least)}"
 
 
-def _measure(runs: Sequence[Run], device: torch.device) -> np.ndarray:
-    """Return the seconds of every run [rounds, runs]; they take turns, so that drift hits all."""
-    times: list[list[float]] = []
+def _measure(runs: Mapping[str, Run]) -> dict[str, list[float]]:
+    """Return the seconds of each form's runs."""
     with torch.no_grad():
-        for run in runs:
-            run()
-        end = time.perf_counter() + SECONDS
-        while len(times) < LEAST_ROUNDS or (len(times) < MOST_ROUNDS and time.perf_counter() < end):
-            times.append([_seconds(run, device) for run in runs])
-    return np.array(times)
+        by_turns(runs, 1)  # what runs first takes longest
+        return by_turns(runs, MOST_ROUNDS, least=LEAST_ROUNDS, within=SECONDS)
 
 
-def _seconds(run: Run, device: torch.device) -> float:
-    if device.type != "cpu":
-        torch.accelerator.synchronize(device)
-    start = time.perf_counter()
-    run()
-    if device.type != "cpu":
-        torch.accelerator.synchronize(device)
-    return time.perf_counter() - start
-
-
-def _with_times(row: FormRow, seconds: np.ndarray) -> FormRow:
+def _with_times(row: FormRow, seconds: Sequence[float] | None) -> FormRow:
+    if seconds is None:
+        return row
     first, median, third = (float(t) for t in np.quantile(seconds, (0.25, 0.5, 0.75)))
     return replace(row, seconds=median, spread=(first, third))

@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import time
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -17,6 +16,7 @@ from torch.nn import functional
 
 from onebyone.errors import InputError
 from onebyone.graphs.kept import folder
+from onebyone.turns import seconds
 from onebyone.writing import replacing
 
 ROUNDS = 15
@@ -130,9 +130,4 @@ def _measured() -> Costs:
 
 def _seconds(run: Callable[[], Tensor]) -> float:
     run()
-    times = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return median(times)
+    return median(seconds(run) for _ in range(ROUNDS))

@@ -1,11 +1,12 @@
 """Which backend runs a plan: the one asked for, or the fastest."""
 
-import time
+from functools import partial
 
 import torch
 from torch import Tensor, fx
 
 from onebyone.errors import InputError
+from onebyone.turns import by_turns
 from onebyone.windows.backends.compilers import COMPILERS, Run, compiled
 
 ASKED = (*COMPILERS, "auto")
@@ -42,7 +43,7 @@ class Choice:
                 runs[name] = compiled(name, module, x)
             except InputError as error:
                 self.refused[name] = str(error)
-        self.seconds = _interleaved(runs, x)
+        self.seconds = _least_times(runs, x)
         self.name = min(self.seconds, key=self.seconds.__getitem__)
         return runs[self.name]
 
@@ -54,13 +55,8 @@ class Choice:
         return f"{self.name}, the fastest on the first piece ({times}{refused})"
 
 
-def _interleaved(runs: dict[str, Run], x: Tensor) -> dict[str, float]:
-    """The least time of each, by turns, so that what disturbs the machine disturbs all."""
-    times: dict[str, list[float]] = {name: [] for name in runs}
+def _least_times(runs: dict[str, Run], x: Tensor) -> dict[str, float]:
+    """The least time of each."""
     with torch.no_grad():
-        for _ in range(ROUNDS + 1):
-            for name, run in runs.items():
-                start = time.perf_counter()
-                run(x)
-                times[name].append(time.perf_counter() - start)
+        times = by_turns({name: partial(run, x) for name, run in runs.items()}, ROUNDS + 1)
     return {name: min(found[1:]) for name, found in times.items()}  # the first round warms up
