@@ -28,7 +28,7 @@ class Still:
     @cached_property
     def png(self) -> bytes:
         """The picture as a PNG file, twice as large as the SVG says."""
-        return to_png(self.canvas)
+        return to_png(self.svg)
 
     def save(self, path: str | Path) -> None:
         """Write the picture to an .svg or a .png file.
