@@ -10,10 +10,10 @@ from PIL import Image
 from torch import nn
 
 from onebyone.bench import run, saving, sides
+from onebyone.bench.by_hand import fully_convolutional
 from onebyone.bench.cases import Case
 from onebyone.bench.chart import chart
-from onebyone.bench.conversion import fully_convolutional
-from onebyone.bench.folding import folded
+from onebyone.bench.constant_folding import folded
 from onebyone.bench.machine import Machine, PeakMemory, matmul_peak
 from onebyone.bench.results import CaseResult, Results
 from onebyone.bench.table import markdown, rows

@@ -57,18 +57,18 @@ def test_arrays_by_both_recipes(recipe: str, here: Path, capsys) -> None:
 def test_interrupted_training_is_resumed_to_the_same_bits(capsys, monkeypatch) -> None:
     words = ["set.npz", "--epochs", "3", "--seed", "2"]
     run(capsys, *words, "--out", "whole.safetensors")
-    fit_epoch = nin.fitting.Run.epoch
+    fit_epoch = nin.fitting.Training.epoch
 
     def interrupt(self, *arguments):
         if len(self.history) == 2:
             raise KeyboardInterrupt
         return fit_epoch(self, *arguments)
 
-    monkeypatch.setattr(nin.fitting.Run, "epoch", interrupt)
+    monkeypatch.setattr(nin.fitting.Training, "epoch", interrupt)
     assert main(["train", *words, "--out", "a.safetensors"]) == 130
     assert Path("a.checkpoint").exists()
     assert not Path("a.safetensors").exists()
-    monkeypatch.setattr(nin.fitting.Run, "epoch", fit_epoch)
+    monkeypatch.setattr(nin.fitting.Training, "epoch", fit_epoch)
     capsys.readouterr()
     interrupted = Path("a.checkpoint").read_bytes()
     assert main(["train", *words, "--out", "a.safetensors"]) == 2
@@ -109,7 +109,7 @@ def test_paper_recipe_whitens_what_the_paper_whitened(capsys) -> None:
 def test_what_cannot_be_done_is_found_before_training(
     words: list[str], message: str, here: Path, capsys, monkeypatch
 ) -> None:
-    monkeypatch.setattr(nin.fitting.Run, "epoch", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(nin.fitting.Training, "epoch", lambda *_: pytest.fail("trained"))
     np.savez("odd.npz", images=np.zeros((20, 30, 30), np.uint8), labels=np.arange(20) % 2)
     Path("text.npz").write_text("no archive")
     out = [] if "--out" in words else ["--out", "x.safetensors"]

@@ -235,7 +235,7 @@ def test_a_training_that_begins_leaves_the_checkpoint_that_is_there(
 ) -> None:
     path = tmp_path / "run.checkpoint"
     path.write_bytes(b"of days")
-    monkeypatch.setattr(fitting.Run, "epoch", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(fitting.Training, "epoch", lambda *_: pytest.fail("trained"))
     with pytest.raises(InputError, match=r"run\.checkpoint: is there already, .*resume=True"):
         trained(stripes, epochs=1, checkpoint=path)
     assert path.read_bytes() == b"of days"

@@ -8,9 +8,9 @@ from math import gcd, prod
 import torch
 from torch import Tensor, nn
 
+from onebyone.bench.by_hand import fully_convolutional
 from onebyone.bench.cases import Case
-from onebyone.bench.conversion import fully_convolutional
-from onebyone.bench.folding import folded
+from onebyone.bench.constant_folding import folded
 from onebyone.bench.timing import Side
 from onebyone.demos.measure import random_crops
 from onebyone.errors import InputError

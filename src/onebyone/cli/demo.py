@@ -11,7 +11,7 @@ from onebyone.errors import InputError
 from onebyone.writing import check_target
 
 
-class Part(StrEnum):
+class Demo(StrEnum):
     """A part of the demo."""
 
     answer = "answer"
@@ -20,20 +20,20 @@ class Part(StrEnum):
     photo = "photo"
 
 
-WHOLE = (Part.answer, Part.faces, Part.digits)
+WHOLE = (Demo.answer, Demo.faces, Demo.digits)
 """What is run without a name; the best page comes last."""
 COMING = {
-    Part.answer: "is a 1×1 convolution a fully connected layer? (about 5 seconds)",
-    Part.faces: "a face found in a photo through every window (about 15 seconds)",
-    Part.digits: "handwriting read through 27,336 windows at once (about 10 seconds)",
-    Part.photo: "what padding at the photo's border only does (about a minute)",
+    Demo.answer: "is a 1×1 convolution a fully connected layer? (about 5 seconds)",
+    Demo.faces: "a face found in a photo through every window (about 15 seconds)",
+    Demo.digits: "handwriting read through 27,336 windows at once (about 10 seconds)",
+    Demo.photo: "what padding at the photo's border only does (about a minute)",
 }
 """What each part shows, and how long it takes on two idle cores."""
 
 
 def demo(
     part: Annotated[
-        Part | None,
+        Demo | None,
         typer.Argument(help="Run this part only; by default all but photo, which takes longest."),
     ] = None,
     out: Annotated[
@@ -44,7 +44,7 @@ def demo(
     """Show what onebyone does, on real input and without a network connection."""
     console = Console()
     parts = WHOLE if part is None else (part,)
-    if part is not Part.answer:
+    if part is not Demo.answer:
         _make_folder(out)
     for coming in parts:
         console.print(f"[bold]{coming.value:7}[/] {COMING[coming]}", highlight=False)
@@ -70,21 +70,21 @@ def _make_folder(out: Path) -> None:
         raise InputError(f"--out {out}: is a file, or lies in one; give a folder") from error
     except OSError as error:
         raise InputError(f"--out {out}: the folder cannot be made ({error.strerror})") from error
-    for name in (Part.faces, Part.digits):
+    for name in (Demo.faces, Demo.digits):
         check_target(out / f"{name}.html")
 
 
-def _run(part: Part, console: Console, out: Path) -> list[Path]:
-    if part is Part.answer:
+def _run(part: Demo, console: Console, out: Path) -> list[Path]:
+    if part is Demo.answer:
         from onebyone.demos import answer
 
         answer.run(console)
         return []
-    if part is Part.digits:
+    if part is Demo.digits:
         from onebyone.demos import digits
 
         return [digits.run(console, out)]
-    if part is Part.faces:
+    if part is Demo.faces:
         from onebyone.demos import faces
 
         return [faces.run(console, out)]

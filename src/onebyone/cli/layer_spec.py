@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from onebyone.cli.here import look_here
 from onebyone.cli.options import LAYER_HELP
+from onebyone.cli.parsing import parse_integers
 from onebyone.cli.streams import say
 from onebyone.cli.tensors import read_tensors
-from onebyone.cli.values import parse_integers
 from onebyone.errors import InputError, first_line
 from onebyone.layers import KINDS, LocallyConnected, NotConvertible, convert
 from onebyone.models import load_layer
@@ -31,7 +31,7 @@ WRAPPED = re.compile(rf"(\w+)\((\w+\(.*\)|{MODEL_LAYER.pattern})\)", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Found:
+class Spec:
     """A layer as far as it is known without its grid.
 
     Attributes:
@@ -74,7 +74,7 @@ def layers_on_grid(
     return [build_layer(layer, grid, places) for layer in found], grid, places
 
 
-def find_layer(text: str, weights: Path | None, *, trust: bool = False) -> Found:
+def find_layer(text: str, weights: Path | None, *, trust: bool = False) -> Spec:
     """Take the kinds off a spec and load the model that it names, if it names one.
 
     Args:
@@ -90,14 +90,14 @@ def find_layer(text: str, weights: Path | None, *, trust: bool = False) -> Found
         kinds.append(match[1])
         inner = match[2].strip()
     if not MODEL_LAYER.fullmatch(inner):
-        return Found(inner, tuple(kinds), weights)
+        return Spec(inner, tuple(kinds), weights)
     look_here(inner.rpartition(":")[0])
     layer, grid = load_layer(inner, weights=weights, trust=trust)
-    return Found(inner, tuple(kinds), None, layer, grid)
+    return Spec(inner, tuple(kinds), None, layer, grid)
 
 
 def build_layer(
-    found: Found, input: tuple[int, ...], output: tuple[int, ...] | None = None
+    found: Spec, input: tuple[int, ...], output: tuple[int, ...] | None = None
 ) -> nn.Module:
     """Return the layer of a spec, its weights drawn with a fixed seed or read from a file.
 

@@ -7,7 +7,7 @@ import typer
 
 from onebyone.cli.layer_command import Answer, Grids, layer_command
 from onebyone.cli.options import TENSORS, To
-from onebyone.cli.values import one_or_all, parse_integers
+from onebyone.cli.parsing import one_or_all, parse_integers
 
 
 @layer_command(TENSORS)

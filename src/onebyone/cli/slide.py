@@ -16,9 +16,9 @@ from rich.console import Console
 from onebyone.cli.here import look_here
 from onebyone.cli.maps import SUFFIXES, check_scores, count_touched, not_finite, write_map
 from onebyone.cli.outputs import check_outputs
+from onebyone.cli.parsing import one_or_all, parse_bytes, parse_integers, parse_numbers
 from onebyone.cli.pixels import factor, fitting, left
 from onebyone.cli.stages import stages
-from onebyone.cli.values import one_or_all, parse_bytes, parse_integers, parse_numbers
 from onebyone.images import read_image
 
 

@@ -16,7 +16,7 @@ HEAD = 18.0  # the strip of places beside the matrix
 SHEETS_TOP = 92.0
 CHIP, CHIP_STEP, CHIP_ROW, MOST_CHIPS = 12.0, 14.0, 16, 64
 
-Grid = tuple[int, int, int]
+Sheets = tuple[int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,14 +36,14 @@ class Panel:
     ring: tuple[int, int] | None = None
 
 
-def planar(grid: tuple[int, ...]) -> Grid:
+def planar(grid: tuple[int, ...]) -> Sheets:
     """Return a grid of rank 0 to 2 as (channels, height, width)."""
     channels, *space = grid
     height, width = (1, 1, *space)[-2:]
     return channels, height, width
 
 
-def sheets_width(grid: Grid) -> float:
+def sheets_width(grid: Sheets) -> float:
     """Return the width of a grid's sheets, side by side."""
     channels, height, width = grid
     return channels * (width * CELL_X + height * SHEAR) + (channels - 1) * SHEET_GAP
@@ -91,7 +91,7 @@ def _matrix_top(matrix: LayerMatrix) -> float:
     return SHEETS_TOP + sum(heights) + DROP + 74.0
 
 
-def _cells(grid: Grid, middle: float, top: float) -> list[list[Point]]:
+def _cells(grid: Sheets, middle: float, top: float) -> list[list[Point]]:
     """Return the corners of every cell, in the order of the flattened grid."""
     channels, height, width = grid
     left = middle - sheets_width(grid) / 2
@@ -142,7 +142,7 @@ def _draw_network(canvas: Canvas, at: Point, panel: Panel) -> None:
     canvas.text((middle, below), "output", 11.5, text_anchor="middle", fill=MUTED)
 
 
-def _draw_sheets(canvas: Canvas, grid: Grid, cells: list[list[Point]]) -> None:
+def _draw_sheets(canvas: Canvas, grid: Sheets, cells: list[list[Point]]) -> None:
     places = grid[1] * grid[2]
     for index, corners in enumerate(cells):
         canvas.polygon(

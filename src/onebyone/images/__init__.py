@@ -1,8 +1,8 @@
 """Images in and class maps out: reading, overlays and the page that shows them."""
 
 from onebyone.images.classmap import class_colours, probabilities, save_png
-from onebyone.images.page import Box, save_html
-from onebyone.images.reading import read_image
+from onebyone.images.map_page import Box, save_html
+from onebyone.images.opening import read_image
 
 __all__ = [
     "Box",

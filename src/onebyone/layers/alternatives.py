@@ -16,12 +16,12 @@ MOST_WEIGHTS = 2**24
 """Weights above which a form with more than the layer's own is neither built nor run."""
 MEMORY_FORMATS = {2: torch.channels_last, 3: torch.channels_last_3d}
 
-Run = Callable[[], Tensor]
+Forward = Callable[[], Tensor]
 
 
 def alternatives(
     layer: nn.Module, form: Form, x: Tensor
-) -> Iterator[tuple[str, Geometry, Run | None]]:
+) -> Iterator[tuple[str, Geometry, Forward | None]]:
     """Yield the name of each form, what it connects, and a call; None for those too large.
 
     Args:
@@ -54,7 +54,7 @@ def alternatives(
 
 def _convolutions(
     module: nn.Module, geometry: Geometry, x: Tensor
-) -> Iterator[tuple[str, Geometry, Run | None]]:
+) -> Iterator[tuple[str, Geometry, Forward | None]]:
     """Yield the layouts of a convolution, and what else a pointwise one is."""
     rank = len(geometry.axes)
     yield "convolution, channels first", geometry, _call(module, x)
@@ -68,11 +68,11 @@ def _convolutions(
         yield "batched matmul, channels first", geometry, _matmul(linear, x.flatten(2))
 
 
-def _call(module: nn.Module, x: Tensor) -> Run:
+def _call(module: nn.Module, x: Tensor) -> Forward:
     return lambda: _done(module(x))
 
 
-def _matmul(linear: nn.Module, x: Tensor) -> Run:
+def _matmul(linear: nn.Module, x: Tensor) -> Forward:
     weight, bias = linear.get_parameter("weight"), linear._parameters["bias"]
 
     def run() -> Tensor:

@@ -12,7 +12,7 @@ from rich.table import Table
 from torch import nn
 
 from onebyone.errors import InputError
-from onebyone.layers.alternatives import Run, alternatives
+from onebyone.layers.alternatives import Forward, alternatives
 from onebyone.layers.kinds import MEMORY_LIMIT, Form, Geometry
 from onebyone.layers.reading import read
 from onebyone.layers.values import require_finite
@@ -215,7 +215,7 @@ def _sizes(geometry: Geometry) -> str:
     return "any" if set(least) == {1} else f"from {by(least)}"
 
 
-def _measure(runs: Mapping[str, Run]) -> dict[str, list[float]]:
+def _measure(runs: Mapping[str, Forward]) -> dict[str, list[float]]:
     """Return the seconds of each form's runs."""
     with torch.no_grad():
         by_turns(runs, 1)  # what runs first takes longest

@@ -34,7 +34,7 @@ KEEPING = (
 """Modules that keep their values in order, in eval mode, and change the grid at most."""
 
 
-class Row(NamedTuple):
+class Chain(NamedTuple):
     """Layers in a row: how to make their maps, the output grid, the form where they are one."""
 
     maps: tuple[Callable[[], csr_array], ...]
@@ -48,19 +48,19 @@ def read_sequence(layer: nn.Module, grid: Grid, output: Grid | None) -> Form | N
     Raises:
         InputError: the grids do not fit, or a number of the matrix is not known.
     """
-    row = _row(layer, grid)
-    if row is None or not row.maps:
+    chain = _chain(layer, grid)
+    if chain is None or not chain.maps:
         return None
     dtype = float_type(layer)
-    if row.form is not None and row.form.geometry.output == (output or row.output):
-        return replace(row.form, weight=row.form.weight.to(dtype))
-    require_dense(layer, math.prod(grid), math.prod(row.output))
-    weight, bias = composed([make() for make in row.maps])
-    form = computed(layer, weight, bias.reshape(row.output), grid, output, dtype)
-    return replace(form, rounded=len(row.maps) > 1)
+    if chain.form is not None and chain.form.geometry.output == (output or chain.output):
+        return replace(chain.form, weight=chain.form.weight.to(dtype))
+    require_dense(layer, math.prod(grid), math.prod(chain.output))
+    weight, bias = composed([make() for make in chain.maps])
+    form = computed(layer, weight, bias.reshape(chain.output), grid, output, dtype)
+    return replace(form, rounded=len(chain.maps) > 1)
 
 
-def _row(layer: nn.Module, grid: Grid) -> Row | None:
+def _chain(layer: nn.Module, grid: Grid) -> Chain | None:
     if is_of(layer, KEEPING):
         return _kept(layer, grid)
     if is_of(layer, CONVOLUTIONS) and layer.padding_mode != "zeros":
@@ -74,30 +74,30 @@ def _row(layer: nn.Module, grid: Grid) -> Row | None:
     return None if form is None else _one(form)
 
 
-def _one(form: Form) -> Row:
-    return Row((partial(affine, form),), form.geometry.output, form)
+def _one(form: Form) -> Chain:
+    return Chain((partial(affine, form),), form.geometry.output, form)
 
 
-def _kept(layer: nn.Module, grid: Grid) -> Row | None:
+def _kept(layer: nn.Module, grid: Grid) -> Chain | None:
     try:
         kept = tuple(layer(torch.empty(1, *grid, device="meta")).shape)
     except (RuntimeError, IndexError):
         return None
-    return Row((), kept[1:]) if len(kept) > 1 and math.prod(kept[1:]) == math.prod(grid) else None
+    return Chain((), kept[1:]) if len(kept) > 1 and math.prod(kept[1:]) == math.prod(grid) else None
 
 
-def _joined(layer: Any, grid: Grid) -> Row | None:
-    whole = Row((), grid)
+def _joined(layer: Any, grid: Grid) -> Chain | None:
+    whole = Chain((), grid)
     for part in layer:
-        row = _row(part, whole.output)
-        if row is None:
+        chain = _chain(part, whole.output)
+        if chain is None:
             return None
-        form = whole.form if not row.maps else row.form if not whole.maps else None
-        whole = Row(whole.maps + row.maps, row.output, form)
+        form = whole.form if not chain.maps else chain.form if not whole.maps else None
+        whole = Chain(whole.maps + chain.maps, chain.output, form)
     return whole
 
 
-def _padded(layer: Any, grid: Grid) -> Row:
+def _padded(layer: Any, grid: Grid) -> Chain:
     """Read a convolution as one without padding, of an input that is padded before."""
     require_input(layer, grid, layer.in_channels, len(layer.kernel_size))
     space = grid[1:]
@@ -115,4 +115,4 @@ def _padded(layer: Any, grid: Grid) -> Row:
     within = index.flatten().numpy().astype(np.int64)
     columns = (np.arange(grid[0])[:, None] * math.prod(space) + within).ravel()
     padding = partial(selection, columns, math.prod(grid))
-    return Row((padding, partial(affine, form)), form.geometry.output)
+    return Chain((padding, partial(affine, form)), form.geometry.output)

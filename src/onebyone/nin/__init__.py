@@ -2,19 +2,13 @@
 
 from onebyone.nin.architectures import ARCHITECTURES, Architecture, Block, Pool
 from onebyone.nin.data import BACKGROUND, Digits, load_digits
-from onebyone.nin.datasets import (
-    Labelled,
-    Split,
-    face_patches,
-    hold_out,
-    labelled,
-    mnist_digits,
-    read_dataset,
-)
+from onebyone.nin.datasets import face_patches, mnist_digits, read_dataset
 from onebyone.nin.drawing import train_digits
 from onebyone.nin.fitting import Epoch, Progress, accuracy
 from onebyone.nin.jobs import Job, prepare
+from onebyone.nin.labelled_images import Labelled, Split, hold_out, labelled
 from onebyone.nin.layers import FORMS, CrossChannelPooling, MLPConv
+from onebyone.nin.lines import Found, edit_distance, find_digits, read_lines, share_right
 from onebyone.nin.networks import (
     NetworkInNetwork,
     cifar10,
@@ -27,7 +21,6 @@ from onebyone.nin.networks import (
 )
 from onebyone.nin.page import Page, held_out_page, lay_out
 from onebyone.nin.preparing import AUGMENTATIONS, Whitening, contrast_normalised
-from onebyone.nin.reading import Found, edit_distance, find_digits, read_lines, share_right
 from onebyone.nin.recipes import RECIPES, Recipe, find_recipe
 from onebyone.nin.storing import BUNDLED, is_padded, is_saved, load, save
 from onebyone.nin.training import check_fits, train

@@ -7,8 +7,9 @@ import torch
 from scipy.spatial import KDTree
 
 from onebyone.nin.data import BACKGROUND, SIDE, Digits, load_digits, warp
-from onebyone.nin.datasets import DIGITS, Labelled
+from onebyone.nin.datasets import DIGITS
 from onebyone.nin.fitting import SILENT, Epoch, Progress, fit, seeded
+from onebyone.nin.labelled_images import Labelled
 from onebyone.nin.networks import NetworkInNetwork, digits
 from onebyone.nin.page import Page, lay_out
 

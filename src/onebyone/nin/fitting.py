@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from onebyone.errors import InputError
 from onebyone.nin import checkpoints
-from onebyone.nin.datasets import Labelled
+from onebyone.nin.labelled_images import Labelled
 from onebyone.nin.networks import NetworkInNetwork
 from onebyone.nin.normalising import fold, normalise
 from onebyone.nin.preparing import Augmentation
@@ -94,7 +94,7 @@ def accuracy(model: nn.Module, data: Labelled) -> float:
 
 
 @dataclass
-class Run:
+class Training:
     """A training under way."""
 
     model: NetworkInNetwork
@@ -224,7 +224,7 @@ def fit(
 
 def _prepare(
     model: NetworkInNetwork, recipe: Recipe, epochs: int, images: int, device: torch.device
-) -> Run:
+) -> Training:
     if recipe.modern:
         normalise(model)
     model.to(device)
@@ -235,7 +235,7 @@ def _prepare(
     schedule = recipe.schedule(optimizer, recipe.rate, steps)
     compiled = recipe.modern and device.type != "cpu"
     forward = torch.compile(model) if compiled else model
-    return Run(model, forward, recipe, optimizer, schedule, device, [])
+    return Training(model, forward, recipe, optimizer, schedule, device, [])
 
 
 def _finish(model: NetworkInNetwork) -> None:

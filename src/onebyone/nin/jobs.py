@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from onebyone.errors import InputError
 from onebyone.nin.architectures import ARCHITECTURES
-from onebyone.nin.datasets import Split, face_patches, hold_out, mnist_digits, read_dataset
+from onebyone.nin.datasets import face_patches, mnist_digits, read_dataset
 from onebyone.nin.fitting import seeded
+from onebyone.nin.labelled_images import Split, hold_out
 from onebyone.nin.networks import NetworkInNetwork
 from onebyone.nin.preparing import Whitening
 from onebyone.wording import by

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from onebyone.errors import InputError
-from onebyone.nin.datasets import Labelled
 from onebyone.nin.fitting import SILENT, Epoch, Progress, best_device, fit, seeded
+from onebyone.nin.labelled_images import Labelled
 from onebyone.nin.networks import NetworkInNetwork
 from onebyone.nin.preparing import AUGMENTATIONS, Augmentation
 from onebyone.wording import by

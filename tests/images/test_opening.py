@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from onebyone.errors import InputError
-from onebyone.images import read_image, reading
+from onebyone.images import opening, read_image
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (5, 7), dtype=np.uint8)
@@ -179,7 +179,7 @@ def test_a_header_that_claims_more_than_the_member_has_is_refused(tmp_path):
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "I;16", "1"])
 def test_pictures_are_copied_strip_by_strip(tmp_path, monkeypatch, mode):
-    monkeypatch.setattr(reading, "STRIP", 15)  # two rows of seven pixels, and one
+    monkeypatch.setattr(opening, "STRIP", 15)  # two rows of seven pixels, and one
     picture = Image.fromarray(DEEP) if mode == "I;16" else Image.fromarray(COLOUR).convert(mode)
     picture.save(tmp_path / "x.png")
     whole = np.asarray(picture.convert("L") if mode == "1" else picture)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from onebyone.cli.values import parse_bytes, parse_integers, parse_numbers
+from onebyone.cli.parsing import parse_bytes, parse_integers, parse_numbers
 from onebyone.errors import InputError
 
 
