@@ -12,7 +12,7 @@ from torch import nn
 
 from onebyone.errors import InputError
 from onebyone.layers import LayerMatrix
-from onebyone.layers.axis import Axis, window_axes
+from onebyone.layers.index_pattern import IndexPattern, window_patterns
 from onebyone.layers.kinds import Geometry
 from onebyone.layers.values import as_numpy, require_finite
 from onebyone.template import filled, script_json
@@ -59,7 +59,7 @@ def _shape(geometry: Geometry) -> dict[str, Any]:
     """Return the shape as the page's modules name it, per axis (down, across)."""
     axes = _windows(geometry)
     rank = len(axes)
-    down, across = (*(Axis(1, 1, 1) for _ in range(2 - rank)), *axes)
+    down, across = (*(IndexPattern(1, 1, 1) for _ in range(2 - rank)), *axes)
     pairs = {
         "k": "kernel",
         "s": "stride",
@@ -88,7 +88,7 @@ def _mixing(layer: nn.Module) -> dict[str, Any]:
     }
 
 
-def _windows(geometry: Geometry) -> tuple[Axis, ...]:
+def _windows(geometry: Geometry) -> tuple[IndexPattern, ...]:
     """Return the windows of the convolution that a dense layer is compared with, or a layer's own.
 
     Over grids of one size it is the pointwise one (S7), towards one position the window itself
@@ -99,10 +99,10 @@ def _windows(geometry: Geometry) -> tuple[Axis, ...]:
     return tuple(_window(axis.size, axis.outputs) for axis in geometry.axes)
 
 
-def _window(size: int, outputs: int) -> Axis:
+def _window(size: int, outputs: int) -> IndexPattern:
     kernel = size - outputs + 1 if outputs <= size else 1 + (outputs - size) % 2
     padding = (outputs - size + kernel - 1) // 2
-    return window_axes((size,), kernel, padding=padding)[0]
+    return window_patterns((size,), kernel, padding=padding)[0]
 
 
 def _numbers(values: np.ndarray) -> list[float]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Shaped
 
-from onebyone.layers.axis import Axis
+from onebyone.layers.index_pattern import IndexPattern
 from onebyone.layers.kinds import MEMORY_LIMIT, Geometry
 
 
@@ -54,7 +54,7 @@ def spread(
     return whole.reshape(*geometry.bias_shape, *whole.shape[1 + rank :])
 
 
-def _common_axis(a: Axis, b: Axis) -> Axis | None:
+def _common_axis(a: IndexPattern, b: IndexPattern) -> IndexPattern | None:
     if a.kernel == b.kernel and (a.reads() == b.reads()).all():
         return a
     if max(a.spacing, b.spacing) > 1 or (a.outputs > 1 and a.stride != b.stride):
@@ -63,10 +63,10 @@ def _common_axis(a: Axis, b: Axis) -> Axis | None:
     first = min(offsets)
     dilation = math.gcd(*(offset - first for offset in offsets)) or 1
     kernel = (max(offsets) - first) // dilation + 1
-    return Axis(a.size, a.outputs, kernel, a.stride, dilation, before=-first)
+    return IndexPattern(a.size, a.outputs, kernel, a.stride, dilation, before=-first)
 
 
-def _places(own: Axis, window: Axis) -> np.ndarray:
+def _places(own: IndexPattern, window: IndexPattern) -> np.ndarray:
     """Return the tap of the window at which each tap of a layer lies."""
     offsets = own.dilation * np.arange(own.kernel) - own.before + window.before
     return offsets // window.dilation

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from onebyone.errors import InputError
-from onebyone.layers.axis import dense_axes
+from onebyone.layers.index_pattern import dense_patterns
 from onebyone.layers.kinds import MEMORY_LIMIT, Form, Geometry
 
 
@@ -36,7 +36,7 @@ def computed(
     output = output or _output_grid(bias, len(grid))
     if math.prod(output) != bias.size:
         raise InputError(f"output={output}: this layer has {bias.size} outputs")
-    geometry = Geometry("dense", grid, output, dense_axes(grid[1:], output[1:]))
+    geometry = Geometry("dense", grid, output, dense_patterns(grid[1:], output[1:]))
     return Form(
         geometry,
         _rounded(layer, weight, dtype).reshape(geometry.weight_shape),

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from onebyone.errors import InputError
-from onebyone.layers.axis import pads
 from onebyone.layers.conversion import NotConvertible
+from onebyone.layers.index_pattern import pads
 from onebyone.layers.kinds import CONVOLUTIONS
 from onebyone.layers.listed import is_convolution, is_linear
 

@@ -8,7 +8,7 @@ from numbers import Real
 from torch import nn
 
 from onebyone.errors import InputError
-from onebyone.layers.axis import dense_axes, window_axes
+from onebyone.layers.index_pattern import dense_patterns, window_patterns
 from onebyone.layers.kinds import Form, Geometry, build
 from onebyone.layers.nearest import project, project_bias
 from onebyone.layers.reading import read
@@ -117,12 +117,12 @@ def _candidates(form: Form, tol: float) -> Iterator[Geometry]:
             groups = recovery.groups()
             for axes in recovery.axes(shared=kind == "convolution"):
                 candidate = Geometry(kind, source.input, source.output, axes, groups)
-                if kind == "convolution" and axes == window_axes(source.input[1:], 1):
+                if kind == "convolution" and axes == window_patterns(source.input[1:], 1):
                     candidate = replace(candidate, kind="pointwise")
                 # A local layer that stores as much as the fully connected one is no smaller.
                 if math.prod(candidate.weight_shape) < entries.size + candidate.shared:
                     yield candidate
-    axes = dense_axes(source.input[1:], source.output[1:])
+    axes = dense_patterns(source.input[1:], source.output[1:])
     yield Geometry("dense", source.input, source.output, axes)
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from onebyone.errors import InputError
-from onebyone.layers.axis import Axis
+from onebyone.layers.index_pattern import IndexPattern
 from onebyone.layers.local import LocallyConnected
 from onebyone.wording import by
 
@@ -34,7 +34,7 @@ class Geometry:
     kind: str
     input: tuple[int, ...]
     output: tuple[int, ...]
-    axes: tuple[Axis, ...]
+    axes: tuple[IndexPattern, ...]
     groups: int = 1
 
     @property

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from onebyone.errors import InputError
-from onebyone.layers.axis import Axis, dense_axes, per_axis, window_axes
+from onebyone.layers.index_pattern import IndexPattern, dense_patterns, per_axis, window_patterns
 from onebyone.layers.kinds import CONVOLUTIONS, Form, Geometry
 from onebyone.layers.local import LocallyConnected
 
@@ -74,7 +74,7 @@ def read_convolution(layer: Any, grid: Grid, padding: int | str | Sequence[int])
         InputError: the grid does not fit the layer.
     """
     require_input(layer, grid, layer.in_channels, len(layer.kernel_size))
-    axes = window_axes(grid[1:], layer.kernel_size, layer.stride, padding, layer.dilation)
+    axes = window_patterns(grid[1:], layer.kernel_size, layer.stride, padding, layer.dilation)
     return _stored(layer, _convolution_geometry(grid, layer.out_channels, axes, layer.groups))
 
 
@@ -95,19 +95,19 @@ def _linear_geometry(layer: nn.Linear, grid: Grid, output: Grid | None) -> Geome
             math.prod(output) == layer.out_features,
             f"output={output}: this layer has {layer.out_features} outputs",
         )
-        return Geometry("dense", grid, output, dense_axes(space, output[1:]))
+        return Geometry("dense", grid, output, dense_patterns(space, output[1:]))
     _require(
         layer.in_features == channels,
         f"input={grid}: this linear layer takes {layer.in_features} values; give a grid of so "
         "many values, or of so many channels",
     )
-    return Geometry("linear", grid, (layer.out_features, *space), window_axes(space, 1))
+    return Geometry("linear", grid, (layer.out_features, *space), window_patterns(space, 1))
 
 
 def _convolution_geometry(
-    grid: Grid, outputs: int, axes: tuple[Axis, ...], groups: int
+    grid: Grid, outputs: int, axes: tuple[IndexPattern, ...], groups: int
 ) -> Geometry:
-    kind = "pointwise" if axes == window_axes(grid[1:], 1) else "convolution"
+    kind = "pointwise" if axes == window_patterns(grid[1:], 1) else "convolution"
     return Geometry(kind, grid, (outputs, *(axis.outputs for axis in axes)), axes, groups)
 
 
@@ -129,14 +129,14 @@ def _read_transposed(layer: Any, grid: Grid) -> Form:
     return replace(form, weight=flipped)
 
 
-def _transposed_axis(layer: Any, a: int, size: int) -> Axis:
+def _transposed_axis(layer: Any, a: int, size: int) -> IndexPattern:
     kernel, stride, dilation = layer.kernel_size[a], layer.stride[a], layer.dilation[a]
     span, padding, extra = dilation * (kernel - 1), layer.padding[a], layer.output_padding[a]
     outputs = (size - 1) * stride - 2 * padding + span + extra + 1
     _require(
         outputs > 0, f"padding={layer.padding} of this layer leaves no output of {size} positions"
     )
-    return Axis(
+    return IndexPattern(
         size, outputs, kernel, 1, dilation, span - padding, span - padding + extra, spacing=stride
     )
 
@@ -148,7 +148,7 @@ def _read_pooling(layer: Any, grid: Grid, dtype: torch.dtype | None) -> Form | N
     kernel = per_axis(layer.kernel_size, rank, "kernel_size", least=1)
     stride = per_axis(layer.stride, rank, "stride", least=1)
     padding = per_axis(layer.padding, rank, "padding", least=0)
-    axes = window_axes(grid[1:], kernel, stride, padding)
+    axes = window_patterns(grid[1:], kernel, stride, padding)
     divisor = getattr(layer, "divisor_override", None)
     alike = divisor or layer.count_include_pad or not any(padding)
     if layer.ceil_mode:
@@ -167,10 +167,12 @@ def _read_adaptive(layer: Any, grid: Grid, dtype: torch.dtype | None) -> Form | 
     if any(n % m for n, m in zip(space, outputs, strict=True)):
         return None
     kernel = [n // m for n, m in zip(space, outputs, strict=True)]
-    return _average(grid, window_axes(space, kernel, kernel), math.prod(kernel), dtype)
+    return _average(grid, window_patterns(space, kernel, kernel), math.prod(kernel), dtype)
 
 
-def _average(grid: Grid, axes: tuple[Axis, ...], divisor: int, dtype: torch.dtype | None) -> Form:
+def _average(
+    grid: Grid, axes: tuple[IndexPattern, ...], divisor: int, dtype: torch.dtype | None
+) -> Form:
     """Return I ⊗ (1/n)·1ᵀ over the windows (S6): a depthwise convolution with equal weights."""
     geometry = _convolution_geometry(grid, grid[0], axes, grid[0])
     weight: Tensor = torch.full(geometry.weight_shape, 1 / divisor, dtype=dtype)

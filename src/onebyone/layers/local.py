@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from onebyone.errors import InputError
-from onebyone.layers.axis import window_axes
+from onebyone.layers.index_pattern import window_patterns
 
 
 class LocallyConnected(nn.Module):
@@ -55,7 +55,7 @@ class LocallyConnected(nn.Module):
         if groups < 1 or channels % groups or out_channels % groups:
             raise InputError(f"groups={groups} must divide {channels} and {out_channels} channels")
         self.input = tuple(input)
-        self.axes = window_axes(space, kernel_size, stride, padding, dilation)
+        self.axes = window_patterns(space, kernel_size, stride, padding, dilation)
         self.groups = groups
         self.output = (out_channels, *(axis.outputs for axis in self.axes))
         window = (channels // groups, *(axis.kernel for axis in self.axes))

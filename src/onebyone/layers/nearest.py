@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from onebyone.errors import InputError
-from onebyone.layers.axis import Axis, dense_axes, per_axis, window_axes
 from onebyone.layers.entries import entries, positions, require_room
+from onebyone.layers.index_pattern import IndexPattern, dense_patterns, per_axis, window_patterns
 from onebyone.layers.kinds import KINDS, Form, Geometry, build
 from onebyone.layers.matrix import LayerMatrix
 from onebyone.layers.reading import read
@@ -106,7 +106,7 @@ def target(source: Geometry, to: str, kernel: int | Sequence[int] | None = None)
     space, places = source.input[1:], source.output[1:]
     groups = source.groups
     if to == "dense":
-        axes, groups = dense_axes(space, places), 1
+        axes, groups = dense_patterns(space, places), 1
     elif to in ("pointwise", "linear"):
         if space != places:
             raise InputError(
@@ -114,13 +114,13 @@ def target(source: Geometry, to: str, kernel: int | Sequence[int] | None = None)
                 f"{places}; a fully connected layer is pointwise over "
                 f"input={(math.prod(source.input), *(1 for _ in space))} (S4)"
             )
-        axes, groups = window_axes(space, 1), groups if to == "pointwise" else 1
+        axes, groups = window_patterns(space, 1), groups if to == "pointwise" else 1
     elif kernel is not None:
         axes = _kernel_axes(source, per_axis(kernel, len(space), "kernel", least=1))
     elif source.kind in ("dense", "transposed"):
         # Wide enough for every connection: offsets −(m−1) … n−1; for one output this is S3.
         pairs = tuple(zip(space, places, strict=True))
-        axes = window_axes(space, [n + m - 1 for n, m in pairs], 1, [m - 1 for _, m in pairs])
+        axes = window_patterns(space, [n + m - 1 for n, m in pairs], 1, [m - 1 for _, m in pairs])
     else:
         axes = source.axes
     return Geometry(to, source.input, source.output, axes, groups)
@@ -225,7 +225,7 @@ def _bias(form: Form) -> Float[np.ndarray, "..."]:
     return as_numpy(form.bias).astype(np.float64)
 
 
-def _kernel_axes(source: Geometry, kernel: tuple[int, ...]) -> tuple[Axis, ...]:
+def _kernel_axes(source: Geometry, kernel: tuple[int, ...]) -> tuple[IndexPattern, ...]:
     """Return stride-1 axes of a kernel, padded alike on both sides so that the grids fit."""
     pads = []
     for size, outputs, taps in zip(source.input[1:], source.output[1:], kernel, strict=True):
@@ -237,4 +237,4 @@ def _kernel_axes(source: Geometry, kernel: tuple[int, ...]) -> tuple[Axis, ...]:
                 "more, in steps of 2"
             )
         pads.append(pad)
-    return window_axes(source.input[1:], kernel, 1, pads)
+    return window_patterns(source.input[1:], kernel, 1, pads)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int, Num
 
 from onebyone.errors import InputError
-from onebyone.layers.axis import Axis, same_pads
+from onebyone.layers.index_pattern import IndexPattern, same_pads
 from onebyone.layers.kinds import MEMORY_LIMIT, Form
 from onebyone.layers.matrix import LayerMatrix
 from onebyone.layers.values import as_numpy, scaled
@@ -34,14 +34,14 @@ class Recovery:
             self.tol = math.ldexp(tol, -exponent)
         self.rank = entries.ndim // 2 - 1
 
-    def axes(self, shared: bool) -> Iterator[tuple[Axis, ...]]:
+    def axes(self, shared: bool) -> Iterator[tuple[IndexPattern, ...]]:
         """Yield the windows that cover all entries, fewest taps first, as PyTorch can have them.
 
         Args:
             shared: whether the positions are to share one set of weights.
         """
         choices = [self._choices(a, shared) for a in range(self.rank)]
-        sets: dict[tuple[Axis, ...], None] = {}
+        sets: dict[tuple[IndexPattern, ...], None] = {}
         for kind in (is_symmetric, is_same):  # all axes are padded in the one way or the other
             fitting = [[axis for axis in axes if kind(axis)] for axes in choices]
             sets.update(dict.fromkeys(product(*fitting)))
@@ -58,7 +58,7 @@ class Recovery:
                     return groups
         return 1
 
-    def _choices(self, a: int, shared: bool) -> list[Axis]:
+    def _choices(self, a: int, shared: bool) -> list[IndexPattern]:
         """Return the windows along axis `a`, one or two for each stride that is possible."""
         table = self._reduce(1 + a, 2 + self.rank + a)
         outputs, size = table.shape
@@ -121,17 +121,17 @@ def grid_entries(form: Form) -> Num[np.ndarray, "..."]:
     return LayerMatrix(form).toarray().reshape(shape)
 
 
-def is_symmetric(axis: Axis) -> bool:
+def is_symmetric(axis: IndexPattern) -> bool:
     """Whether the padding is alike on both sides."""
     return axis.before == axis.after
 
 
-def is_same(axis: Axis) -> bool:
+def is_same(axis: IndexPattern) -> bool:
     """Whether the padding is that of padding='same'."""
     return axis.stride == 1 and (axis.before, axis.after) == same_pads(axis.kernel, axis.dilation)
 
 
-def _fits(size: int, outputs: int, stride: int, offsets: Sequence[int]) -> list[Axis]:
+def _fits(size: int, outputs: int, stride: int, offsets: Sequence[int]) -> list[IndexPattern]:
     """Return the fewest taps that read these offsets: padded alike on both sides, and 'same'."""
     low, high = offsets[0], offsets[-1]
     step = math.gcd(*(offset - low for offset in offsets))
@@ -150,7 +150,7 @@ def _fits(size: int, outputs: int, stride: int, offsets: Sequence[int]) -> list[
 
 def _symmetric(
     size: int, outputs: int, stride: int, dilation: int, offsets: tuple[int, int]
-) -> list[Axis]:
+) -> list[IndexPattern]:
     low, high = offsets
     last = stride * (outputs - 1)
     least = max(0, -low, high + 1 - size + last)
@@ -161,14 +161,14 @@ def _symmetric(
             0, -(-(high + padding) // dilation), -(-(padded + 1 - last - stride) // dilation)
         )
         if (padding + low) % dilation == 0 and dilation * taps <= padded - last:
-            return [Axis(size, outputs, taps + 1, stride, dilation, padding, padding)]
+            return [IndexPattern(size, outputs, taps + 1, stride, dilation, padding, padding)]
     return []
 
 
-def _same(size: int, dilation: int, offsets: tuple[int, int]) -> list[Axis]:
+def _same(size: int, dilation: int, offsets: tuple[int, int]) -> list[IndexPattern]:
     low, high = offsets
     for kernel in range(1, 2 * size + 1):
         before, after = same_pads(kernel, dilation)
         if before >= -low and after >= high and (before + low) % dilation == 0:
-            return [Axis(size, size, kernel, 1, dilation, before, after)]
+            return [IndexPattern(size, size, kernel, 1, dilation, before, after)]
     return []

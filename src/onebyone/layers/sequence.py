@@ -13,9 +13,9 @@ from torch import nn
 from torch.nn import functional
 
 from onebyone.errors import InputError, first_line
-from onebyone.layers.axis import pads
 from onebyone.layers.composition import affine, composed, selection
 from onebyone.layers.computed import computed, float_type, require_dense
+from onebyone.layers.index_pattern import pads
 from onebyone.layers.kinds import CONVOLUTIONS, Form
 from onebyone.layers.listed import (
     Grid,

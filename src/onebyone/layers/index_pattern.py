@@ -1,4 +1,4 @@
-"""One axis of a layer: which input positions an output position reads (statement S5)."""
+"""The index pattern of one axis: which input positions an output position reads (P in S5)."""
 
 import operator
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ OUTSIDE = -1
 
 
 @dataclass(frozen=True)
-class Axis:
-    """Windows along one axis: output o reads input stride·o + dilation·k − before, 0 ≤ k < kernel.
+class IndexPattern:
+    """Along one axis output o reads input stride·o + dilation·k − before, 0 ≤ k < kernel.
 
     A fully connected layer is the case of stride 0: every output reads the whole input. A
     transposed convolution reads an input that is spread out: `spacing` − 1 zeros between positions.
@@ -38,19 +38,21 @@ class Axis:
         return np.where(inside, index, OUTSIDE)
 
 
-def dense_axes(space: Sequence[int], outputs: Sequence[int]) -> tuple[Axis, ...]:
-    """Return axes on which every output position reads every input position."""
-    return tuple(Axis(n, m, kernel=n, stride=0) for n, m in zip(space, outputs, strict=True))
+def dense_patterns(space: Sequence[int], outputs: Sequence[int]) -> tuple[IndexPattern, ...]:
+    """Return the patterns in which every output position reads every input position."""
+    return tuple(
+        IndexPattern(n, m, kernel=n, stride=0) for n, m in zip(space, outputs, strict=True)
+    )
 
 
-def window_axes(
+def window_patterns(
     space: Sequence[int],
     kernel: int | Sequence[int],
     stride: int | Sequence[int] = 1,
     padding: int | str | Sequence[int] = 0,
     dilation: int | Sequence[int] = 1,
-) -> tuple[Axis, ...]:
-    """Return the axes of a convolution over `space`, with PyTorch's meaning of every argument.
+) -> tuple[IndexPattern, ...]:
+    """Return the patterns of a convolution over `space`; arguments mean what they do in PyTorch.
 
     Raises:
         InputError: an argument has the wrong length or range, or a window does not fit.
@@ -61,7 +63,8 @@ def window_axes(
     dilations = per_axis(dilation, rank, "dilation", least=1)
     around = pads(padding, kernels, strides, dilations)
     return tuple(
-        _window_axis(*axis) for axis in zip(space, kernels, strides, dilations, around, strict=True)
+        _window_pattern(*axis)
+        for axis in zip(space, kernels, strides, dilations, around, strict=True)
     )
 
 
@@ -110,7 +113,9 @@ def same_pads(kernel: int, dilation: int) -> tuple[int, int]:
     return span // 2, span - span // 2
 
 
-def _window_axis(size: int, kernel: int, stride: int, dilation: int, pad: tuple[int, int]) -> Axis:
+def _window_pattern(
+    size: int, kernel: int, stride: int, dilation: int, pad: tuple[int, int]
+) -> IndexPattern:
     before, after = pad
     room = size + before + after - dilation * (kernel - 1) - 1
     if room < 0:
@@ -118,4 +123,4 @@ def _window_axis(size: int, kernel: int, stride: int, dilation: int, pad: tuple[
             f"kernel={kernel} with dilation={dilation} is larger than the padded input of "
             f"{size + before + after}: give a larger input, a smaller kernel or more padding"
         )
-    return Axis(size, room // stride + 1, kernel, stride, dilation, before, after)
+    return IndexPattern(size, room // stride + 1, kernel, stride, dilation, before, after)
