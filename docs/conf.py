@@ -31,7 +31,9 @@ def setup(app):
     """Docstrings write shapes as [N, C, *space] and norms as |x|, which are no markup."""
 
     def escape(_app, _what, _name, _obj, _options, lines):
-        lines[:] = [line.replace("*", r"\*").replace("|", r"\|") for line in lines]
+        for number, line in enumerate(lines):
+            if not line.lstrip().startswith((">>>", "...")):  # examples stay as they are
+                lines[number] = line.replace("*", r"\*").replace("|", r"\|")
 
     app.connect("build-finished", write_picture)
     app.connect("autodoc-process-docstring", escape, priority=100)
