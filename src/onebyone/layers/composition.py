@@ -15,7 +15,7 @@ from scipy.sparse import block_array, csc_array, csr_array
 from onebyone.errors import InputError
 from onebyone.layers.entries import entries, require_room
 from onebyone.layers.kinds import Form
-from onebyone.layers.values import MOST, as_numpy, require_finite
+from onebyone.layers.values import MOST, as_numpy, biases, require_finite
 
 DIGITS = 53
 EPSILON = 2.0**-52
@@ -40,8 +40,7 @@ def affine(form: Form) -> csr_array:
     values = stored.values(as_numpy(form.weight)).astype(np.float64)
     shape = math.prod(geometry.output), math.prod(geometry.input)
     weight = csr_array((values, stored.indices, stored.indptr), shape=shape)
-    bias = np.zeros((1,) * len(geometry.output)) if form.bias is None else as_numpy(form.bias)
-    return _with_bias(weight, np.broadcast_to(bias, geometry.output).astype(np.float64).ravel())
+    return _with_bias(weight, biases(form).ravel())
 
 
 def selection(columns: Int[np.ndarray, " outputs"], inputs: int) -> csr_array:

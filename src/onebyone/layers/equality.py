@@ -15,7 +15,7 @@ from onebyone.errors import InputError
 from onebyone.layers.difference import Difference, difference
 from onebyone.layers.kinds import Form, Geometry
 from onebyone.layers.reading import as_grid, read
-from onebyone.layers.values import as_numpy, norm
+from onebyone.layers.values import biases, norm
 
 
 class Connection(NamedTuple):
@@ -145,8 +145,8 @@ def _same_tensors(a: Tensor | None, b: Tensor | None) -> bool:
 
 def _verdict(a: Form, b: Form, tol: float) -> Verdict:
     found = difference(a, b)
-    biases = [_bias(form) for form in (a, b)]
-    delta_bias = np.abs(biases[0] - biases[1])
+    own = [biases(form).ravel() for form in (a, b)]
+    delta_bias = np.abs(own[0] - own[1])
     if found.largest is None and not delta_bias.any():
         return Verdict(True, _equal_reason(a, b))
     distance = norm(np.concatenate([found.norms, delta_bias]))
@@ -154,7 +154,7 @@ def _verdict(a: Form, b: Form, tol: float) -> Verdict:
     witness = np.zeros(math.prod(a.geometry.input))
     if found.largest is not None:
         witness[found.largest[1]] = 1.0
-    connection, reason = _reason(a.geometry, b.geometry, found, biases)
+    connection, reason = _reason(a.geometry, b.geometry, found, own)
     if 0 < tol >= bound:
         reason = f"equal within tol={tol:g}: no output differs by more than {bound:.3g} (norm 1)"
     return Verdict(
@@ -163,12 +163,12 @@ def _verdict(a: Form, b: Form, tol: float) -> Verdict:
 
 
 def _reason(
-    a: Geometry, b: Geometry, found: Difference, biases: Sequence[Float[np.ndarray, " outputs"]]
+    a: Geometry, b: Geometry, found: Difference, own: Sequence[Float[np.ndarray, " outputs"]]
 ) -> tuple[Connection | None, str]:
     """Return the connection and the sentence for layers that are not equal."""
     if found.largest is None:
-        first = int(np.flatnonzero(biases[0] != biases[1])[0])
-        values = f"{biases[0][first] + 0.0:.6g} and {biases[1][first] + 0.0:.6g}"
+        first = int(np.flatnonzero(own[0] != own[1])[0])
+        values = f"{own[0][first] + 0.0:.6g} and {own[1][first] + 0.0:.6g}"
         return None, f"the biases of output {place(first, a.output)} differ: {values}"
     row, column = found.exclusive or found.largest
     connection = Connection(place(row, a.output), place(column, a.input))
@@ -178,13 +178,6 @@ def _reason(
     weights = (weight + 0.0 for weight in found.weights)  # never -0
     reason += " with weight {:.6g} in the first layer, {:.6g} in the second".format(*weights)
     return connection, reason
-
-
-def _bias(form: Form) -> Float[np.ndarray, " outputs"]:
-    if form.bias is None:
-        return np.zeros(math.prod(form.geometry.output))
-    grid = np.broadcast_to(as_numpy(form.bias), form.geometry.output)
-    return grid.astype(np.float64).ravel()
 
 
 def _equal_reason(first: Form, second: Form) -> str:

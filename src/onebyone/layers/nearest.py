@@ -15,7 +15,7 @@ from onebyone.layers.index_pattern import IndexPattern, dense_patterns, per_axis
 from onebyone.layers.kinds import KINDS, Form, Geometry, build
 from onebyone.layers.matrix import LayerMatrix
 from onebyone.layers.reading import read
-from onebyone.layers.values import as_numpy, norm, require_finite
+from onebyone.layers.values import as_numpy, biases, norm, require_finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +134,7 @@ def _size(form: Form) -> float:
     uses = np.expand_dims(inside, (0, 1 + rank))
     if geometry.shared:
         uses = uses.sum(axis=tuple(range(1, 1 + rank)), keepdims=True)
-    bias = np.broadcast_to(_bias(form), geometry.output)
+    bias = biases(form)
     return math.hypot(norm(as_numpy(form.weight), uses), norm(bias))
 
 
@@ -207,7 +207,7 @@ def project_bias(source: Form, geometry: Geometry) -> tuple[Tensor | None, float
     """
     if source.bias is None or source.bias.shape == geometry.bias_shape:
         return source.bias, 0.0, True
-    bias = np.broadcast_to(_bias(source), geometry.output)
+    bias = biases(source)
     if geometry.shared:
         base = bias.reshape(len(bias), -1)[:, :1]
         mean = base + (bias.reshape(len(bias), -1) - base).mean(axis=1, keepdims=True)
@@ -217,12 +217,6 @@ def project_bias(source: Form, geometry: Geometry) -> tuple[Tensor | None, float
     tensor = torch.from_numpy(np.array(mean)).to(source.bias)
     left = bias - as_numpy(tensor)
     return tensor, norm(left), not (bias - mean).any()
-
-
-def _bias(form: Form) -> Float[np.ndarray, "..."]:
-    if form.bias is None:
-        return np.zeros((1,) * len(form.geometry.output))
-    return as_numpy(form.bias).astype(np.float64)
 
 
 def _kernel_axes(source: Geometry, kernel: tuple[int, ...]) -> tuple[IndexPattern, ...]:

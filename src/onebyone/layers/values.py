@@ -17,6 +17,12 @@ def as_numpy(tensor: Tensor) -> Num[np.ndarray, "..."]:
     return np.asarray(tensor.numpy() if tensor.dtype.itemsize >= 4 else tensor.float().numpy())
 
 
+def biases(form: Form) -> Float[np.ndarray, "..."]:
+    """Return the bias of every output [O, *space'] in float64; zeros where there are none."""
+    given = np.zeros(1) if form.bias is None else as_numpy(form.bias).astype(np.float64)
+    return np.broadcast_to(given, form.geometry.output)
+
+
 def require_finite(form: Form) -> None:
     """Refuse weights and biases that are NaN, infinite, or beyond MOST.
 
