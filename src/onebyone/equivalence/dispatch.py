@@ -68,6 +68,14 @@ def equal(
     Raises:
         InputError: a layer, a grid or a file is unusable, the two are of different kinds, or an
             argument does not go with them.
+
+    Example:
+        >>> conv, dense = nn.Conv2d(3, 2, 1), nn.Linear(3, 2)
+        >>> _ = dense.load_state_dict({"weight": conv.weight.flatten(1), "bias": conv.bias})
+        >>> ob.equal(conv, dense, input=(3, 1, 1)).equal
+        True
+        >>> print(ob.equal(conv, dense, input=(3, 4, 4)).reason)
+        equal for every input (S2: one fully connected layer on the channels, at every position)
     """
     layers = [isinstance(each, nn.Module) for each in (a, b)]
     if any(layers):

@@ -75,6 +75,13 @@ class Equivalence:
 
     Attributes:
         checks: a row for each rung that was asked for.
+
+    Example:
+        >>> def exported():
+        ...     torch.manual_seed(0)
+        ...     return torch.export.export(nn.Linear(2, 3).eval(), (torch.zeros(1, 2),))
+        >>> bool(ob.equal(exported(), exported()))
+        True
     """
 
     checks: tuple[Check, ...]
