@@ -2,7 +2,7 @@
 
 import pytest
 
-from onebyone.windows import lowering
+from onebyone.windows import target
 from onebyone.windows.costs import Costs
 
 # Here costs are as they are.
@@ -13,4 +13,4 @@ REAL_COSTS = ("test_costs", "test_families")
 def sharing_pays(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Count operations alone: joins would end sharing at once in networks of a few channels."""
     if not request.module.__name__.endswith(REAL_COSTS):
-        monkeypatch.setattr(lowering, "known_costs", lambda: Costs(written=1, joined=0))
+        monkeypatch.setattr(target, "known_costs", lambda: Costs(written=1, joined=0))

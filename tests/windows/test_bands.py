@@ -1,5 +1,7 @@
 """Bands give what crops give, and compute nothing twice."""
 
+import copy
+import pickle
 from collections.abc import Callable
 
 import pytest
@@ -9,12 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import onebyone as ob
 from helpers.oracle import assert_equal_crops
-from onebyone.windows import bands, memory
-
-
-@pytest.fixture(autouse=True)
-def weights_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bands, "PER_WEIGHT", 0)
+from helpers.targets import on_target
+from onebyone.windows import SlidingModel
+from onebyone.windows.turns import Turns
 
 
 class Residual(nn.Module):
@@ -62,35 +61,36 @@ def _make(name: str) -> tuple[nn.Module, tuple[int, int, int]]:
     return make().double().eval(), (3, side, side)
 
 
-def _bands(plan: fx.GraphModule) -> int:
-    return sum(node.op == "call_module" for node in plan.graph.nodes)
+def _slide(model: nn.Module, window: tuple[int, ...], stride: int, **target: int) -> SlidingModel:
+    """Where weights cost nothing, unless said otherwise."""
+    return on_target(ob.slide(model, window, stride, verify=0), **{"per_weight": 0, **target})
+
+
+def _bands(plan: ob.Plan) -> int:
+    return len(plan.schedule.loops[0].turns)
 
 
 @pytest.mark.parametrize("cached", [1, 400, 1500])
 @pytest.mark.parametrize("stride", [1, 3, 4])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_bands_equal_crops(
-    name: str, stride: int, cached: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(memory, "CACHED", cached)
+def test_bands_equal_crops(name: str, stride: int, cached: int) -> None:
     model, window = _make(name)
-    sliding = ob.slide(model, window, stride, verify=0)
+    sliding = _slide(model, window, stride, cached=cached)
     x = torch.randn(2, 3, window[1] + 7 * stride + 1, window[2] + 2 * stride).double()
     with torch.no_grad():
         assert_equal_crops(sliding(x), model, x, window, stride)
     if cached == 1:
         plan = sliding.plan(*x.shape[2:])
-        assert _bands(plan.module) == plan.grid[0]  # one for each row of windows
+        assert _bands(plan) == plan.grid[0]  # one for each row of windows
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_bands_compute_nothing_twice(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bands_compute_nothing_twice(name: str) -> None:
     model, window = _make(name)
     x = torch.randn(1, 3, window[1] + 32, window[2] + 8).double()
     counts = []
     for cached in (2**21, 1):
-        monkeypatch.setattr(memory, "CACHED", cached)
-        sliding = ob.slide(model, window, 4, verify=0)
+        sliding = _slide(model, window, 4, cached=cached)
         module = sliding.plan(*x.shape[2:]).module
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             module(x)
@@ -98,23 +98,57 @@ def test_bands_compute_nothing_twice(name: str, monkeypatch: pytest.MonkeyPatch)
     assert counts[0] == counts[1]
 
 
-def test_constants_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "CACHED", 1)
+def test_constants_are_computed_once() -> None:
     model, window = _make("padding")
-    module = ob.slide(model, window, 4, verify=0).plan(60, 40).module
-    folds = [n for n in module.graph.nodes if "rsqrt" in str(n.target) or "sqrt" in str(n.target)]
-    assert len(folds) == 1
-    inside = [n for child in module.children() if isinstance(child, fx.GraphModule)
-              for n in child.graph.nodes if "sqrt" in str(n.target)]  # fmt: skip
-    assert not inside
+    module = _slide(model, window, 4, cached=1).plan(60, 40).module
+    assert isinstance(module, Turns)
+    folds = [
+        graph
+        for graph in module.modules()
+        if isinstance(graph, fx.GraphModule)
+        for node in graph.graph.nodes
+        if "sqrt" in str(node.target)
+    ]
+    assert folds == [module.once]
 
 
-def test_bands_outweigh_their_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "CACHED", 1)
+def test_bands_outweigh_their_weights() -> None:
     model, window = _make("no padding")
-    modules = []
-    for per_weight in (0, 20, 10**6):
-        monkeypatch.setattr(bands, "PER_WEIGHT", per_weight)
-        modules.append(ob.slide(model, window, 4, verify=0).plan(80, 40).module)
-    assert [_bands(module) for module in modules[:2]] == [17, 4]
-    assert "next" not in dict(modules[2].named_children())  # one for all
+    plans = [
+        _slide(model, window, 4, cached=1, per_weight=per_weight).plan(80, 40)
+        for per_weight in (0, 20, 10**6)
+    ]
+    assert [_bands(plan) for plan in plans] == [17, 4, 1]
+
+
+def test_plans_are_as_large_for_every_image() -> None:
+    sliding = _slide(*_make("padding"), 4, cached=400)
+    modules = [sliding.plan(32 + 4 * rows, 72).module for rows in (9, 10, 100, 1000)]
+    assert len({_nodes(module) for module in modules[1:]}) == 1
+    assert isinstance(modules[0], Turns)
+
+
+def _nodes(module: nn.Module) -> int:
+    graphs = (part for part in module.modules() if isinstance(part, fx.GraphModule))
+    return sum(len(part.graph.nodes) for part in graphs)
+
+
+def test_plans_are_copied_and_pickled() -> None:
+    model, window = _make("padding")
+    sliding = _slide(model, window, 4, cached=400)
+    x = torch.randn(1, 3, 60, 40).double()
+    plan = sliding.plan(60, 40)
+    for copied in (copy.deepcopy(plan), pickle.loads(pickle.dumps(plan))):
+        assert copied.schedule == plan.schedule
+        assert str(copied) == str(plan)
+        with torch.no_grad():
+            assert torch.equal(copied.module(x)[0], plan.module(x)[0])
+
+
+def test_a_schedule_says_what_is_run() -> None:
+    lines = str(_slide(*_make("padding"), 4, cached=1).plan(60, 40)).splitlines()
+    assert lines[0].startswith("8×3 windows on 60×40, in about ")
+    assert lines[1:] == [
+        "  axis 0: 8 bands of 1 window, each goes on from the one before",
+        "    axis 1: 3 turns of 1 window, independent",
+    ]

@@ -12,6 +12,7 @@ from torch.nn import functional
 from onebyone.graphs.aten import aten
 from onebyone.windows.blocks import Builder
 from onebyone.windows.operators.convolving import Convolution
+from onebyone.windows.target import this_machine
 
 PLAIN = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 
@@ -19,7 +20,9 @@ PLAIN = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 def _emitted(found: Convolution, *, bias: bool) -> fx.GraphModule:
     graph = fx.Graph()
     x, weight, b = (graph.placeholder(name) for name in ("x", "weight", "bias"))
-    graph.output(found.emit(Builder(graph, nn.Module()), x, weight, b if bias else None))
+    graph.output(
+        found.emit(Builder(graph, nn.Module(), this_machine()), x, weight, b if bias else None)
+    )
     return fx.GraphModule(nn.Module(), graph)
 
 

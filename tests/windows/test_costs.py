@@ -112,8 +112,8 @@ def test_joins_that_cost_more_end_sharing_earlier() -> None:
         ob.slide(model, (3, 12, 12), 3, verify=0, costs=ob.Costs(12, joined)).plan(24, 24)
         for joined in (0, 10_000)
     )
-    assert not cheap.sharing.unpaid
-    assert dear.sharing.unpaid
+    assert not cheap.sharing.ended
+    assert dear.sharing.ended
     assert dear.multiply_adds > cheap.multiply_adds
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 import onebyone as ob
-from onebyone.windows import memory as memory_module
+from helpers.targets import on_target
 from onebyone.windows.explanation import Explanation
 
 
@@ -93,28 +93,15 @@ def test_shifts() -> None:
     assert "4 shifts of the image" in explained(sliding, 32, 40).pieces
 
 
-def at_a_time(module: nn.Module) -> list[int]:
-    """The most windows that each level of an emitted graph is called with."""
-    module = dict(module.named_children()).get("next", module)
-    sizes = {name: child for name, child in module.named_children() if name.startswith("some")}
-    if not sizes:
-        return []
-    name = max(sizes, key=lambda name: int(name.removeprefix("some")))
-    return [int(name.removeprefix("some")), *at_a_time(sizes[name])]
-
-
-def test_windows_at_a_time_are_those_of_the_emitted_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_at_a_time_are_those_of_the_schedule() -> None:
     sliding = ob.slide(padded(), (1, 16, 16), 4)
     assert "all 13×13" in explained(sliding, 64, 64).at_a_time
-    monkeypatch.setattr(memory_module, "CACHED", 3000)
-    monkeypatch.setattr(memory_module, "PER_BLOCK", 0)
-    sliding = ob.slide(padded(), (1, 16, 16), 4)
-    rows, columns = at_a_time(sliding.plan(64, 64).module)
-    assert rows < 13
+    on_target(sliding, cached=3000, per_block=0)
+    bands, rows, columns = sliding.plan(64, 64).schedule.loops
+    assert rows.most < 13
     found = explained(sliding, 64, 64)
-    assert re.search(rf": {rows}×{columns} of \d+×13", found.at_a_time)
-    bands = [n for n in sliding.plan(64, 64).module.graph.nodes if n.op == "call_module"]
-    assert found.bands.startswith(f"Bands: {len(bands)}, of ")
+    assert re.search(rf": {rows.most}×{columns.most} of \d+×13", found.at_a_time)
+    assert found.bands.startswith(f"Bands: {len(bands.turns)}, of ")
 
 
 def test_bands() -> None:

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import onebyone as ob
-from onebyone.windows import bands, memory
+from helpers.targets import on_target
 
 
 class Peak(TorchDispatchMode):
@@ -119,15 +119,10 @@ def test_sizes_are_planned_once() -> None:
     assert sliding.plan(64, 64) is sliding.plan(64, 64)
 
 
-def test_more_windows_at_a_time_where_operators_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    def largest() -> int:
-        module = ob.slide(_network(), (3, 32, 32), 4).plan(128, 128).module
-        return max(int(name.removeprefix("some")) for name, _ in module.named_children()
-                   if name.startswith("some"))  # fmt: skip
+def test_more_windows_at_a_time_where_operators_are_many() -> None:
+    def most(per_block: int) -> int:
+        sliding = ob.slide(_network(), (3, 32, 32), 4)
+        on_target(sliding, cached=20_000, per_weight=10**6, per_block=per_block)
+        return sliding.plan(128, 128).schedule.loops[1].most
 
-    monkeypatch.setattr(memory, "CACHED", 20_000)
-    monkeypatch.setattr(bands, "PER_WEIGHT", 10**6)
-    monkeypatch.setattr(memory, "PER_BLOCK", 0)
-    few = largest()
-    monkeypatch.setattr(memory, "PER_BLOCK", 10**9)
-    assert few < largest() <= 4 * (few + 1)
+    assert most(0) < most(10**9) <= 4 * (most(0) + 1)

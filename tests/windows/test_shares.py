@@ -46,10 +46,10 @@ def test_windows_are_gathered_where_they_are_fewer_than_outputs(
 def test_gathering_windows_counts_in_the_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last pooling is cheap and is half edges: what counts is that windows are copied there."""
     sliding = ob.slide(small_padded(), (3, 64, 64), 8, verify=0, costs=ob.Costs(12, 20))
-    assert not sliding.plan(256, 256).sharing.unpaid
+    assert not sliding.plan(256, 256).sharing.ended
     monkeypatch.setattr(cut, "_gathered", lambda *_: 0)
     sliding = ob.slide(small_padded(), (3, 64, 64), 8, verify=0, costs=ob.Costs(12, 20))
-    assert sliding.plan(256, 256).sharing.unpaid
+    assert sliding.plan(256, 256).sharing.ended
 
 
 class _Both(nn.Module):

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 import onebyone as ob
 from helpers.networks import Case, cases
 from helpers.oracle import assert_contract, assert_equal_crops, grid_of
-from onebyone.windows import bands, memory
+from helpers.targets import on_target
 
 # PyTorch's note on its own speed, once per process, for padding="same" and even kernels.
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
@@ -30,8 +30,9 @@ def check(case: Case, float32: bool) -> int:
     checked = 0
     for number, scan in enumerate(case.scans):
         # Some scans are run in bands and for few windows at a time.
-        memory.CACHED = 5000 if case.seed % 4 == 0 and number == 0 else 2**21
+        cached = 5000 if case.seed % 4 == 0 and number == 0 else 2**21
         sliding = ob.slide(model, case.window, scan.stride, verify=0)
+        on_target(sliding, cached=cached, per_weight=0)
         for size in scan.sizes:
             x = torch.randn(case.batch, case.window[0], *size, generator=generator)
             grid = grid_of(size, case.window[1:], scan.stride)
@@ -49,11 +50,7 @@ def check(case: Case, float32: bool) -> int:
 
 @pytest.mark.parametrize("branches", [False, True], ids=["chains", "graphs"])
 @pytest.mark.parametrize("rank", [1, 2, 3])
-def test_drawn_networks_equal_their_crops(
-    rank: int, branches: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(memory, "CACHED", memory.CACHED)  # restored after the test
-    monkeypatch.setattr(bands, "PER_WEIGHT", 0)
+def test_drawn_networks_equal_their_crops(rank: int, branches: bool) -> None:
     checked = 0
 
     @given(case=cases(rank, branches=branches))

@@ -20,6 +20,7 @@ from onebyone.windows import SlidingModel
 from onebyone.windows.backends.compilers import compiled
 from onebyone.windows.geometry import Geometry
 from onebyone.windows.lowering import Lowered, lower
+from onebyone.windows.target import this_machine
 
 BATCHES = (8, 32, 128, 512)
 MOST_NUMBERS = 2**23  # in a batch of crops: 55 windows of 224×224 in three channels
@@ -77,7 +78,7 @@ def prepare(case: Case, seconds: float) -> Subject:
         InputError: a package that the network needs is missing.
     """
     model = case.build()
-    lowered = lower(capture(model, case.window), case.window)
+    lowered = lower(capture(model, case.window), case.window, this_machine())
     sliding = _sliding(case, lowered)
     image = torch.randn(1, case.window[0], *case.size, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():

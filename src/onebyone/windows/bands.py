@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from torch import Tensor, fx
 
 from onebyone.graphs.aten import value_of
-from onebyone.windows import memory
 from onebyone.windows.axis import Part
 from onebyone.windows.grid import Grid
 from onebyone.windows.lowering import is_size
@@ -38,10 +37,6 @@ class Stored:
         return self.skipped + self.kept
 
 
-PER_WEIGHT = 20
-"""Numbers that a band computes for each weight: every band fetches all weights anew."""
-
-
 def band_windows(grid: Grid) -> int:
     """How many windows along the first axis are run at a time: all where bands do not pay.
 
@@ -57,8 +52,8 @@ def band_windows(grid: Grid) -> int:
         if axis.shared:
             found = [size * axis.t // axis.length for size in sizes(one, node, 0)]
             largest, total = max([largest, *found]), total + sum(found)
-    enough = PER_WEIGHT * _weights(grid) // (total * grid.thrift)
-    count = max(1, memory.cached(grid) // largest, enough)
+    enough = grid.lowered.target.per_weight * _weights(grid) // (total * grid.thrift)
+    count = max(1, grid.cached // largest, enough)
     return -(-windows // -(-windows // count)) if count < windows else windows  # of nearly one size
 
 

@@ -17,6 +17,7 @@ from torch import fx, nn
 from onebyone.graphs.aten import aten
 from onebyone.windows.axis import Axis, Part
 from onebyone.windows.movers import Lattice, Strip
+from onebyone.windows.target import Target
 
 Parts = tuple[Part, ...]
 Held = Part | Lattice | Strip
@@ -123,6 +124,7 @@ class Builder:
         self,
         graph: fx.Graph,
         constants: nn.Module,
+        target: Target,
         copied: Callable[[fx.Node], fx.Node] | None = None,
     ) -> None:
         """Write into a graph.
@@ -130,10 +132,11 @@ class Builder:
         Args:
             graph: the emitted graph.
             constants: the module that keeps tables, the graph's child of that name.
+            target: the machine that runs it.
             copied: writes what becomes of a captured node that is the same for every window; by
                 default a copy.
         """
-        self.graph, self.constants = graph, constants
+        self.graph, self.constants, self.target = graph, constants, target
         self._copied = copied or (lambda node: graph.node_copy(node, self.copies))
         self._written: dict[Any, fx.Node] = {}
 

@@ -30,6 +30,7 @@ from onebyone.windows.levels import is_tensor, module_of
 from onebyone.windows.lowering import Lowered, is_size, lower
 from onebyone.windows.movers import Kernel, Lattice, Reading
 from onebyone.windows.steps import Place, Reduction, Step
+from onebyone.windows.target import this_machine
 
 LAST = 2**63 - 1  # the end of a slice that has none
 
@@ -74,7 +75,7 @@ def convolutionalize(
     if padding not in ("crop", "image"):
         raise InputError(f'padding={padding!r} is unknown; use "crop" or "image"')
     refuse_training(network)
-    lowered = lower(captured(network, shape), shape)
+    lowered = lower(captured(network, shape), shape, this_machine())
     if padding == "crop":
         _require_unpadded(lowered)
     return Convolutionalized(lowered)
@@ -131,7 +132,7 @@ def _axes(lowered: Lowered, more: int = 0, *, on_map: bool = True) -> Sharing:
         Axis(h, 2, s, 1, 0, h, h + s + more if on_map else None)
         for h, s in zip(lowered.layout.positions, lowered.stride, strict=True)
     )
-    return share(lowered, axes, cut=False)
+    return share(lowered, axes)
 
 
 def _require_unpadded(lowered: Lowered) -> None:
@@ -179,7 +180,7 @@ class _Emission:
         self.lowered, self.axes = lowered, _axes(lowered).axes
         self.graph = fx.Graph()
         self.image = self.graph.placeholder("image")
-        self.build = Builder(self.graph, lowered.captured.constants, self._copied)
+        self.build = Builder(self.graph, lowered.captured.constants, lowered.target, self._copied)
         self.maps = {lowered.captured.image: self.image}
         self.ends: set[fx.Node] = set()  # where maps become values for each window
         for node, step in lowered.steps.items():

@@ -8,7 +8,9 @@ values is a minimum cut.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
+from types import MappingProxyType
 
 import numpy as np
 from torch import fx
@@ -19,6 +21,7 @@ from onebyone.windows.lowering import Lowered
 from onebyone.windows.movers import Kernel, Strip
 
 Axes = tuple[Axis, ...]
+Ended = Mapping[str, frozenset[int]]
 
 
 @dataclass(frozen=True)
@@ -26,50 +29,75 @@ class Sharing:
     """The axes of every step for one grid of windows, and what that costs.
 
     Attributes:
+        lowered: the network.
         axes: of the image and of every step.
-        unpaid: the axes along which sharing was ended at a step because it does not pay.
-        multiply_adds: operations of every node that reads windows, over all windows.
-        elements: numbers that every such node writes, over all windows.
+        ended: the axes along which sharing is ended at a step because it does not pay, by the
+            step's name.
     """
 
+    lowered: Lowered
     axes: Mapping[fx.Node, Axes]
-    unpaid: Mapping[fx.Node, frozenset[int]]
-    multiply_adds: Mapping[fx.Node, int]
-    elements: Mapping[fx.Node, int]
+    ended: Ended
+
+    @cached_property
+    def multiply_adds(self) -> dict[fx.Node, int]:
+        """Operations of every node that reads windows, over all windows."""
+        return self._over_windows(self.lowered.multiply_adds)
+
+    @cached_property
+    def elements(self) -> dict[fx.Node, int]:
+        """Numbers that every such node writes, over all windows."""
+        return self._over_windows(self.lowered.elements)
+
+    def ending(self, node: fx.Node) -> str:
+        """Why sharing ends at a node for the first time; nothing where it does not."""
+        before = [self.axes[n] for n in node.all_input_nodes if n in self.axes]
+        if not any(axis.shared for found in before for axis in found):
+            return ""
+        if node not in self.lowered.steps:
+            return self.lowered.reasons.get(node, "")
+        axes = self.axes[node]
+        lost = [
+            k for k, axis in enumerate(axes) if not axis.shared and all(b[k].shared for b in before)
+        ]
+        if not lost:
+            return ""
+        unpaid = set(lost) <= self.ended.get(node.name, frozenset())
+        why = "costs more than it saves" if unpaid else "padding reaches every position"
+        return why if len(lost) == len(axes) else f"{why}, along axis {', '.join(map(str, lost))}"
+
+    def _over_windows(self, amounts: Mapping[fx.Node, int]) -> dict[fx.Node, int]:
+        return {
+            node: _over_windows(self.lowered, self.axes, node, amount)
+            for node, amount in amounts.items()
+        }
 
 
-def share(lowered: Lowered, image: Axes, *, cut: bool = True) -> Sharing:
-    """Propagate the image's axes through all steps, and end sharing where that is cheaper.
+def share(lowered: Lowered, image: Axes, ended: Ended = MappingProxyType({})) -> Sharing:
+    """Propagate the image's axes through all steps.
 
     Args:
         lowered: the network.
         image: the axes of the image.
-        cut: whether sharing may be ended for its cost.
+        ended: where sharing is ended for its cost.
     """
-    unpaid: dict[fx.Node, frozenset[int]] = {}
-    axes = _propagate(lowered, image, unpaid)
-    for k in range(len(image)) if cut else ():
-        dearer = _dearer(lowered, axes, k)
-        for node in dearer:
-            unpaid[node] = unpaid.get(node, frozenset()) | {k}
-        if dearer:
-            axes = _propagate(lowered, image, unpaid)
-    work, written = (
-        {node: _over_windows(lowered, axes, node, amount) for node, amount in amounts.items()}
-        for amounts in (lowered.multiply_adds, lowered.elements)
-    )
-    return Sharing(axes, unpaid, work, written)
-
-
-def _propagate(
-    lowered: Lowered, image: Axes, unpaid: Mapping[fx.Node, frozenset[int]]
-) -> dict[fx.Node, Axes]:
     axes: dict[fx.Node, Axes] = {lowered.captured.image: image}
     for node, step in lowered.steps.items():
         out = step.axes([axes[source] for source in step.sources])
-        stop = unpaid.get(node, frozenset())
+        stop = ended.get(node.name, frozenset())
         axes[node] = tuple(a.ended() if k in stop else a for k, a in enumerate(out))
-    return axes
+    return Sharing(lowered, axes, ended)
+
+
+def cheapest(lowered: Lowered, image: Axes) -> Sharing:
+    """The sharing that costs least: it is ended where that is cheaper."""
+    ended: dict[str, frozenset[int]] = {}
+    sharing = share(lowered, image)
+    for k in range(len(image)):
+        for node in _dearer(lowered, sharing.axes, k):
+            ended[node.name] = ended.get(node.name, frozenset()) | {k}
+        sharing = share(lowered, image, ended)
+    return sharing
 
 
 def _over_windows(
@@ -128,7 +156,7 @@ def _dearer(lowered: Lowered, axes: Mapping[fx.Node, Axes], k: int) -> list[fx.N
 
 def work_of(lowered: Lowered, node: fx.Node) -> int:
     """What a node takes for one window: operations, and as many as writing its numbers takes."""
-    return lowered.multiply_adds[node] + lowered.costs.written * lowered.elements[node]
+    return lowered.multiply_adds[node] + lowered.target.costs.written * lowered.elements[node]
 
 
 def _joins(lowered: Lowered, axes: Mapping[fx.Node, Axes], node: fx.Node, k: int) -> int:
@@ -143,7 +171,7 @@ def _joins(lowered: Lowered, axes: Mapping[fx.Node, Axes], node: fx.Node, k: int
     readings = [step.movers[k].reading(before, after, part).request for part in after.parts]
     read = sum(len(found.positions) for found in readings if isinstance(found, Strip))
     numbers = layout.channels * read * after.m * _computed(lowered, axes, node, skip=k)
-    return lowered.costs.joined * len(layout.dims) * numbers  # once along each axis
+    return lowered.target.costs.joined * len(layout.dims) * numbers  # once along each axis
 
 
 def _gathered(lowered: Lowered, axes: Mapping[fx.Node, Axes], node: fx.Node, k: int) -> int:
@@ -151,7 +179,7 @@ def _gathered(lowered: Lowered, axes: Mapping[fx.Node, Axes], node: fx.Node, k: 
     layout = lowered.layout_of(node)
     others = prod(axis.size for j, axis in enumerate(axes[node]) if j != k)
     numbers = layout.channels * axes[node][k].n * axes[node][k].m * others
-    return lowered.costs.joined * len(layout.dims) * numbers
+    return lowered.target.costs.joined * len(layout.dims) * numbers
 
 
 def _minimum_cut(

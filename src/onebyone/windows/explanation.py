@@ -1,6 +1,6 @@
 """Why a plan is what it is: what sharing saves and costs, pieces, windows at a time, backend."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import prod
@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING
 from torch import fx
 
 from onebyone.graphs.aten import layer_name, value_of
-from onebyone.windows import memory
-from onebyone.windows.bands import band_windows
 from onebyone.windows.costs import Costs
 from onebyone.windows.cut import Sharing, share, work_of
-from onebyone.windows.division import DEFAULT_MEMORY, bytes_needed, undivided
 from onebyone.windows.geometry import Geometry
 from onebyone.windows.grid import Grid
 from onebyone.windows.lowering import Lowered
-from onebyone.windows.memory import at_a_time
 from onebyone.windows.plan import Plan
-from onebyone.windows.telling import binary, counted, ending
+from onebyone.windows.schedule import Loop
+from onebyone.windows.telling import binary, counted
 from onebyone.wording import by
 
 if TYPE_CHECKING:
@@ -95,38 +92,35 @@ class Explanation:
         return show_explanation(self)
 
 
-def explain_plan(
-    lowered: Lowered, geometry: Geometry, plan: Plan, limit: int | None, backend: str
-) -> Explanation:
+def explain_plan(plan: Plan, geometry: Geometry, backend: str, *, limited: bool) -> Explanation:
     """Tell why a plan is what it is.
 
     Args:
-        lowered: the network.
-        geometry: the windows.
         plan: for one image size.
-        limit: bytes that were asked for.
+        geometry: the windows.
         backend: what runs it, and why.
+        limited: whether its memory was asked for.
     """
-    grid = Grid.of(lowered, plan.sharing.axes, plan.thrift)
-    band = band_windows(grid)
+    grid = Grid.of(plan.lowered, plan.sharing.axes, plan.schedule.thrift)
+    bands, *others = plan.schedule.loops
     return Explanation(
         _runs(grid, plan.sharing),
-        lowered.costs,
-        _pieces(lowered, geometry, plan, limit),
-        _bands(grid, band),
-        _at_a_time(grid.some(0, band)),
+        plan.lowered.target.costs,
+        _pieces(plan, geometry, limited=limited),
+        _bands(grid, bands),
+        _at_a_time(grid, others),
         f"Backend: {backend}",
     )
 
 
 def _runs(grid: Grid, sharing: Sharing) -> tuple[Run, ...]:
     lowered = grid.lowered
-    uncut = share(lowered, grid.image, cut=False)
+    uncut = share(lowered, grid.image)
     starts = 0
 
     def alike(node: fx.Node) -> tuple[object, ...]:
         nonlocal starts
-        starts += bool(ending(lowered, sharing, node))
+        starts += bool(sharing.ending(node))
         if node in grid.alone and not grid.is_shared(node):
             return (starts,)
         axes = grid.axes.get(node, ())
@@ -151,7 +145,7 @@ def _run(lowered: Lowered, sharing: Sharing, uncut: Sharing, nodes: list[fx.Node
         _work(lowered, uncut, nodes),
         _work(lowered, sharing, nodes),
         _crops(lowered, sharing, after) - _work(lowered, sharing, after),
-        ending(lowered, sharing, nodes[0]),
+        sharing.ending(nodes[0]),
     )
 
 
@@ -166,7 +160,7 @@ def _computed_from(node: fx.Node) -> set[fx.Node]:
 
 def _work(lowered: Lowered, sharing: Sharing, nodes: Iterable[fx.Node]) -> int:
     """Operations and numbers written, as the cut weighs them."""
-    written = lowered.costs.written
+    written = lowered.target.costs.written
     return sum(sharing.multiply_adds[n] + written * sharing.elements[n] for n in nodes)
 
 
@@ -175,52 +169,48 @@ def _crops(lowered: Lowered, sharing: Sharing, nodes: Iterable[fx.Node]) -> int:
     return windows * sum(work_of(lowered, n) for n in nodes)
 
 
-def _pieces(lowered: Lowered, geometry: Geometry, plan: Plan, asked: int | None) -> str:
+def _pieces(plan: Plan, geometry: Geometry, *, limited: bool) -> str:
     if geometry.padding == "image":
         shifts = "one shift" if plan.pieces == 1 else f"{plan.pieces} shifts"
         return (
             f"Pieces: {shifts} of the image, one for each residue of the stride "
-            f"{by(geometry.stride)} modulo the network's own, {by(lowered.shared_stride)}"
+            f"{by(geometry.stride)} modulo the network's own, {by(plan.lowered.shared_stride)}"
         )
-    allowed = "by default" if asked is None else "as asked for"
-    limit = binary(DEFAULT_MEMORY if asked is None else asked)
-    grid = Grid.of(lowered, plan.sharing.axes)
-    part = binary(bytes_needed(grid, plan.thrift))
+    schedule = plan.schedule
+    allowed = f"{binary(schedule.limit)} are allowed {'as asked for' if limited else 'by default'}"
+    part = binary(schedule.bytes)
     if plan.pieces == 1:
-        return f"Pieces: one; it takes about {part}, and {limit} are allowed {allowed}"
-    whole = binary(bytes_needed(undivided(lowered, geometry, plan.grid)))
+        return f"Pieces: one; it takes about {part}, and {allowed}"
+    windows = [loop.most for loop in schedule.pieces]
     return (
-        f"Pieces: {plan.pieces} of {by(grid.windows)} windows, about {part} each; the whole image "
-        f"would take {whole}, and {limit} are allowed {allowed}"
+        f"Pieces: {plan.pieces} of {by(windows)} windows, about {part} each; the whole image "
+        f"would take {binary(schedule.whole)}, and {allowed}"
     )
 
 
 def _cached(grid: Grid, times: int = 1) -> str:
     size: int = value_of(grid.lowered.captured.image).element_size()
-    return binary(times * memory.cached(grid) * size)
+    return binary(times * grid.cached * size)
 
 
-def _bands(grid: Grid, band: int) -> str:
+def _bands(grid: Grid, bands: Loop) -> str:
     """How many windows along the first axis are run at a time."""
-    windows = grid.windows[0]
-    if band == windows:
-        return f"Bands: one, of all {windows} windows along the first axis"
+    count = len(bands.turns)
+    if count == 1:
+        return f"Bands: one, of all {bands.windows} windows along the first axis"
     return (
-        f"Bands: {-(-windows // band)}, of {band} of {windows} windows along the first axis, so "
+        f"Bands: {count}, of {bands.most} of {bands.windows} windows along the first axis, so "
         f"that each computes {_cached(grid)} of a value at most; rows in common are kept"
     )
 
 
-def _at_a_time(grid: Grid) -> str:
-    """How many windows each level of the emitted graph runs at a time."""
-    all_windows = grid.windows
-    for k, windows in enumerate(all_windows):
-        pieces = -(-windows // at_a_time(grid, k))
-        grid = grid.some(k, -(-windows // pieces))
-    found, most = grid.windows, _cached(grid, 4)
-    if found == all_windows:
+def _at_a_time(grid: Grid, loops: Sequence[Loop]) -> str:
+    """How many windows are run at a time of what belongs to single ones."""
+    found, windows = [loop.most for loop in loops], [loop.windows for loop in loops]
+    most = _cached(grid, 4)
+    if found == windows:
         return f"Windows at a time: all {by(found)}; no value of single windows is above {most}"
     return (
-        f"Windows at a time, of what belongs to single windows: {by(found)} of {by(all_windows)}: "
+        f"Windows at a time, of what belongs to single windows: {by(found)} of {by(windows)}: "
         f"{_cached(grid)} in the largest value, or up to {most} where operators are many"
     )

@@ -38,6 +38,11 @@ class Grid:
         return self.axes[self.lowered.captured.image]
 
     @property
+    def cached(self) -> int:
+        """Numbers in the largest value of what is run at a time."""
+        return max(1, self.lowered.target.cached // self.thrift)
+
+    @property
     def windows(self) -> tuple[int, ...]:
         """Number of windows along each axis."""
         return tuple(axis.m for axis in self.image)

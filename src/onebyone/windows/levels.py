@@ -10,7 +10,6 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -24,11 +23,12 @@ from onebyone.windows.blocks import Builder, Key, Windowed, depth
 from onebyone.windows.calling import call_functions
 from onebyone.windows.grid import Grid
 from onebyone.windows.lowering import is_size
-from onebyone.windows.memory import at_a_time
 from onebyone.windows.overwriting import overwrite
 from onebyone.windows.reading import joined, read_windows
-from onebyone.windows.spread import some_windows
+from onebyone.windows.schedule import Loop
+from onebyone.windows.spread import own
 from onebyone.windows.steps import Step
+from onebyone.windows.turns import Cut, Stretch, Whole, in_turns
 
 
 def module_of(graph: fx.Graph, **children: Any) -> fx.GraphModule:
@@ -38,31 +38,6 @@ def module_of(graph: fx.Graph, **children: Any) -> fx.GraphModule:
     for name, child in children.items():
         module.add_module(name, child)
     return module
-
-
-DIVIDES = "divides"
-
-
-def dividing(graph: fx.Graph, **children: Any) -> fx.GraphModule:
-    """A graph module that only hands parts of the image to its children, and joins the results."""
-    module = module_of(graph, **children)
-    module.meta[DIVIDES] = True
-    return module
-
-
-def through_parts(module: Any, wrap: Callable[[fx.GraphModule], nn.Module]) -> nn.Module:
-    """A module with something else in the place of each graph that computes from pixels.
-
-    Args:
-        module: a plan's, or that of a piece.
-        wrap: makes of such a graph a module that takes and gives the same.
-    """
-    if DIVIDES not in module.meta:
-        return wrap(module)
-    children = dict(module.named_children())
-    for name in {str(node.target) for node in module.graph.find_nodes(op="call_module")}:
-        children[name] = through_parts(module.get_submodule(name), wrap)
-    return dividing(module.graph, **children)
 
 
 Block = tuple[fx.Node, Key]
@@ -84,25 +59,31 @@ class Level:
     """One level being written: the graph that runs for some windows along each earlier axis."""
 
     def __init__(
-        self, grid: Grid, level: int = 0, stored: Mapping[fx.Node, Stored] | None = None
+        self,
+        grid: Grid,
+        loops: Sequence[Loop],
+        level: int = 0,
+        stored: Mapping[fx.Node, Stored] | None = None,
     ) -> None:
         """Begin a level.
 
         Args:
             grid: the windows that it runs for.
+            loops: over windows by themselves, one for each axis.
             level: how many leading axes are edges in its blocks.
             stored: at the first level of a band, what it stores after another band.
         """
-        self.grid, self.level, self.lowered = grid, level, grid.lowered
+        self.grid, self.loops, self.level, self.lowered = grid, loops, level, grid.lowered
         self.stored, self.inside = stored or {}, level > 0 or stored is not None
         self.rank = len(grid.windows)
         self.graph = fx.Graph()
-        self.build = Builder(self.graph, self.lowered.captured.constants, self._copied)
+        constants = self.lowered.captured.constants
+        self.build = Builder(self.graph, constants, self.lowered.target, self._copied)
         self.values: dict[fx.Node, Windowed] = {}
         self.windows: dict[fx.Node, fx.Node] = {}
         self.received: dict[Block, fx.Node] = {}
         self.before: dict[Block, fx.Node] = {}
-        self.children: dict[str, fx.GraphModule] = {}
+        self.children: dict[str, nn.Module] = {}
 
     def begin(self, kept: Iterable[Block] = ()) -> None:
         """Take the image, at the first level, and the last places of blocks of a band before."""
@@ -232,40 +213,40 @@ class Level:
         """Run the next level for some windows along this level's axis at a time."""
         if not leaves:
             return []
-        k, windows = self.level, self.grid.windows[self.level]
-        pieces = -(-windows // at_a_time(self.grid, k))
-        levels: dict[int, Level] = {}
-        results = []
-        # Pieces of two sizes at most, so that two graphs serve them all.
-        for start, stop in pairwise(windows * piece // pieces for piece in range(pieces + 1)):
-            size = stop - start
-            if size not in levels:
-                levels[size] = Level(self.grid.some(k, size), k + 1)
-                self.children[f"some{size}"] = levels[size].module(leaves)
-            args = [self._some(*block, start, size) for block in levels[size].received]
-            results.append(self.graph.call_module(f"some{size}", tuple(args)))
-        return [
-            self.build.cat(
-                [self.build.call(operator.getitem, found, i) for found in results], k - self.rank
-            )
-            for i in range(len(leaves))
-        ]
+        k = self.level
+        loop = self.loops[k].of(self.grid.windows[k])
+        levels = {
+            name: Level(self.grid.some(k, len(turn)), self.loops, k + 1)
+            for name, turn in loop.bodies.items()
+        }
+        bodies = {name: level.module(leaves) for name, level in levels.items()}
+        blocks = list(dict.fromkeys(block for level in levels.values() for block in level.received))
+        cuts = {block: self._cut(*block, loop) for block in blocks}
+        given = {
+            name: [(blocks.index(block), cuts[block]) for block in level.received]
+            for name, level in levels.items()
+        }
+        self.children["windows"] = in_turns(loop, bodies, given, k - self.rank, len(leaves))
+        found = self.graph.call_module("windows", tuple(self._passed(*block) for block in blocks))
+        return [self.build.call(operator.getitem, found, i) for i in range(len(leaves))]
 
-    def _some(self, node: fx.Node, key: Key, first: int, count: int) -> fx.Node:
-        """What a block holds of windows [first, first + count) along this level's axis."""
-        if not key:
-            return self.build.copies(node)
-        k, value = self.level, self._value(node)
-        x, axis, build = value.blocks[key], value.axes[k], self.build
-        if key[k] is Part.SHARED:
-            start = axis.origin + first * axis.t
-            length = replace(axis.cropped(), m=count).length
-            if length == axis.length:
-                return x
-            return build.cut(x, value.layout.dims[k], start, start + length)
-        if count == axis.m:
-            return x
-        return some_windows(build, value, key, k, first, count)
+    def _passed(self, node: fx.Node, key: Key) -> fx.Node:
+        """A block that the next level reads."""
+        return self._value(node).blocks[key] if key else self.build.copies(node)
+
+    def _cut(self, node: fx.Node, key: Key, loop: Loop) -> Cut:
+        """What a turn is given of a block."""
+        k = self.level
+        if not key or loop.most == loop.windows:
+            return Whole()
+        value = self._value(node)
+        axis = value.axes[k]
+        if key[k] is not Part.SHARED:
+            return own(self.build, value, key, k)
+        extent = replace(axis.cropped(), m=1).length
+        if axis.t == 0 and extent == axis.length:
+            return Whole()
+        return Stretch(value.layout.dims[k], axis.origin, axis.t, extent)
 
     def _result(self, leaf: Any) -> Any:
         """A leaf of the output as [B, ..., *grid]."""

@@ -4,18 +4,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
+from typing import Any
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from onebyone.graphs.aten import value_of, window_shape
 from onebyone.graphs.capture import Captured
+from onebyone.graphs.kept import captured
 from onebyone.graphs.operations import elements, multiply_adds
 from onebyone.windows.blocks import Layout
-from onebyone.windows.costs import Costs, known_costs
 from onebyone.windows.movers import Kernel
 from onebyone.windows.operators import OPERATORS, Call, elementwise, is_elementwise
 from onebyone.windows.steps import NotShared, Reduction, Step
+from onebyone.windows.target import Target
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Lowered:
             that can be shared, along each axis.
         stride: the same over all maps, the network's own total stride; the window's size where
             no operator looks at less than the window.
-        costs: what a number costs beside arithmetic, for the cut.
+        target: the machine that runs it.
     """
 
     captured: Captured
@@ -46,27 +48,35 @@ class Lowered:
     elements: Mapping[fx.Node, int]
     shared_stride: tuple[int, ...]
     stride: tuple[int, ...]
-    costs: Costs
+    target: Target
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (self.captured.model, self.layout.shape, self.target)
 
     def layout_of(self, node: fx.Node) -> Layout:
         """Where a node that carries windows, the image or a step, keeps the axes."""
         return self.layout if node is self.captured.image else self.steps[node].layout
 
 
-def lower(captured: Captured, window: tuple[int, ...], costs: Costs | None = None) -> Lowered:
+def _again(model: nn.Module, window: tuple[int, ...], target: Target) -> Lowered:
+    """A copy's own: captured again, since a graph and its steps are no plain data."""
+    return lower(captured(model, window), window, target)
+
+
+def lower(network: Captured, window: tuple[int, ...], target: Target) -> Lowered:
     """Read a captured graph as steps.
 
     Args:
-        captured: the network for one window.
+        network: captured, for one window.
         window: (C, *space).
-        costs: of numbers; those that are known of this machine where None.
+        target: the machine that is to run it.
     """
-    image = captured.image
+    image = network.image
     layouts = {image: Layout(tuple(range(2, len(window) + 1)), window)}
     steps: dict[fx.Node, Step] = {}
     reasons: dict[fx.Node, str] = {}
     dependent, pixels = {image}, _Pixels(image, layouts[image])
-    for node in captured.graph.nodes:
+    for node in network.graph.nodes:
         if node.op == "output" or not set(node.all_input_nodes) & dependent or is_size(node):
             continue
         dependent.add(node)
@@ -77,13 +87,13 @@ def lower(captured: Captured, window: tuple[int, ...], costs: Costs | None = Non
             if str(verdict):
                 reasons[node] = str(verdict)
         pixels.follow(node, steps.get(node))
-    work = [n for n in captured.graph.nodes if n in dependent and n is not image]
+    work = [n for n in network.graph.nodes if n in dependent and n is not image]
     return Lowered(
-        captured, layouts[image], steps, reasons, frozenset(dependent),
+        network, layouts[image], steps, reasons, frozenset(dependent),
         {n: multiply_adds(n) for n in work}, {n: elements(n) for n in work},
         pixels.multiple([image, *steps]),
         pixels.multiple(pixels.at) if pixels.local else layouts[image].positions,
-        known_costs() if costs is None else costs,
+        target,
     )  # fmt: skip
 
 

@@ -10,20 +10,6 @@ from onebyone.windows.blocks import depth
 from onebyone.windows.grid import Grid
 from onebyone.windows.movers import Kernel
 
-CACHED = 2**21
-"""Numbers in the largest value of what is run for some windows at a time, 8 MiB in single
-precision. It stays in the processor's cache, and the memory is kept for the next piece, where the
-C library would fetch larger pieces anew from the system each time."""
-
-PER_BLOCK = 2**20
-"""Numbers to write for each block on average, where values stay below four times `CACHED`: a block
-takes several operators, and each of them a call."""
-
-
-def cached(grid: Grid) -> int:
-    """Numbers in the largest value of what is run for some windows of a grid at a time."""
-    return max(1, CACHED // grid.thrift)
-
 
 def at_a_time(grid: Grid, k: int) -> int:
     """How many windows along axis k are run at a time.
@@ -40,7 +26,7 @@ def at_a_time(grid: Grid, k: int) -> int:
             found = list(sizes(grid, node, level))
             largest, total = max([largest, *found]), total + sum(found)
             blocks += len(found)
-    enough, most = PER_BLOCK * blocks // total, cached(grid)
+    enough, most = grid.lowered.target.per_block * blocks // total, grid.cached
     return max(1, most // largest, min(enough, 4 * most // largest))
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import fx, nn
 
+from onebyone.windows.turns import Turns
+
 OWN = ("model", "constants")  # children of a graph that are the network's, not parts of the plan
 
 
@@ -37,16 +39,26 @@ def followed(module: nn.Module, tell: Callable[[float], None]) -> Iterator[None]
 
 def _walk(module: nn.Module, done: int, marks: list[int], parts: dict[nn.Module, None]) -> int:
     """Count operators in the order in which they run; mark where a part begins and ends."""
-    if not isinstance(module, fx.GraphModule):  # around a graph, or compiled from one
-        within = [child for child in module.children() if isinstance(child, fx.GraphModule)]
+    if isinstance(module, Turns):
+        for turn in module.turns:
+            done = _part(module.bodies[module.loop.body(turn)], done, marks, parts)
+        return done
+    if not isinstance(module, fx.GraphModule):  # around a graph or loop, or compiled from one
+        within = [c for c in module.children() if isinstance(c, Turns | fx.GraphModule)]
         return _walk(within[0], done, marks, parts) if within else done + 1
     for node in module.graph.nodes:
         if node.op == "call_function":
             done += 1
         elif node.op == "call_module" and node.target not in OWN:
-            part = module.get_submodule(str(node.target))
-            parts[part] = None
-            marks.append(done)
-            done = _walk(part, done, marks, parts)
-            marks.append(done)
+            done = _part(module.get_submodule(str(node.target)), done, marks, parts)
+    return done
+
+
+def _part(part: nn.Module, done: int, marks: list[int], parts: dict[nn.Module, None]) -> int:
+    if isinstance(part, Turns):
+        return _walk(part, done, marks, parts)
+    parts[part] = None
+    marks.append(done)
+    done = _walk(part, done, marks, parts)
+    marks.append(done)
     return done

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from onebyone.graphs.aten import layer_name
 from onebyone.windows.explanation import Explanation
 from onebyone.windows.geometry import Geometry
-from onebyone.windows.lowering import Lowered
 from onebyone.windows.plan import Plan
-from onebyone.windows.telling import counted, ending, operator_of
+from onebyone.windows.telling import counted, operator_of
 from onebyone.wording import by
 
 if TYPE_CHECKING:
@@ -120,9 +119,9 @@ class Report:
         return as_html(self)
 
 
-def report(lowered: Lowered, geometry: Geometry, plan: Plan) -> Report:
+def report(plan: Plan, geometry: Geometry) -> Report:
     """Tell for each operator what a plan shares; the largest piece stands for all."""
-    sharing = plan.sharing
+    lowered, sharing = plan.lowered, plan.sharing
     windows = prod(axis.m for axis in sharing.axes[lowered.captured.image])
     rows = []
     for node, work in lowered.multiply_adds.items():
@@ -135,7 +134,7 @@ def report(lowered: Lowered, geometry: Geometry, plan: Plan) -> Report:
                 tuple((axis.a, axis.b) if axis.shared else (0, 0) for axis in axes),
                 work * windows,
                 sharing.multiply_adds[node],
-                ending(lowered, plan.sharing, node),
+                sharing.ending(node),
             )
         )
     return Report(

@@ -36,17 +36,19 @@ from onebyone.windows.backends import (
     modules_of,
     state_of,
 )
+from onebyone.windows.choosing import choose
 from onebyone.windows.costs import Costs
 from onebyone.windows.deviation import Deviation, deviation, have_values, require_exact
 from onebyone.windows.explanation import explain_plan
 from onebyone.windows.geometry import Geometry
-from onebyone.windows.levels import through_parts
 from onebyone.windows.lowering import Lowered, lower
-from onebyone.windows.plan import Plan, make_plan
+from onebyone.windows.plan import Plan
 from onebyone.windows.progress import followed
 from onebyone.windows.recent import Recent
 from onebyone.windows.report import Report, report
 from onebyone.windows.sized import Prepared, Sized
+from onebyone.windows.target import this_machine
+from onebyone.windows.turns import through_parts
 from onebyone.windows.unchanged import refuse_other_tensors
 from onebyone.wording import by
 
@@ -120,7 +122,7 @@ def slide(
         raise InputError(f"backend={backend!r} is unknown; use one of {', '.join(ASKED)}")
     refuse_training(network)
     with torch.inference_mode(without_gradients(network)):  # as its weights, so are other tensors
-        lowered = lower(captured(network, shape), shape, costs)
+        lowered = lower(captured(network, shape), shape, this_machine(costs))
         geometry = Geometry(shape, stride_of(stride, lowered.stride), padding)
         like = example_windows(lowered.captured.model, shape, 0)
         return SlidingModel(
@@ -174,16 +176,11 @@ class SlidingModel(nn.Module):
         self.eval()
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but what follows from the network and the image, for copies and files."""
-        left = {"_lowered", "_sizes"}
-        kept = {name: value for name, value in self.__dict__.items() if name not in left}
-        return {**kept, "costs": self._lowered.costs}
+        """All but what is made for sizes of images, for copies and files."""
+        return {name: value for name, value in self.__dict__.items() if name != "_sizes"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Capture the network again, a copy's own."""
-        costs = state.pop("costs")
         super().__setstate__(state)  # type: ignore[no-untyped-call]  # torch's
-        self._lowered = lower(captured(self.model, self.window), self.window, costs)
         self.constants = self._lowered.captured.constants
         self._sizes = Recent(self._make, MOST)
 
@@ -235,8 +232,8 @@ class SlidingModel(nn.Module):
         why = None
         if explain:
             asked = backend if self.backend == "auto" else f"{backend}, as asked for"
-            why = explain_plan(self._lowered, self.geometry, plan, self.memory, asked)
-        found = report(self._lowered, self.geometry, plan)
+            why = explain_plan(plan, self.geometry, asked, limited=self.memory is not None)
+        found = report(plan, self.geometry)
         return replace(found, backend=backend, explanation=why)
 
     def choice(self, *size: int) -> Choice:
@@ -359,7 +356,8 @@ class SlidingModel(nn.Module):
 
     def _make(self, size: tuple[int, ...]) -> Sized:
         with torch.inference_mode(False):  # what is made in it would have no gradients later
-            plan = make_plan(self._lowered, self.geometry, size, self.memory)
+            schedule = choose(self._lowered, self.geometry, size, self.memory)
+            plan = Plan.of(self._lowered, schedule)
         choice = Choice(self.backend)
         return Sized(plan, choice, self._run(plan, choice))
 

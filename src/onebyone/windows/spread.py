@@ -7,6 +7,7 @@ from torch import fx
 
 from onebyone.graphs.aten import aten
 from onebyone.windows.blocks import Builder, Key, Layout, Windowed, is_lattice
+from onebyone.windows.turns import Own
 
 Pair = tuple[int, int]
 
@@ -64,15 +65,12 @@ def to_map(build: Builder, x: fx.Node, layout: Layout, places: Sequence[Pair]) -
     return spread.merge(x, [prod(pair) for pair in places])
 
 
-def some_windows(
-    build: Builder, value: Windowed, key: Key, k: int, first: int, count: int
-) -> fx.Node:
-    """A block of windows [first, first + count) along axis k, to which it belongs."""
-    pairs = _pairs(value, key)
-    spread = Spread(build, value.layout)
-    x = build.cut(split(build, value, key), spread.dim(k) + 1, first, first + count)
-    pairs[k] = (pairs[k][0], count)
-    return spread.merge(x, [prod(pair) for pair in pairs])
+def own(build: Builder, value: Windowed, key: Key, k: int) -> Own:
+    """What is given of a block to some of the windows along axis k, to which it belongs."""
+    spread, windows = Spread(build, value.layout), value.axes[k].m
+    sizes = [value.places(j, held) for j, held in enumerate(key)]
+    sizes[k : k + 1] = sizes[k] // windows, windows
+    return Own(tuple(spread.order), tuple(spread.shape(sizes)), k + 2)
 
 
 def split(build: Builder, value: Windowed, key: Key) -> fx.Node:

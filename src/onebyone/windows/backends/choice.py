@@ -3,7 +3,7 @@
 from functools import partial
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, nn
 
 from onebyone.errors import InputError
 from onebyone.turns import by_turns
@@ -29,7 +29,7 @@ class Choice:
         self.seconds: dict[str, float] = {}
         self.refused: dict[str, str] = {}
 
-    def compile(self, module: fx.GraphModule, x: Tensor) -> Run:
+    def compile(self, module: nn.Module, x: Tensor) -> Run:
         """Compile a piece on the backend; with "auto", on all first, to keep the fastest.
 
         Raises:

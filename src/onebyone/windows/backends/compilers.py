@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from textwrap import shorten
 from typing import Any
 
-from torch import Tensor, fx
+from torch import Tensor, nn
 
 from onebyone.errors import InputError
 from onebyone.windows.backends import inductor, onnxruntime, openvino
@@ -13,13 +13,13 @@ from onebyone.windows.backends import inductor, onnxruntime, openvino
 Run = Callable[[Tensor], Sequence[Any]]
 
 
-def torch_eager(module: fx.GraphModule, x: Tensor) -> Run:
+def torch_eager(module: nn.Module, x: Tensor) -> Run:
     """PyTorch as it is: the graph runs operator by operator, for images of any shape."""
     del x
     return module
 
 
-COMPILERS: dict[str, Callable[[fx.GraphModule, Tensor], Run]] = {
+COMPILERS: dict[str, Callable[[nn.Module, Tensor], Run]] = {
     "torch": torch_eager,
     "inductor": inductor.compiled,
     "onnxruntime": onnxruntime.compiled,
@@ -27,7 +27,7 @@ COMPILERS: dict[str, Callable[[fx.GraphModule, Tensor], Run]] = {
 }
 
 
-def compiled(name: str, module: fx.GraphModule, x: Tensor) -> Run:
+def compiled(name: str, module: nn.Module, x: Tensor) -> Run:
     """Compile a graph for images of one shape, with the weights that it has now.
 
     Args:

@@ -4,20 +4,21 @@ from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 
 from onebyone.errors import InputError
 from onebyone.windows.blocks import PLAIN
+from onebyone.windows.turns import Turns, through_graphs
 
 
 def exported(
-    module: fx.GraphModule, x: Tensor, backend: str, formed: Container[Any] = ()
+    module: nn.Module, x: Tensor, backend: str, formed: Container[Any] = ()
 ) -> ExportedProgram:
     """Export a graph for images of one shape.
 
     Args:
-        module: the graph; its results are a tuple.
+        module: what runs a piece; its results are a tuple.
         x: an image in single precision, on the processor.
         backend: who asks.
         formed: operators that stay in the form written for PyTorch.
@@ -31,24 +32,26 @@ def exported(
             f'{str(x.dtype).removeprefix("torch.")} on {x.device.type}; use backend="torch"'
         )
     with torch.no_grad():
-        program = torch.export.export(_computed(module, formed), (x,), strict=False)
+        plain = through_graphs(module, lambda graph: _plain(graph, formed))
+        program = torch.export.export(_Computed(plain), (x,), strict=False)
         functional: ExportedProgram = program.run_decompositions({})
     return functional
 
 
-def _computed(module: fx.GraphModule, formed: Container[Any]) -> fx.GraphModule:
-    """A copy with plain operators, and without results that are constants."""
-    found = _plain(module, formed)
-    output = found.graph.output_node()
-    results = output.args[0]
-    assert isinstance(results, tuple)
-    output.args = (tuple(leaf for leaf in results if isinstance(leaf, fx.Node)),)
-    found.recompile()
-    return found
+class _Computed(nn.Module):
+    """A piece without results that are constants."""
+
+    def __init__(self, piece: nn.Module) -> None:
+        super().__init__()
+        self.piece = piece
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The results that are computed."""
+        return tuple(leaf for leaf in self.piece(x) if isinstance(leaf, Tensor))
 
 
 def _plain(module: fx.GraphModule, formed: Container[Any]) -> fx.GraphModule:
-    """A copy of the graph and of those that it calls, in which only these operators stay formed."""
+    """A copy of a graph in which only these operators stay in the form written for PyTorch."""
     graph, copies = fx.Graph(), dict[fx.Node, fx.Node]()
     graph.output(graph.graph_copy(module.graph, copies))
     for node in module.graph.nodes:
@@ -59,25 +62,19 @@ def _plain(module: fx.GraphModule, formed: Container[Any]) -> fx.GraphModule:
             copies[node].replace_all_uses_with(y)
             copies[node] = y
     graph.eliminate_dead_code(lambda node: node.op in ("placeholder", "output"))
-    found = fx.GraphModule(module, graph)
-    for name in {node.target for node in graph.nodes if node.op == "call_module"}:
-        child = module.get_submodule(name)
-        if isinstance(child, fx.GraphModule):
-            found.set_submodule(name, _plain(child, formed))
-    return found
+    return fx.GraphModule(module, graph)
 
 
 def with_constants(
-    module: fx.GraphModule, run: Callable[[Any], Sequence[Any]]
+    module: nn.Module, run: Callable[[Any], Sequence[Any]]
 ) -> Callable[[Tensor], Sequence[Any]]:
     """A runtime's function as one of PyTorch: tensors in and out, constant results in their places.
 
     Args:
-        module: the graph; which of its results are computed.
+        module: what runs a piece; which of its results are computed.
         run: from an image as a NumPy array to the computed results as NumPy arrays.
     """
-    results = module.graph.output_node().args[0]
-    assert isinstance(results, tuple)
+    results = _results(module)
 
     def call(x: Tensor) -> Sequence[Any]:
         arrays = iter(run(x.contiguous().numpy(force=True)))
@@ -87,3 +84,13 @@ def with_constants(
         )
 
     return call
+
+
+def _results(module: nn.Module) -> tuple[Any, ...]:
+    """The leaves that a piece gives: nodes, or constants."""
+    if isinstance(module, Turns):
+        return _results(next(iter(module.bodies.values())))[: module.leaves]
+    assert isinstance(module, fx.GraphModule)
+    results = module.graph.output_node().args[0]
+    assert isinstance(results, tuple)
+    return results

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from onebyone.errors import InputError
@@ -12,7 +12,7 @@ from onebyone.graphs.aten import aten, value_of
 from onebyone.windows.backends.exporting import exported, with_constants
 
 
-def compiled(module: fx.GraphModule, x: Tensor) -> Callable[[Tensor], Sequence[Any]]:
+def compiled(module: nn.Module, x: Tensor) -> Callable[[Tensor], Sequence[Any]]:
     """Make a session of ONNX Runtime for one shape of image, weights inside.
 
     Raises:

@@ -5,14 +5,14 @@ from threading import Lock
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, nn
 
 from onebyone.errors import InputError
 from onebyone.graphs.aten import aten
 from onebyone.windows.backends.exporting import exported, with_constants
 
 
-def compiled(module: fx.GraphModule, x: Tensor) -> Callable[[Tensor], Sequence[Any]]:
+def compiled(module: nn.Module, x: Tensor) -> Callable[[Tensor], Sequence[Any]]:
     """Compile by OpenVINO for one shape of image, weights inside.
 
     Raises:

@@ -5,7 +5,7 @@ from threading import RLock
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from onebyone.windows.backends.choice import Choice
 from onebyone.windows.backends.compilers import Run
@@ -14,13 +14,13 @@ _ONE_BY_ONE = RLock()  # compilers and exporters have a state that threads would
 
 
 class CompiledPiece(nn.Module):
-    """A graph that is compiled when first called, with the weights that it has then.
+    """What is compiled when first called, with the weights that it has then.
 
     Compiled once for each shape of image and number of threads; takes and gives what the graph
     does.
     """
 
-    def __init__(self, piece: fx.GraphModule, choice: Choice) -> None:
+    def __init__(self, piece: nn.Module, choice: Choice) -> None:
         super().__init__()
         self.piece, self.choice = piece, choice
         self._runs: dict[tuple[Any, ...], Run] = {}

@@ -11,13 +11,9 @@ from torch import fx
 
 from onebyone.graphs.aten import aten
 from onebyone.windows.blocks import PLAIN, Builder
+from onebyone.windows.target import Target
 
 CONVOLUTIONS = {1: aten.conv1d.default, 2: aten.conv2d.default, 3: aten.conv3d.default}
-# What PyTorch's `use_mkldnn` takes to be small, and the largest kernel that it does so for.
-_SMALL, _KERNEL = 20480, 3
-# Rows of signals are slow where outputs read numbers this far apart, if the filters are no more
-# than a register holds, or the kernel is at least so many strides long.
-_FAR, _REGISTER, _STRIDES = 512, 16, 8
 
 
 @dataclass(frozen=True)
@@ -48,12 +44,12 @@ class Convolution:
         # One output has no next: with a stride oneDNN's result can be wrong (torch 2.13).
         stride = [s if n > 1 else 1 for s, n in zip(self.stride, self.outputs, strict=True)]
         args = weight, bias, stride, [0] * rank, dilation, self.groups
-        convolve = partial(build.call, CONVOLUTIONS[rank])
+        convolve, target = partial(build.call, CONVOLUTIONS[rank]), build.target
         if self.channels == 1 and rank < sum(self.kernel):
             y = self._taps_as_channels(build, x, weight, bias)
-        elif self.filters <= _REGISTER and self._reads_far_apart(2):
+        elif self.filters <= target.register and self._reads_far_apart(2, target):
             return self._in_pieces(build, x, weight, bias)
-        elif self._reads_far_apart(_STRIDES) or self._is_slow_alone():
+        elif self._reads_far_apart(target.strides, target) or self._is_slow_alone(target):
             y = self._on_halves(build, x, lambda halves: convolve(halves, *args))
         elif rank == 1:
             y = self._in_a_row(build, x, weight, bias)
@@ -99,12 +95,12 @@ class Convolution:
         )  # fmt: skip
         return build.call(aten.squeeze.dim, row.emit(build, x, weight, bias), 2)
 
-    def _reads_far_apart(self, strides: int) -> bool:
+    def _reads_far_apart(self, strides: int, target: Target) -> bool:
         """Whether a signal is read in long steps by a kernel of so many strides or more."""
         if len(self.kernel) > 1 or max(self.outputs) == 1 or max(*self.dilation, self.groups) > 1:
             return False
         (size,), (stride,) = self.kernel, self.stride
-        return stride > 1 and self.channels * stride >= _FAR and size >= strides * stride
+        return stride > 1 and self.channels * stride >= target.far and size >= strides * stride
 
     def _in_pieces(
         self, build: Builder, x: fx.Node, weight: fx.Node, bias: fx.Node | None
@@ -134,7 +130,7 @@ class Convolution:
         z = build.call(aten.sum.dim_IntList, build.cut(z, 3, 0, outputs), [2])
         return build.call(aten.add.Tensor, y, z)
 
-    def _is_slow_alone(self) -> bool:
+    def _is_slow_alone(self, target: Target) -> bool:
         """Whether PyTorch runs one small volume on one thread, without oneDNN.
 
         Channels and the first two sizes are taken for its size.
@@ -142,7 +138,8 @@ class Convolution:
         if len(self.kernel) < 3 or max(self.outputs) == 1 or self.groups > 1:
             return False
         sizes = [self._reads(i, n) for i, n in enumerate(self.outputs[:2])]
-        return min(self.kernel[1:]) <= _KERNEL and self.channels * prod(sizes) <= _SMALL
+        small = self.channels * prod(sizes) <= target.small
+        return small and min(self.kernel[1:]) <= target.small_kernel
 
     def _reads(self, i: int, outputs: int) -> int:
         """Places that so many outputs read along a dimension."""
