@@ -17,8 +17,12 @@ from onebyone.windows.cut import Axes, Sharing, cheapest, share
 from onebyone.windows.geometry import Geometry
 from onebyone.windows.grid import Grid
 from onebyone.windows.lowering import Lowered
-from onebyone.windows.memory import at_a_time, peak_elements
+from onebyone.windows.memory import at_a_time, numbers, peak_elements
 from onebyone.windows.schedule import Bands, Loop, Pieces, Schedule, Shifts
+
+# The share of the threads' time at which turns run in them: an outer loop leaves the choice to one
+# within, which divides the work more evenly but has its threads wait more often.
+_ALL, _LEAST = 0.85, 0.6
 
 
 def choose(
@@ -86,9 +90,26 @@ def _loops(grid: Grid) -> tuple[Loop, ...]:
     loops: list[Loop] = [Bands(0, grid.windows[0], band)]
     grid = grid.some(0, band)
     for k, windows in enumerate(grid.windows):
-        loops.append(Loop(k, windows, _nearly(windows, at_a_time(grid, k))))
-        grid = grid.some(k, loops[-1].most)
+        loop = Loop(k, windows, _nearly(windows, at_a_time(grid, k)))
+        if not any(outer.parallel for outer in loops):
+            loop = _in_threads(loop, grid)
+        loops.append(loop)
+        grid = grid.some(k, loop.most)
     return tuple(loops)
+
+
+def _in_threads(loop: Loop, grid: Grid) -> Loop:
+    """The loop with turns for all threads, where these keep them at work; else as it is."""
+    threads = grid.lowered.target.threads
+    count = min(loop.windows, -(-len(loop.turns) // threads) * threads)
+    divided = replace(loop, most=-(-loop.windows // count), parallel=True)
+    rounds = -(-len(divided.turns) // threads)
+    at_work = loop.windows / (rounds * threads * divided.most)
+    least = _LEAST if loop.axis == len(grid.windows) - 1 else _ALL
+    if threads == 1 or at_work < least:
+        return loop
+    enough = grid.lowered.target.per_thread * threads
+    return divided if numbers(grid, loop.axis + 1) >= enough else loop
 
 
 def _nearly(windows: int, most: int) -> int:
@@ -125,7 +146,7 @@ def _bytes(grid: Grid, thrift: int | None = None) -> int:
     """An estimate of what intermediate results take, where that many times less runs at a time."""
     grid = grid if thrift is None else replace(grid, thrift=thrift)
     size: int = value_of(grid.lowered.captured.image).element_size()
-    return peak_elements(grid.some(0, band_windows(grid))) * size
+    return peak_elements(grid, _loops(grid)) * size
 
 
 def _thrifts(lowered: Lowered) -> Iterator[int]:

@@ -1,6 +1,6 @@
 """How much is alive at once, and how many windows are run at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from math import prod
 
@@ -9,6 +9,7 @@ from torch import fx
 from onebyone.windows.blocks import depth
 from onebyone.windows.grid import Grid
 from onebyone.windows.movers import Kernel
+from onebyone.windows.schedule import Loop
 
 
 def at_a_time(grid: Grid, k: int) -> int:
@@ -42,18 +43,34 @@ def sizes(grid: Grid, node: fx.Node, level: int) -> Iterator[int]:
             yield channels * prod(axis.places(part) for axis, part in zip(axes, parts, strict=True))
 
 
-def peak_elements(grid: Grid) -> int:
+def numbers(grid: Grid, least: int) -> int:
+    """Numbers in all blocks that are emitted at a level or later."""
+    levels = range(least, len(grid.windows) + 1)
+    return sum(
+        size
+        for node in grid.lowered.multiply_adds
+        for level in levels
+        for size in sizes(grid, node, level)
+    )
+
+
+def peak_elements(grid: Grid, loops: Sequence[Loop]) -> int:
     """An estimate of the most numbers that are alive at once for one image.
 
     What later levels read is kept to the end of its level; beside it are alive, while a step runs,
-    its output, its inputs, and a copy of its inputs with their halo.
+    its output, its inputs, and a copy of its inputs with their halo. Turns that run in threads are
+    alive at once.
+
+    Args:
+        grid: the windows of a piece.
+        loops: that are run within it.
     """
     peak = kept = 0
-    lowered = grid.lowered
-    for level in range(len(grid.windows) + 1):
-        if level:
-            count = min(at_a_time(grid, level - 1), grid.windows[level - 1])
-            grid = grid.some(level - 1, count)
+    lowered, at_once = grid.lowered, 1
+    for level, loop in enumerate(loops):
+        if loop.parallel:
+            at_once = min(lowered.target.threads, len(loop.turns))
+        grid = grid.some(loop.axis, min(loop.most, grid.windows[loop.axis]))
         passing = 0
         own = {
             node: sum(sizes(grid, node, level))
@@ -62,8 +79,8 @@ def peak_elements(grid: Grid) -> int:
         for node, size in own.items():
             read = sum(own[source] for source in node.all_input_nodes if source in own)
             passing = max(passing, size + 2 * read)
-        peak = max(peak, kept + passing)
-        kept += sum(size for node, size in own.items() if _is_kept(grid, node))
+        peak = max(peak, kept + at_once * passing)
+        kept += at_once * sum(size for node, size in own.items() if _is_kept(grid, node))
         peak = max(peak, kept)
     return peak
 

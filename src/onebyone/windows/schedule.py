@@ -5,7 +5,7 @@ of its bodies are written from it (`emitter`), and run turn by turn (`turns`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from onebyone.windows.axis import Axis
@@ -20,6 +20,7 @@ class Loop:
         axis: along which.
         windows: how many there are.
         most: how many a turn has; the first has the rest.
+        parallel: whether turns run in threads of their own, where that is possible.
     """
 
     independent: ClassVar[bool] = True
@@ -29,6 +30,7 @@ class Loop:
     axis: int
     windows: int
     most: int
+    parallel: bool = field(default=False, kw_only=True)
 
     @property
     def turns(self) -> tuple[range, ...]:
@@ -55,6 +57,7 @@ class Loop:
 
     def __str__(self) -> str:
         how = "independent" if self.independent else "each goes on from the one before"
+        how = "in threads of their own" if self.parallel else how
         windows = "window" if self.most == 1 else "windows"
         return f"axis {self.axis}: {len(self.turns)} {self.called} of {self.most} {windows}, {how}"
 

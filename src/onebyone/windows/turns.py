@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
+from onebyone.windows.pool import may_run, run_all
 from onebyone.windows.schedule import Loop, Pieces
 
 
@@ -129,15 +131,21 @@ class Turns(nn.Module):
         """Run every turn."""
         if self.once is not None:
             args = (*args, *self.once())
-        found: list[Sequence[Any]] = []
-        carried: Sequence[Any] = ()
-        for turn in self.turns:
-            name = self.loop.body(turn)
-            first, *others = [cut(args[place], turn) for place, cut in self.given[name]]
-            results = self.bodies[name](first, *carried, *others)
-            found.append(results[: self.leaves])
-            carried = results[self.leaves :]
+        if self.loop.parallel and may_run(args):
+            found = run_all([partial(self._turn, turn, args) for turn in self.turns])
+        else:
+            found, carried = [], ()
+            for turn in self.turns:
+                results = self._turn(turn, args, carried)
+                found.append(results[: self.leaves])
+                carried = results[self.leaves :]
         return tuple(self._joined(same) for same in zip(*found, strict=True))
+
+    def _turn(self, turn: range, args: Sequence[Any], carried: Sequence[Any] = ()) -> Any:
+        """Run one turn; what it carries to the next is behind its leaves."""
+        name = self.loop.body(turn)
+        first, *others = [cut(args[place], turn) for place, cut in self.given[name]]
+        return self.bodies[name](first, *carried, *others)
 
     def _joined(self, leaves: Sequence[Any]) -> Any:
         """One leaf of all turns, in the order of the windows and each once."""
