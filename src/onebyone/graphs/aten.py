@@ -7,6 +7,8 @@ from typing import Any, cast
 import torch
 from torch import fx
 
+from onebyone.graphs.value import Value
+
 aten = torch.ops.aten
 
 
@@ -43,27 +45,14 @@ def is_item(node: fx.Node) -> bool:
 
 
 def value_of(node: fx.Node) -> Any:
-    """The fake tensor, number or list that export recorded for a node."""
+    """What is noted of a node's value: a `Value`, a size or a list; in a program a fake tensor."""
     return node.meta.get("val")
 
 
 def window_shape(node: fx.Node) -> tuple[int, ...] | None:
-    """The shape of a node's value for one window, without the batch.
-
-    None where the value is no tensor, its first dimension is not the batch, or another one is.
-    """
+    """The shape of a captured node's value for one window, without the batch; see `Value`."""
     value = value_of(node)
-    if not isinstance(value, torch.Tensor) or value.ndim == 0:
-        return None
-    batch, *rest = value.shape
-    if not is_symbol(batch) or any(not isinstance(size, int) for size in rest):
-        return None
-    return tuple(rest)
-
-
-def is_symbol(size: Any) -> bool:
-    """Whether a size is the batch itself, not a multiple of it."""
-    return isinstance(size, torch.SymInt) and size.node.expr.is_Symbol
+    return value.window if isinstance(value, Value) else None
 
 
 def layer_name(node: fx.Node) -> str:

@@ -4,11 +4,11 @@ import operator
 from collections.abc import Callable
 from typing import Any, cast
 
-import torch
 from torch import fx
 
 from onebyone.errors import InputError
 from onebyone.graphs.aten import arguments, aten, inputs_of, per_axis, value_of
+from onebyone.graphs.value import Value
 
 Rewrite = Callable[[fx.Graph, fx.Node], fx.Node | None]
 _REWRITES: dict[Any, Rewrite] = {}
@@ -157,11 +157,30 @@ def _after(graph: fx.Graph, node: fx.Node, target: Any, *args: Any) -> fx.Node:
         return graph.call_function(target, args)
 
 
+def _layer_norm_item(graph: fx.Graph, norm: fx.Node, place: int) -> fx.Node | None:
+    bound = arguments(norm)
+    names = ("input", "normalized_shape", "weight", "bias", "eps")
+    args = [bound[name] for name in names]
+    return None if place else _after(graph, norm, aten.layer_norm.default, *args)
+
+
+def _plain_norm_item(graph: fx.Graph, norm: fx.Node, place: int) -> fx.Node | None:
+    image, weight, bias, mean, variance, training, momentum, eps = norm.args
+    if place or training:
+        return None
+    return _after(
+        graph, norm, aten.batch_norm.default,
+        image, weight, bias, mean, variance, False, momentum, eps, True,
+    )  # fmt: skip
+
+
 _ITEMS: dict[Any, Callable[[fx.Graph, fx.Node, int], fx.Node | None]] = {
     aten.split.Tensor: _split_item,
     aten.split_with_sizes.default: _split_item,
     aten.chunk.default: _split_item,
     aten._native_batch_norm_legit_no_training.default: _norm_item,
+    aten.native_batch_norm.default: _plain_norm_item,
+    aten.native_layer_norm.default: _layer_norm_item,
     aten.max_pool2d_with_indices.default: _max_pool_item,
     aten.max_pool3d_with_indices.default: _max_pool_item,
     aten.adaptive_max_pool1d.default: _adaptive_max_item,
@@ -175,6 +194,7 @@ _ITEMS: dict[Any, Callable[[fx.Graph, fx.Node, int], fx.Node | None]] = {
     aten.adaptive_avg_pool2d.default,
     aten.adaptive_avg_pool3d.default,
     aten._adaptive_avg_pool2d.default,
+    aten._adaptive_avg_pool3d.default,
 )
 def _adaptive_average(graph: fx.Graph, node: fx.Node) -> fx.Node | None:
     return _adaptive(graph, node, MEAN, AVERAGE_POOLS)
@@ -191,6 +211,32 @@ def _adaptive(graph: fx.Graph, node: fx.Node, whole: Any, pools: dict[int, Any])
         return _after(graph, node, whole, source, list(range(2, 2 + len(sizes))), True)
     kernel = [n // count for n, count in zip(sizes, counts, strict=True)]
     return _after(graph, node, pools[len(sizes)], source, kernel, kernel)
+
+
+@_rewrites(aten.convolution.default)
+def _convolution(graph: fx.Graph, node: fx.Node) -> fx.Node:
+    image, weight, bias, stride, padding, dilation, transposed, output_padding, groups = node.args
+    rank = len(cast(Any, stride))
+    if not transposed:
+        target = getattr(aten, f"conv{rank}d").default
+        return _before(graph, node, target, image, weight, bias, stride, padding, dilation, groups)
+    packet = getattr(aten, f"conv_transpose{rank}d")
+    return _before(
+        graph, node, packet.default if rank == 1 else packet.input,
+        image, weight, bias, stride, padding, output_padding, groups, dilation,
+    )  # fmt: skip
+
+
+@_rewrites(
+    aten.upsample_nearest1d.default, aten.upsample_nearest2d.default,
+    aten.upsample_nearest3d.default,
+)  # fmt: skip
+def _upsampling(graph: fx.Graph, node: fx.Node) -> fx.Node:
+    image, sizes, *scales = node.args
+    rank = len(cast(Any, sizes))
+    target = getattr(aten, f"upsample_nearest{rank}d").vec
+    known = len(scales) == rank and None not in scales
+    return _before(graph, node, target, image, *((None, scales) if known else (sizes, None)))
 
 
 @_rewrites(aten.conv1d.padding, aten.conv2d.padding, aten.conv3d.padding)
@@ -210,7 +256,7 @@ def _padding_by_name(graph: fx.Graph, node: fx.Node) -> fx.Node:
         image = _before(graph, node, aten.constant_pad_nd.default, image, pads)
         shape = list(value_of(bound["input"]).shape)
         shape[2:] = [n + total % 2 for n, total in zip(shape[2:], totals, strict=True)]
-        image.meta = {**node.meta, "val": value_of(bound["input"]).new_empty(shape)}
+        image.meta = {**node.meta, "val": value_of(bound["input"]).sized(shape)}
     target = getattr(aten, f"conv{rank}d").default
     return _before(
         graph, node, target, image, bound["weight"], bound["bias"], bound["stride"],
@@ -241,14 +287,14 @@ def _fold_batch_norm(graph: fx.Graph, norm: fx.Node) -> None:
     like = value_of(mean)  # type: ignore[arg-type]  # a buffer
     flat = [-1] + [1] * (kernel.ndim - 1)
 
-    def emit(target: Any, *args: Any, val: torch.Tensor = like) -> fx.Node:
+    def emit(target: Any, *args: Any, val: Value = like) -> fx.Node:
         made = _before(graph, norm, target, *args)
         made.meta["val"] = val
         return made
 
     scale = emit(aten.rsqrt.default, emit(aten.add.Scalar, variance, eps))
     scale = emit(aten.mul.Tensor, scale, weight) if weight is not None else scale
-    column = emit(aten.reshape.default, scale, flat, val=like.new_empty((like.shape[0], *flat[1:])))
+    column = emit(aten.reshape.default, scale, flat, val=like.sized((like.shape[0], *flat[1:])))
     folded = emit(aten.mul.Tensor, conv.args[1], column, val=kernel)
     own = arguments(conv)["bias"]
     centre = emit(aten.sub.Tensor, own, mean) if own is not None else emit(aten.neg.default, mean)

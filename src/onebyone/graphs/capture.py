@@ -15,9 +15,12 @@ from torch.export.graph_signature import InputKind, OutputKind
 from torch.utils import _pytree as pytree
 
 from onebyone.errors import InputError, first_line
+from onebyone.graphs.aten import value_of
 from onebyone.graphs.canonical import canonical
 from onebyone.graphs.fixed_batch import InPieces, fixed_batch, for_any_batch
 from onebyone.graphs.functional import functional
+from onebyone.graphs.recording import record
+from onebyone.graphs.value import noted
 
 _ONE_BATCH = (
     "it was exported for a batch of {batch}, which its graph holds in other places than sizes; "
@@ -74,6 +77,9 @@ def capture(model: nn.Module | ExportedProgram, window: tuple[int, ...]) -> Capt
     """
     live = _live(model)
     example = example_windows(live, window, 2)
+    found = _recorded(live, example) if isinstance(model, nn.Module) else None
+    if found is not None:
+        return found
     outputs = _run(live, example.clone(), window)  # networks may change their input
     _check_outputs(window, outputs)
     if isinstance(live, InPieces):
@@ -83,6 +89,22 @@ def capture(model: nn.Module | ExportedProgram, window: tuple[int, ...]) -> Capt
     except Exception as error:  # torch.export raises errors of many kinds
         return _uncaptured(live, example, outputs, first_line(error))
     return _from_program(program, live, outputs)
+
+
+def _recorded(live: nn.Module, example: torch.Tensor) -> Captured | None:
+    """The network as it is recorded, where that is sure."""
+    try:
+        with torch.no_grad(), _plain_types(), _quiet():
+            graph, image, structure = record(live, example)
+    except Exception:  # whatever a network raises on tensors without numbers: export says why
+        return None
+    results = _results(graph)
+    batched = (value_of(leaf).window is not None for leaf in results if isinstance(leaf, fx.Node))
+    plain = (isinstance(leaf, fx.Node | _PLAIN) for leaf in results)
+    if not (all(plain) and all(batched) and functional(graph, image)):
+        return None
+    canonical(graph)
+    return Captured(graph, image, live, nn.Module(), _results(graph), structure)
 
 
 def example_windows(model: nn.Module, window: tuple[int, ...], batch: int) -> torch.Tensor:
@@ -208,9 +230,9 @@ def _copied(program: ExportedProgram, constants: nn.Module) -> tuple[fx.Graph, f
         if spec is not None and spec.kind is not InputKind.USER_INPUT:
             target = _attribute(spec, program, constants)
             copies[node] = graph.create_node("get_attr", target, name=node.name)
-            copies[node].meta = node.meta
         else:
             copies[node] = graph.node_copy(node, copies.__getitem__)
+        copies[node].meta = _meta(node)
     given = zip(program.graph_signature.output_specs, _results(program.graph), strict=True)
     # A changed input is an output, too; each window is read from the image, which stays as it was.
     ends = [leaf for spec, leaf in given if spec.kind is OutputKind.USER_OUTPUT]
@@ -219,6 +241,13 @@ def _copied(program: ExportedProgram, constants: nn.Module) -> tuple[fx.Graph, f
     if len(images) != 1:
         raise InputError(f"model takes {len(images)} inputs; slide needs exactly one, the windows")
     return graph, images[0]
+
+
+def _meta(node: fx.Node) -> dict[str, Any]:
+    """What a captured graph keeps of what torch.export notes at a node."""
+    kept = {"val": noted(node.meta.get("val"))}
+    layers = node.meta.get("nn_module_stack")
+    return kept if layers is None else {**kept, "nn_module_stack": layers}
 
 
 def _attribute(spec: Any, program: ExportedProgram, constants: nn.Module) -> str:
@@ -241,17 +270,17 @@ def _uncaptured(live: nn.Module, example: torch.Tensor, outputs: Any, reason: st
     )
     graph = fx.Graph()
     image = graph.placeholder("windows")
-    image.meta["val"] = example
+    image.meta["val"] = noted(example)
     # Networks may view their input, so a crop must lie in memory as it does outside, and change it.
     crops = graph.call_function(torch.clone, (image,), {"memory_format": torch.contiguous_format})
-    crops.meta["val"] = example
+    crops.meta["val"] = noted(example)
     call = graph.call_module("model", (crops,))
     leaves, structure = pytree.tree_flatten(outputs)
     items = list(leaves)
     for place, leaf in enumerate(leaves):
         if isinstance(leaf, torch.Tensor):
             items[place] = graph.call_function(_leaf, (call, place))
-            items[place].meta["val"] = leaf
+            items[place].meta["val"] = noted(leaf)
     graph.output(tuple(items))
     return Captured(graph, image, live, nn.Module(), tuple(items), structure)
 

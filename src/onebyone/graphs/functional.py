@@ -11,7 +11,8 @@ from typing import Any, cast
 import torch
 from torch import fx
 
-from onebyone.graphs.aten import arguments, aten, is_symbol, value_of
+from onebyone.graphs.aten import arguments, aten, value_of, window_shape
+from onebyone.graphs.value import Batch, Value
 
 # Operators that PyTorch composes of others, and that decomposing by an empty table leaves whole.
 _KEPT = {
@@ -61,7 +62,7 @@ def _is_known(node: fx.Node) -> bool:
     """Whether decomposing would leave the operator, or make of it what `canonical` does."""
     target = node.target
     if not isinstance(target, torch._ops.OpOverload):
-        return target is operator.getitem or isinstance(value_of(node), int | torch.SymInt)
+        return target is operator.getitem or isinstance(value_of(node), int | Batch)
     if target in _KEPT | _RENAMED | _RESHAPES:
         return True
     if target is aten.batch_norm.default:
@@ -126,19 +127,19 @@ class _Rewriting:
         views = node.target is operator.getitem or node.target in _RENAMED | _RESHAPES
         if isinstance(node.target, torch._ops.OpOverload):
             views = views or any(a.alias_info for a in node.target._schema.arguments)
-        if views and not isinstance(value_of(node), int | torch.SymInt):
+        if views and not isinstance(value_of(node), int | Batch):
             source = node.all_input_nodes[0]
             self.bases[node] = self.bases.get(source, source)
 
     def _reshape(self, node: fx.Node) -> bool:
         """Write a reshape with its sizes; False where the batch is not their first."""
-        batch, *rest = value_of(node).shape
-        if not is_symbol(batch) or any(not isinstance(n, int) for n in rest):
+        rest = window_shape(node)
+        if rest is None:
             return False
         if self.batch is None:
             with self.graph.inserting_after(self.image):
                 self.batch = self.graph.call_function(aten.sym_size.int, (self.image, 0))
-            self.batch.meta["val"] = value_of(self.image).shape[0]
+            self.batch.meta["val"] = Batch()
             self.order[self.batch] = self.order[self.image]
         node.target, node.args = aten.reshape.default, (node.args[0], [self.batch, *rest])
         node.kwargs = {}
@@ -155,7 +156,7 @@ def _out_of_place(node: fx.Node) -> Any:
     if not node.args or first.alias_info is None:
         return None
     tensors = [value_of(n) for n in node.all_input_nodes]
-    if len({t.dtype for t in tensors if isinstance(t, torch.Tensor)}) != 1:
+    if len({t.dtype for t in tensors if isinstance(t, Value)}) != 1:
         return None  # the result keeps the first one's type, where the functional form promotes
     if packet in _COMPARISONS:
         return None  # the functional form gives booleans

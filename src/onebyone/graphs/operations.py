@@ -1,13 +1,13 @@
 """How many operations a node of a captured graph takes for one window."""
 
-from math import prod
 from typing import Any, cast
 
 import torch
 from torch import fx
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
-from onebyone.graphs.aten import value_of
+from onebyone.graphs.aten import arguments, aten, value_of
+from onebyone.graphs.value import Batch, Value
 
 
 def multiply_adds(node: fx.Node) -> int:
@@ -18,16 +18,22 @@ def multiply_adds(node: fx.Node) -> int:
     """
     if not isinstance(node.target, torch._ops.OpOverload) or _is_elementwise(node):
         return 0
+    if node.target in _CONVOLUTIONS:
+        read, weight = (value_of(arguments(node)[name]).at(1) for name in ("input", "weight"))
+        return int(conv_flop_count(read, weight, value_of(node).at(1)))
     args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda n: _at_batch_one(value_of(n)))
     with FlopCounterMode(display=False) as counter:
         node.target(*cast(Any, args), **cast(Any, kwargs))
     return int(counter.get_total_flops())
 
 
+_CONVOLUTIONS = {aten.conv1d.default, aten.conv2d.default, aten.conv3d.default}
+
+
 def elements(node: fx.Node) -> int:
     """Numbers that a node writes for one window."""
     value = value_of(node)
-    return prod(_at_batch_one(value).shape) if isinstance(value, torch.Tensor) else 0
+    return value.elements() if isinstance(value, Value) else 0
 
 
 def _is_elementwise(node: fx.Node) -> bool:
@@ -35,14 +41,9 @@ def _is_elementwise(node: fx.Node) -> bool:
 
 
 def _at_batch_one(value: Any) -> Any:
-    """A recorded value with the batch replaced by one and without data."""
-    if isinstance(value, torch.Tensor):
-        return torch.empty(
-            [_at_batch_one(n) for n in value.shape], dtype=value.dtype, device="meta"
-        )
-    if isinstance(value, torch.SymInt):
-        expression = value.node.expr
-        return int(expression.subs(dict.fromkeys(expression.free_symbols, 1)))
-    if isinstance(value, list | tuple):
-        return type(value)(_at_batch_one(item) for item in value)
-    return value
+    """A noted value for one window, without data."""
+    if isinstance(value, Value):
+        return torch.empty(value.at(1), dtype=value.dtype, device="meta")
+    if isinstance(value, Batch):
+        return value.at(1)
+    return [_at_batch_one(item) for item in value] if isinstance(value, list) else value

@@ -8,9 +8,10 @@ this axis at a time, and of every value those places are kept that the next band
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from torch import Tensor, fx
+from torch import fx
 
 from onebyone.graphs.aten import value_of
+from onebyone.graphs.value import Value
 from onebyone.windows.axis import Part
 from onebyone.windows.grid import Grid
 from onebyone.windows.lowering import is_size
@@ -60,11 +61,11 @@ def band_windows(grid: Grid) -> int:
 def _weights(grid: Grid) -> int:
     """How many weights the steps have that windows share."""
     return sum(
-        value_of(source).numel()
+        value_of(source).elements()
         for node in grid.lowered.steps
         if node not in grid.alone
         for source in node.all_input_nodes
-        if source not in grid.lowered.dependent and isinstance(value_of(source), Tensor)
+        if source not in grid.lowered.dependent and isinstance(value_of(source), Value)
     )
 
 

@@ -145,7 +145,7 @@ def _divided(
 def _bytes(grid: Grid, thrift: int | None = None) -> int:
     """An estimate of what intermediate results take, where that many times less runs at a time."""
     grid = grid if thrift is None else replace(grid, thrift=thrift)
-    size: int = value_of(grid.lowered.captured.image).element_size()
+    size: int = value_of(grid.lowered.captured.image).dtype.itemsize
     return peak_elements(grid, _loops(grid)) * size
 
 

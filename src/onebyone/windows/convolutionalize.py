@@ -20,7 +20,7 @@ from torch.utils import _pytree as pytree
 from onebyone.errors import InputError
 from onebyone.graphs.aten import aten, layer_name, value_of
 from onebyone.graphs.canonical import AMAX, AVERAGE_POOLS, MAX_POOLS, MEAN
-from onebyone.graphs.kept import captured
+from onebyone.graphs.capture import capture
 from onebyone.models import Network
 from onebyone.windows.arguments import network_of, refuse_training
 from onebyone.windows.axis import Axis, Part
@@ -75,7 +75,7 @@ def convolutionalize(
     if padding not in ("crop", "image"):
         raise InputError(f'padding={padding!r} is unknown; use "crop" or "image"')
     refuse_training(network)
-    lowered = lower(captured(network, shape), shape, this_machine())
+    lowered = lower(capture(network, shape), shape, this_machine())
     if padding == "crop":
         _require_unpadded(lowered)
     return Convolutionalized(lowered)

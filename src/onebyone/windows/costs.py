@@ -11,11 +11,11 @@ from statistics import median
 from typing import NamedTuple
 
 import torch
+from platformdirs import user_cache_path
 from torch import Tensor
 from torch.nn import functional
 
 from onebyone.errors import InputError
-from onebyone.graphs.kept import folder
 from onebyone.turns import seconds
 from onebyone.writing import replacing
 
@@ -40,10 +40,21 @@ class Costs(NamedTuple):
     joined: int = 20
 
 
+VARIABLE = "ONEBYONE_CACHE"
+"""The environment variable that names the folder; empty or 0 for none."""
+
+
 def costs_file() -> Path | None:
-    """Where costs are kept; None where the cache is turned off."""
-    within = folder()
-    return None if within is None else within / "costs.json"
+    """Where costs are kept; None where that is turned off, or the user has no home."""
+    named = os.environ.get(VARIABLE)
+    try:
+        if named is None:
+            found = user_cache_path("onebyone", appauthor=False, opinion=False)
+        else:
+            found = Path(named).expanduser()
+    except RuntimeError:  # there is no home
+        return None
+    return None if named in ("", "0") else found / "costs.json"
 
 
 def calibrate() -> Costs:

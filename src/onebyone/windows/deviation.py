@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from onebyone.errors import NotExact
-from onebyone.graphs.kept import VARIABLE
 from onebyone.windows.geometry import Geometry
 
 
@@ -111,8 +110,7 @@ def require_exact(found: Deviation, dtypes: Iterable[torch.dtype]) -> None:
         raise NotExact(
             f"windows differ from real crops by {found.relative:.1e} of the output's scale "
             f"(at most {tolerance:.1e} is rounding): the network computes something else than "
-            f"when it was captured; make a new sliding model, with {VARIABLE}=0 if the network "
-            f"reads what its code does not name"
+            f"when it was captured; make a new sliding model"
         )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 from torch import fx, nn
 
@@ -10,7 +11,7 @@ from onebyone.windows.bands import Stored, stored
 from onebyone.windows.blocks import Builder
 from onebyone.windows.cut import share
 from onebyone.windows.grid import Grid
-from onebyone.windows.levels import Block, Level, module_of
+from onebyone.windows.levels import Block, Body, Level, module_of
 from onebyone.windows.lowering import Lowered
 from onebyone.windows.schedule import Loop, Schedule
 from onebyone.windows.turns import Given, Pixels, Stretch, Turns, Whole, in_turns
@@ -64,8 +65,11 @@ def _in_bands(grid: Grid, bands: Loop, others: Sequence[Loop]) -> nn.Module:
         for parts in product(*(axis.parts for axis in grid.axes[node]))
         if parts[0] is Part.SHARED
     }
+    made: dict[Any, Body] = {}
     levels = {
-        name: Level(grid.some(0, len(turn)), others, stored=following if turn.start else {})
+        name: Level(
+            grid.some(0, len(turn)), others, stored=following if turn.start else {}, made=made
+        )
         for name, turn in bands.bodies.items()
     }
     for level in levels.values():

@@ -189,7 +189,7 @@ def _pieces(plan: Plan, geometry: Geometry, *, limited: bool) -> str:
 
 
 def _cached(grid: Grid, times: int = 1) -> str:
-    size: int = value_of(grid.lowered.captured.image).element_size()
+    size: int = value_of(grid.lowered.captured.image).dtype.itemsize
     return binary(times * grid.cached * size)
 
 

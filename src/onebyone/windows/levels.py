@@ -13,10 +13,10 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-import torch
 from torch import fx, nn
 
 from onebyone.graphs.aten import aten, value_of
+from onebyone.graphs.value import Value
 from onebyone.windows.axis import Part
 from onebyone.windows.bands import Stored
 from onebyone.windows.blocks import Builder, Key, Windowed, depth
@@ -41,6 +41,7 @@ def module_of(graph: fx.Graph, **children: Any) -> fx.GraphModule:
 
 
 Block = tuple[fx.Node, Key]
+Body = tuple[fx.GraphModule, list[Block]]
 
 
 class _Blocks(dict[Key, fx.Node]):
@@ -64,6 +65,7 @@ class Level:
         loops: Sequence[Loop],
         level: int = 0,
         stored: Mapping[fx.Node, Stored] | None = None,
+        made: dict[Any, Body] | None = None,
     ) -> None:
         """Begin a level.
 
@@ -72,8 +74,10 @@ class Level:
             loops: over windows by themselves, one for each axis.
             level: how many leading axes are edges in its blocks.
             stored: at the first level of a band, what it stores after another band.
+            made: levels below that are written: bands of one size share them.
         """
         self.grid, self.loops, self.level, self.lowered = grid, loops, level, grid.lowered
+        self.made = {} if made is None else made
         self.stored, self.inside = stored or {}, level > 0 or stored is not None
         self.rank = len(grid.windows)
         self.graph = fx.Graph()
@@ -215,20 +219,26 @@ class Level:
             return []
         k = self.level
         loop = self.loops[k].of(self.grid.windows[k])
-        levels = {
-            name: Level(self.grid.some(k, len(turn)), self.loops, k + 1)
-            for name, turn in loop.bodies.items()
-        }
-        bodies = {name: level.module(leaves) for name, level in levels.items()}
-        blocks = list(dict.fromkeys(block for level in levels.values() for block in level.received))
+        found = {name: self._body(len(turn), leaves) for name, turn in loop.bodies.items()}
+        blocks = list(dict.fromkeys(block for _, read in found.values() for block in read))
         cuts = {block: self._cut(*block, loop) for block in blocks}
         given = {
-            name: [(blocks.index(block), cuts[block]) for block in level.received]
-            for name, level in levels.items()
+            name: [(blocks.index(block), cuts[block]) for block in read]
+            for name, (_, read) in found.items()
         }
+        bodies = {name: module for name, (module, _) in found.items()}
         self.children["windows"] = in_turns(loop, bodies, given, k - self.rank, len(leaves))
-        found = self.graph.call_module("windows", tuple(self._passed(*block) for block in blocks))
-        return [self.build.call(operator.getitem, found, i) for i in range(len(leaves))]
+        results = self.graph.call_module("windows", tuple(self._passed(*b) for b in blocks))
+        return [self.build.call(operator.getitem, results, i) for i in range(len(leaves))]
+
+    def _body(self, count: int, leaves: tuple[fx.Node, ...]) -> Body:
+        """The next level for so many windows, and the blocks that it reads."""
+        grid = self.grid.some(self.level, count)
+        key = (self.level, grid.windows, leaves)
+        if key not in self.made:
+            level = Level(grid, self.loops, self.level + 1, made=self.made)
+            self.made[key] = level.module(leaves), list(level.received)
+        return self.made[key]
 
     def _passed(self, node: fx.Node, key: Key) -> fx.Node:
         """A block that the next level reads."""
@@ -258,10 +268,10 @@ class Level:
 
 def is_tensor(leaf: Any) -> bool:
     """Whether a leaf of the output is a tensor of the graph, not a constant."""
-    return isinstance(leaf, fx.Node) and isinstance(value_of(leaf), torch.Tensor)
+    return isinstance(leaf, fx.Node) and isinstance(value_of(leaf), Value)
 
 
 def _is_constant(node: fx.Node) -> bool:
     """Whether a value is a tensor of known sizes."""
     value = value_of(node)
-    return isinstance(value, torch.Tensor) and all(isinstance(n, int) for n in value.shape)
+    return isinstance(value, Value) and value.fixed

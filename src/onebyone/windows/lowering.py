@@ -10,9 +10,9 @@ import torch
 from torch import fx, nn
 
 from onebyone.graphs.aten import value_of, window_shape
-from onebyone.graphs.capture import Captured
-from onebyone.graphs.kept import captured
+from onebyone.graphs.capture import Captured, capture
 from onebyone.graphs.operations import elements, multiply_adds
+from onebyone.graphs.value import Batch
 from onebyone.windows.blocks import Layout
 from onebyone.windows.movers import Kernel
 from onebyone.windows.operators import OPERATORS, Call, elementwise, is_elementwise
@@ -60,7 +60,7 @@ class Lowered:
 
 def _again(model: nn.Module, window: tuple[int, ...], target: Target) -> Lowered:
     """A copy's own: captured again, since a graph and its steps are no plain data."""
-    return lower(captured(model, window), window, target)
+    return lower(capture(model, window), window, target)
 
 
 def lower(network: Captured, window: tuple[int, ...], target: Target) -> Lowered:
@@ -99,7 +99,7 @@ def lower(network: Captured, window: tuple[int, ...], target: Target) -> Lowered
 
 def is_size(node: fx.Node) -> bool:
     """Whether a node is a size that follows from the batch."""
-    return isinstance(value_of(node), int | torch.SymInt)
+    return isinstance(value_of(node), int | Batch)
 
 
 def read(call: Call) -> Step:

@@ -14,8 +14,8 @@ from torch.utils import _pytree as pytree
 
 from onebyone.errors import InputError
 from onebyone.graphs.aten import value_of
-from onebyone.graphs.capture import example_windows
-from onebyone.graphs.kept import captured
+from onebyone.graphs.capture import capture, example_windows
+from onebyone.graphs.value import Value
 from onebyone.models import Network
 from onebyone.windows.arguments import (
     image_of,
@@ -122,7 +122,7 @@ def slide(
         raise InputError(f"backend={backend!r} is unknown; use one of {', '.join(ASKED)}")
     refuse_training(network)
     with torch.inference_mode(without_gradients(network)):  # as its weights, so are other tensors
-        lowered = lower(captured(network, shape), shape, this_machine(costs))
+        lowered = lower(capture(network, shape), shape, this_machine(costs))
         geometry = Geometry(shape, stride_of(stride, lowered.stride), padding)
         like = example_windows(lowered.captured.model, shape, 0)
         return SlidingModel(
@@ -412,7 +412,7 @@ class SlidingModel(nn.Module):
         if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
             yield torch.get_autocast_dtype(device)
         captured = [value_of(node) for node in self._lowered.captured.graph.nodes]
-        yield from (y.dtype for y in (*captured, *leaves) if isinstance(y, Tensor))
+        yield from (y.dtype for y in (*captured, *leaves) if isinstance(y, Tensor | Value))
 
     def _like(self) -> Tensor:
         """A tensor of the network's device and floating-point type."""

@@ -7,6 +7,7 @@ import torch
 from torch import fx
 
 from onebyone.graphs.aten import aten, value_of, window_shape
+from onebyone.graphs.value import Value
 from onebyone.windows.blocks import Builder, Layout
 from onebyone.windows.operators.call import Call, operator, unchanged
 from onebyone.windows.steps import NotShared, Place, Step, mixing, replaced
@@ -136,7 +137,7 @@ def elementwise(call: Call) -> Step:
     if first.flat and {o.shape for o in layouts} != {first.shape}:
         raise NotShared("joins flattened maps of different kinds")
     for other in call.node.all_input_nodes:
-        if other not in call.layouts and isinstance(value_of(other), torch.Tensor):
+        if other not in call.layouts and isinstance(value_of(other), Value):
             _check_constant(value_of(other), first, ndim)
     if first.flat:
         return call.step(call.again(), layout=first)
@@ -145,11 +146,11 @@ def elementwise(call: Call) -> Step:
     return call.step(call.again())
 
 
-def _check_constant(constant: torch.Tensor, layout: Layout, ndim: int) -> None:
-    if any(not isinstance(size, int) for size in constant.shape):
+def _check_constant(constant: Value, layout: Layout, ndim: int) -> None:
+    if not constant.fixed:
         raise NotShared("joins a map with values for the whole batch")
     if layout.flat:
-        alike = constant.numel() == 1
+        alike = constant.elements() == 1
     else:
         alike = all(
             constant.shape[dim - ndim] == 1 for dim in layout.dims if ndim - dim <= constant.ndim
