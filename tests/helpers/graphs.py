@@ -1,13 +1,12 @@
 """Captured graphs compared by what they compute, whatever their nodes' names and order are."""
 
 from collections import Counter
-from typing import Any
 
-import torch
 from torch import fx
 
 from onebyone.graphs.aten import layer_name, value_of
 from onebyone.graphs.capture import Captured
+from onebyone.graphs.value import Value
 
 
 class _Digest:
@@ -28,7 +27,7 @@ def structure(captured: Captured) -> tuple[Counter[str], str]:
             target = "" if node.op == "placeholder" else str(node.target)
             args, kwargs = fx.node.map_arg((node.args, node.kwargs), digests.__getitem__)
             own = (node.op, target, args if node.op != "placeholder" else (), kwargs)
-            digests[node] = _Digest(repr((own, _value(value_of(node)), _layer(node))))
+            digests[node] = _Digest(repr((own, str(value_of(node)), _layer(node))))
     found = Counter(str(digest) for digest in digests.values())
     found.update(f"{n} {t.tolist()}" for n, t in captured.constants.named_buffers())
     results = fx.node.map_arg(captured.results, digests.__getitem__)
@@ -37,21 +36,5 @@ def structure(captured: Captured) -> tuple[Counter[str], str]:
 
 def _layer(node: fx.Node) -> str:
     stack = list((node.meta.get("nn_module_stack") or {}).values())
-    named = isinstance(value_of(node), torch.Tensor) and stack and stack[-1][0]
+    named = isinstance(value_of(node), Value) and stack and stack[-1][0]
     return layer_name(node) if named else ""
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, torch.Tensor):
-        return f"{value.dtype} {value.device} {[_size(n) for n in value.shape]}"
-    if isinstance(value, list | tuple):
-        return str([_value(item) for item in value])
-    return str(_size(value))
-
-
-def _size(size: Any) -> Any:
-    """A size with the batch's name taken out."""
-    if not isinstance(size, torch.SymInt):
-        return size
-    expression = size.node.expr
-    return str(expression.subs(dict.fromkeys(expression.free_symbols, 1000)))

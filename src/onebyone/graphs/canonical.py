@@ -197,7 +197,11 @@ _ITEMS: dict[Any, Callable[[fx.Graph, fx.Node, int], fx.Node | None]] = {
     aten._adaptive_avg_pool3d.default,
 )
 def _adaptive_average(graph: fx.Graph, node: fx.Node) -> fx.Node | None:
-    return _adaptive(graph, node, MEAN, AVERAGE_POOLS)
+    plain = _adaptive(graph, node, MEAN, AVERAGE_POOLS)
+    target = getattr(aten, f"adaptive_avg_pool{value_of(node).ndim - 2}d").default
+    if plain is None and node.target is not target:
+        return _before(graph, node, target, *node.args)
+    return plain
 
 
 def _adaptive(graph: fx.Graph, node: fx.Node, whole: Any, pools: dict[int, Any]) -> fx.Node | None:
@@ -268,8 +272,11 @@ def _padding_by_name(graph: fx.Graph, node: fx.Node) -> fx.Node:
     aten._native_batch_norm_legit.default,
     aten._native_batch_norm_legit.no_stats,
     aten._native_batch_norm_legit_functional.default,
+    aten.native_batch_norm.default,
 )
 def _training_norm(_graph: fx.Graph, node: fx.Node) -> None:
+    if not arguments(node).get("training", True):
+        return
     # InstanceNorm exports so as well, with the batch folded into the channels: that is no mixing.
     if not isinstance(value_of(_source(node)).shape[0], int):
         raise InputError(

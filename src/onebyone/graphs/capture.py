@@ -19,7 +19,7 @@ from onebyone.graphs.aten import value_of
 from onebyone.graphs.canonical import canonical
 from onebyone.graphs.fixed_batch import InPieces, fixed_batch, for_any_batch
 from onebyone.graphs.functional import functional
-from onebyone.graphs.recording import record
+from onebyone.graphs.recording import WHOLE, record
 from onebyone.graphs.value import noted
 
 _ONE_BATCH = (
@@ -101,7 +101,7 @@ def _recorded(live: nn.Module, example: torch.Tensor) -> Captured | None:
     results = _results(graph)
     batched = (value_of(leaf).window is not None for leaf in results if isinstance(leaf, fx.Node))
     plain = (isinstance(leaf, fx.Node | _PLAIN) for leaf in results)
-    if not (all(plain) and all(batched) and functional(graph, image)):
+    if not (all(plain) and all(batched) and functional(graph, image, WHOLE)):
         return None
     canonical(graph)
     return Captured(graph, image, live, nn.Module(), _results(graph), structure)

@@ -6,6 +6,7 @@ else looks at. Where anything else is found, nothing is done.
 """
 
 import operator
+from collections.abc import Container
 from typing import Any, cast
 
 import torch
@@ -43,27 +44,28 @@ _REFUSED = {
 }
 
 
-def functional(graph: fx.Graph, image: fx.Node) -> bool:
+def functional(graph: fx.Graph, image: fx.Node, whole: Container[Any] = frozenset()) -> bool:
     """Rewrite an exported graph in place as a functional one that `canonical` reads.
 
     Args:
         graph: from torch.export, not decomposed.
         image: the node whose first dimension is the batch.
+        whole: operators that stay as they are, beside those that are always left.
 
     Returns:
         Whether that could be done; if not, the graph is of no use any more.
     """
-    rewriting = _Rewriting(graph, image)
+    rewriting = _Rewriting(graph, image, whole)
     nodes = [n for n in graph.nodes if n.op not in ("placeholder", "get_attr", "output")]
     return all(rewriting.rewrite(node) for node in nodes)
 
 
-def _is_known(node: fx.Node) -> bool:
+def _is_known(node: fx.Node, whole: Container[Any]) -> bool:
     """Whether decomposing would leave the operator, or make of it what `canonical` does."""
     target = node.target
     if not isinstance(target, torch._ops.OpOverload):
         return target is operator.getitem or isinstance(value_of(node), int | Batch)
-    if target in _KEPT | _RENAMED | _RESHAPES:
+    if target in whole or target in _KEPT | _RENAMED | _RESHAPES:
         return True
     if target is aten.batch_norm.default:
         return not arguments(node)["training"]
@@ -84,15 +86,15 @@ class _Rewriting:
         batch: the node of the batch's size, once a reshape needs it.
     """
 
-    def __init__(self, graph: fx.Graph, image: fx.Node) -> None:
-        self.graph, self.image = graph, image
+    def __init__(self, graph: fx.Graph, image: fx.Node, whole: Container[Any]) -> None:
+        self.graph, self.image, self.whole = graph, image, whole
         self.order = {node: place for place, node in enumerate(graph.nodes)}
         self.bases: dict[fx.Node, fx.Node] = {}
         self.batch: fx.Node | None = None
 
     def rewrite(self, node: fx.Node) -> bool:
         """Write one node functionally; False where that is not sure."""
-        if node.op != "call_function" or not _is_known(node):
+        if node.op != "call_function" or not _is_known(node, self.whole):
             return False
         if node.target in _DROPOUTS:
             node.replace_all_uses_with(node.all_input_nodes[0])

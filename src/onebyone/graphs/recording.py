@@ -26,7 +26,7 @@ from onebyone.graphs.value import Batch, Value
 _BATCHES = (7, 11, 1)  # no size that a network has by itself need be avoided: they are compared
 
 # What PyTorch would take apart, in ways that hide what it is.
-_WHOLE: dict[Any, Any] = {
+_FUNCTIONS: dict[Any, Any] = {
     functional.linear: aten.linear.default,
     functional.prelu: aten.prelu.default,
     functional.pad: aten.pad.default,
@@ -36,6 +36,13 @@ _WHOLE: dict[Any, Any] = {
     functional.scaled_dot_product_attention: aten.scaled_dot_product_attention.default,
     **dict.fromkeys((torch.matmul, Tensor.matmul, Tensor.__matmul__), aten.matmul.default),
 }
+
+_ADAPTIVE = {
+    functional.adaptive_avg_pool2d: aten.adaptive_avg_pool2d.default,
+    functional.adaptive_avg_pool3d: aten.adaptive_avg_pool3d.default,
+}
+WHOLE = frozenset({*_FUNCTIONS.values(), *_ADAPTIVE.values()})
+"""Operators that a recorded graph has whole, though PyTorch composes them of others."""
 
 
 class NotRecorded(Exception):
@@ -156,7 +163,9 @@ class _Functions(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        target = _WHOLE.get(func)
+        target: Any = _FUNCTIONS.get(func)
+        if func in _ADAPTIVE:
+            target, args, kwargs = _ADAPTIVE[func], _adaptive(*args, **kwargs), {}
         if target is None or self.noting.paused:
             return func(*args, **kwargs)
         self.noting.paused = True
@@ -171,6 +180,13 @@ class _Functions(TorchFunctionMode):
         known = {name: value for name, value in named.items() if name in names}
         self.noting.note(target, args[: len(names)], known, result)
         return result
+
+
+def _adaptive(input: Tensor, output_size: int | Sequence[int | None]) -> tuple[Tensor, list[int]]:
+    """Arguments of an adaptive pooling with a size for each axis; None stands for the input's."""
+    sizes = input.shape[2:]
+    asked = [output_size] * len(sizes) if isinstance(output_size, int) else output_size
+    return input, [n if m is None else m for m, n in zip(asked, sizes, strict=True)]
 
 
 class _Writer:
