@@ -1,6 +1,5 @@
 """Reading ATen nodes: arguments by name, shapes of one window, where a node came from."""
 
-import operator
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -37,11 +36,6 @@ def per_axis(value: int | list[int] | None, rank: int, default: int) -> tuple[in
 def is_call(node: object, *targets: Callable[..., Any]) -> bool:
     """Whether a node calls one of these operators."""
     return isinstance(node, fx.Node) and node.op == "call_function" and node.target in targets
-
-
-def is_item(node: fx.Node) -> bool:
-    """Whether a node takes one of several results."""
-    return node.op == "call_function" and node.target is operator.getitem
 
 
 def value_of(node: fx.Node) -> Any:

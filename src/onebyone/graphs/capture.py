@@ -266,7 +266,7 @@ def _uncaptured(live: nn.Module, example: torch.Tensor, outputs: Any, reason: st
         f"{_called(live)} cannot be captured with a batch of any size, so it runs as "
         f"crops and nothing is shared: {reason}",
         NotCaptured,
-        stacklevel=5,  # the caller of slide
+        stacklevel=4,  # the caller of slide
     )
     graph = fx.Graph()
     image = graph.placeholder("windows")

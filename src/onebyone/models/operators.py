@@ -136,15 +136,3 @@ def operator_name(value: Any) -> str:
     """The name of an operator that a file may call, as it is."""
     operator_of(value)
     return str(value)
-
-
-def name_of(called: Any) -> str:
-    """The name under which `operator_of` finds an operator.
-
-    Raises:
-        Refused: it is none of those that a file may name.
-    """
-    for name, function in _FUNCTIONS.items():
-        if function is called:
-            return name
-    return operator_name(f"torch.ops.{called}")

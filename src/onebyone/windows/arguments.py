@@ -116,6 +116,43 @@ def image_of(x: object) -> Tensor:
     )
 
 
+def batched(
+    image: Tensor, window: tuple[int, ...], device: torch.device, *, scaled: bool
+) -> Tensor:
+    """Images [B, C, *size], checked, from these or one [C, *size].
+
+    Args:
+        image: as it is given.
+        window: (C, *space).
+        device: of the network.
+        scaled: whether pixels are multiplied first, as whole numbers have to be.
+    """
+    rank = len(window)
+    if image.ndim not in (rank, rank + 1):
+        raise InputError(
+            f"image of shape {tuple(image.shape)}; a window {window} needs [C, *size] or "
+            f"[B, C, *size] with {rank - 1} sizes"
+        )
+    x = image[None] if image.ndim == rank else image
+    if x.shape[1] != window[0]:
+        last = f"; its channels come last: give np.moveaxis(x, -1, {-rank})"
+        raise InputError(
+            f"image has {x.shape[1]} channels; the window {window} has {window[0]}"
+            f"{last if x.shape[-1] == window[0] else ''}"
+        )
+    if x.is_complex() or x.layout != torch.strided:
+        kind = f"{x.dtype}, {x.layout}".replace("torch.", "")
+        raise InputError(f"image is {kind}; give real numbers in a dense tensor")
+    if x.device != device:
+        raise InputError(f"image is on {x.device} and the network on {device}; move one by .to()")
+    if not x.is_floating_point() and not scaled:
+        raise InputError(
+            f"image of {str(x.dtype).removeprefix('torch.')} needs scale, the factor to the "
+            f"network's pixels: 1/255 for 8 bits, or 1"
+        )
+    return x
+
+
 def _whole(values: object) -> tuple[int, ...] | None:
     """Whole numbers as a tuple; None for anything else."""
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):

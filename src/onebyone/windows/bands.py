@@ -16,7 +16,7 @@ from onebyone.windows.axis import Part
 from onebyone.windows.grid import Grid
 from onebyone.windows.lowering import is_size
 from onebyone.windows.memory import sizes
-from onebyone.windows.movers import Kernel, Lattice
+from onebyone.windows.movers import Lattice
 from onebyone.windows.steps import Reduction, Step
 
 
@@ -74,7 +74,7 @@ def _can_continue(grid: Grid) -> bool:
     if any(axis.extent is not None for found in grid.axes.values() for axis in found):
         return False  # the image's border is padded, not the bands'
     return grid.windows[0] > 1 and all(
-        isinstance(step, Reduction) or isinstance(step.movers[0], Kernel)
+        isinstance(step, Reduction) or step.movers[0].continues
         for node, step in grid.lowered.steps.items()
         if grid.axes[node][0].shared and node not in grid.alone
     )

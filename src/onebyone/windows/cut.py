@@ -18,7 +18,7 @@ from torch import fx
 from onebyone.graphs.minimum_cut import LARGEST, minimum_cut
 from onebyone.windows.axis import Axis
 from onebyone.windows.lowering import Lowered
-from onebyone.windows.movers import Kernel, Strip
+from onebyone.windows.movers import Strip
 
 Axes = tuple[Axis, ...]
 Ended = Mapping[str, frozenset[int]]
@@ -164,7 +164,7 @@ def _joins(lowered: Lowered, axes: Mapping[fx.Node, Axes], node: fx.Node, k: int
     step = lowered.steps[node]
     source = step.sources[0]
     before, after = axes[source][k], axes[node][k]
-    moves = any(not isinstance(m, Kernel) or m.size > 1 for m in step.movers)
+    moves = any(mover.reaches for mover in step.movers)
     if not (moves and before.shared):
         return 0
     layout = lowered.layout_of(source)

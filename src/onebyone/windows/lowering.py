@@ -14,7 +14,6 @@ from onebyone.graphs.capture import Captured, capture
 from onebyone.graphs.operations import elements, multiply_adds
 from onebyone.graphs.value import Batch
 from onebyone.windows.blocks import Layout
-from onebyone.windows.movers import Kernel
 from onebyone.windows.operators import OPERATORS, Call, elementwise, is_elementwise
 from onebyone.windows.steps import NotShared, Reduction, Step
 from onebyone.windows.target import Target
@@ -157,7 +156,7 @@ class _Pixels:
             p * times / by
             for p, (times, by) in zip(before, (m.scale for m in step.movers), strict=True)
         )
-        if any(not isinstance(m, Kernel) or m.size > 1 or m.stride > 1 for m in step.movers):
+        if any(mover.reaches or mover.scale != (1, 1) for mover in step.movers):
             self.local = True
 
     def _like_source(self, node: fx.Node, sources: list[fx.Node]) -> None:

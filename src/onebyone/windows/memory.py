@@ -8,7 +8,6 @@ from torch import fx
 
 from onebyone.windows.blocks import depth
 from onebyone.windows.grid import Grid
-from onebyone.windows.movers import Kernel
 from onebyone.windows.schedule import Loop
 
 
@@ -91,7 +90,7 @@ def _is_kept(grid: Grid, node: fx.Node) -> bool:
     return any(
         user in grid.alone
         or len(steps[user].sources) > 1
-        or any(not isinstance(m, Kernel) or m.size > 1 for m in steps[user].movers)
+        or any(mover.reaches for mover in steps[user].movers)
         for user in node.users
         if user in grid.lowered.multiply_adds
     )

@@ -63,9 +63,21 @@ class Mover(ABC):
     Attributes:
         dilates: whether it can run on the edges of all windows as on a lattice; otherwise it runs
             on a batch of windows.
+        continues: whether a band can go on where another ended.
     """
 
     dilates: ClassVar[bool] = False
+    continues: ClassVar[bool] = False
+
+    @property
+    def reaches(self) -> bool:
+        """Whether an output may read more than one position."""
+        return True
+
+    @property
+    def pads(self) -> bool:
+        """Whether it may read what is outside."""
+        return True
 
     @abstractmethod
     def after(self, axis: Axis, n: int) -> Axis:
@@ -94,6 +106,7 @@ class Kernel(Mover):
     """A local operator: output position p reads p·stride − before + dilation·κ, κ < size."""
 
     dilates: ClassVar[bool] = True
+    continues: ClassVar[bool] = True
 
     size: int = 1
     stride: int = 1
@@ -106,6 +119,11 @@ class Kernel(Mover):
     def reach(self) -> int:
         """Positions from the first to the last that one output reads."""
         return self.dilation * (self.size - 1)
+
+    @property
+    def reaches(self) -> bool:
+        """Where it has more than one tap."""
+        return self.size > 1
 
     @property
     def pads(self) -> bool:

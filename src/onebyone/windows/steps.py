@@ -131,7 +131,7 @@ class Step:
     def _pads_map(self, axes: Sequence[Axis]) -> bool:
         """Whether the image's border is padded, not each window's."""
         whole_map = all(axis.extent is not None for axis in axes)
-        return whole_map and any(not isinstance(m, Kernel) or m.pads for m in self.movers)
+        return whole_map and any(mover.pads for mover in self.movers)
 
 
 @dataclass(frozen=True)

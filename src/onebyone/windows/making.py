@@ -1,0 +1,105 @@
+"""Making a sliding model of a trained network."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from onebyone.errors import InputError
+from onebyone.graphs.capture import capture, example_windows
+from onebyone.models import Network
+from onebyone.windows.arguments import (
+    network_of,
+    per_channel,
+    refuse_settings,
+    refuse_training,
+    stride_of,
+    without_gradients,
+)
+from onebyone.windows.backends import ASKED
+from onebyone.windows.costs import Costs
+from onebyone.windows.geometry import Geometry
+from onebyone.windows.lowering import lower
+from onebyone.windows.sliding import SlidingModel
+from onebyone.windows.target import this_machine
+
+
+def slide(
+    model: Network | str | Path,
+    window: Sequence[int] | None = None,
+    stride: int | Sequence[int] | None = None,
+    *,
+    padding: str = "crop",
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+    scale: float | None = None,
+    memory: int | None = None,
+    verify: int = 2,
+    backend: str = "torch",
+    costs: Costs | None = None,
+    weights: str | Path | None = None,
+    trust: bool = False,
+) -> SlidingModel:
+    """Apply a network for one window at every window of larger images, sharing what is shared.
+
+    Args:
+        model: a module in eval mode that takes windows [N, C, *space], an exported program, or what
+            `--model` may name: a bundled name, a file, or `package.module:function`, which is
+            imported and called.
+        window: (C, *space), one to three spatial sizes in pixels; by default the model's own, where
+            it says one, as bundled models and exported programs do.
+        stride: pixels from one window to the next, one number or one for each axis; by default
+            the network's own total stride, or the window's size where it has none.
+        padding: "crop" gives exactly what each crop would give; "image" pads at the border of the
+            image only, which is cheaper for networks with padding and not equal to crops.
+        mean: subtracted from the scaled pixels, one number or one for each channel.
+        std: divides them after that.
+        scale: multiplies pixels first; integer images need it, 1/255 for 8 bits.
+        memory: bytes that intermediate results may take; larger images are run in bands.
+        verify: how many windows are compared with real crops, once for each image size and state
+            of the parameters; 0 for none.
+        backend: "torch" runs the emitted graph as it is; "inductor" (torch.compile),
+            "onnxruntime" and "openvino" compile it for each image size, with the weights as
+            constants: they give no gradients, and compile again when weights change; "auto" times
+            all of them on the first piece and keeps the fastest.
+        costs: what numbers cost beside arithmetic, for the choice of where sharing ends; by default
+            what `calibrate` has measured on this machine, or typical costs.
+        weights: a file of weights for what `package.module:function` returns.
+        trust: load a `.pt2` file whatever it holds, which can run any code.
+
+    Returns:
+        A module that takes images [B, C, *size] or [C, *size].
+
+    Raises:
+        InputError: an argument does not fit, or the network does not run on such windows.
+
+    Example:
+        >>> model = nn.Sequential(nn.Conv2d(1, 4, 5), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 3))
+        >>> sliding = ob.slide(model.eval(), window=(1, 20, 20), stride=2)
+        >>> image = torch.rand(1, 60, 80)
+        >>> scores = sliding(image)
+        >>> scores.shape  # three classes at 21×31 windows
+        torch.Size([3, 21, 31])
+        >>> crop = image[:, 2:22, 4:24]  # the window in row 1, column 2
+        >>> torch.allclose(scores[:, 1, 2], model(crop[None])[0], atol=1e-5)
+        True
+    """
+    network, shape = network_of(model, window, weights, trust)
+    refuse_settings(padding=padding, memory=memory, verify=verify, scale=scale, costs=costs)
+    if backend not in ASKED:
+        raise InputError(f"backend={backend!r} is unknown; use one of {', '.join(ASKED)}")
+    refuse_training(network)
+    with torch.inference_mode(without_gradients(network)):  # as its weights, so are other tensors
+        lowered = lower(capture(network, shape), shape, this_machine(costs))
+        geometry = Geometry(shape, stride_of(stride, lowered.stride), padding)
+        like = example_windows(lowered.captured.model, shape, 0)
+        return SlidingModel(
+            lowered,
+            geometry,
+            mean=per_channel("mean", mean, shape, like),
+            std=per_channel("std", std, shape, like),
+            scale=scale,
+            memory=memory,
+            verify=verify,
+            backend=backend,
+        )
