@@ -13,7 +13,7 @@ import onebyone as ob
 from helpers.oracle import assert_equal_crops
 from helpers.targets import on_target
 from onebyone.windows import SlidingModel
-from onebyone.windows.turns import Turns
+from onebyone.windows.looping import Turns
 
 
 class Residual(nn.Module):

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import onebyone as ob
 from helpers.oracle import assert_equal_crops
 from helpers.targets import on_target
-from onebyone.windows import SlidingModel, pool, turns
+from onebyone.windows import SlidingModel, looping, pool
 
 WINDOW = (3, 16, 16)
 
@@ -34,7 +34,7 @@ def in_threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         counts.append(len(tasks))
         return pool.run_all(tasks)
 
-    monkeypatch.setattr(turns, "run_all", counted)
+    monkeypatch.setattr(looping, "run_all", counted)
     return counts
 
 
@@ -62,7 +62,7 @@ def test_same_bits_as_in_sequence(
     with torch.no_grad():
         together = made(x)
         assert in_threads
-        monkeypatch.setattr(turns, "may_run", lambda args: False)
+        monkeypatch.setattr(looping, "may_run", lambda args: False)
         assert torch.equal(made(x), together)
         assert_equal_crops(together, model, x, WINDOW, 2)
 

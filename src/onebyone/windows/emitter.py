@@ -12,9 +12,9 @@ from onebyone.windows.blocks import Builder
 from onebyone.windows.cut import share
 from onebyone.windows.grid import Grid
 from onebyone.windows.levels import Block, Body, Level, module_of
+from onebyone.windows.looping import Given, Pixels, Stretch, Turns, Whole, in_turns
 from onebyone.windows.lowering import Lowered
 from onebyone.windows.schedule import Loop, Schedule
-from onebyone.windows.turns import Given, Pixels, Stretch, Turns, Whole, in_turns
 
 
 def emit(lowered: Lowered, schedule: Schedule) -> nn.Module:

@@ -22,13 +22,13 @@ from onebyone.windows.bands import Stored
 from onebyone.windows.blocks import Builder, Key, Windowed, depth
 from onebyone.windows.calling import call_functions
 from onebyone.windows.grid import Grid
+from onebyone.windows.looping import Cut, Stretch, Whole, in_turns
 from onebyone.windows.lowering import is_size
 from onebyone.windows.overwriting import overwrite
 from onebyone.windows.reading import joined, read_windows
 from onebyone.windows.schedule import Loop
 from onebyone.windows.spread import own
 from onebyone.windows.steps import Step
-from onebyone.windows.turns import Cut, Stretch, Whole, in_turns
 
 
 def module_of(graph: fx.Graph, **children: Any) -> fx.GraphModule:

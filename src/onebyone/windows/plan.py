@@ -12,9 +12,9 @@ from torch import nn
 from onebyone.graphs.capture import example_windows
 from onebyone.windows.cut import Sharing, share
 from onebyone.windows.emitter import emit
+from onebyone.windows.looping import through_parts
 from onebyone.windows.lowering import Lowered
 from onebyone.windows.schedule import Schedule
-from onebyone.windows.turns import through_parts
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import fx, nn
 
-from onebyone.windows.turns import Turns
+from onebyone.windows.looping import Turns
 
 OWN = ("model", "constants")  # children of a graph that are the network's, not parts of the plan
 

@@ -1,7 +1,7 @@
 """What is run for an image of one size, as data: loops over windows, one within the other.
 
 Everything here is an integer. A schedule is chosen once for an image size (`choosing`); the graphs
-of its bodies are written from it (`emitter`), and run turn by turn (`turns`).
+of its bodies are written from it (`emitter`), and run turn by turn (`looping`).
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from onebyone.windows.axis import Axis
-from onebyone.windows.telling import binary, by
+from onebyone.windows.telling import binary
+from onebyone.wording import by
 
 
 @dataclass(frozen=True)

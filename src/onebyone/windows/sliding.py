@@ -33,13 +33,13 @@ from onebyone.windows.choosing import choose
 from onebyone.windows.deviation import Deviation, deviation, have_values, require_exact
 from onebyone.windows.explanation import explain_plan
 from onebyone.windows.geometry import Geometry
+from onebyone.windows.looping import through_parts
 from onebyone.windows.lowering import Lowered
 from onebyone.windows.plan import Plan
 from onebyone.windows.progress import followed
 from onebyone.windows.recent import Recent
 from onebyone.windows.report import Report, report
 from onebyone.windows.sized import Prepared, Sized
-from onebyone.windows.turns import through_parts
 from onebyone.windows.unchanged import refuse_other_tensors
 from onebyone.wording import by
 

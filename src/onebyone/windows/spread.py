@@ -7,7 +7,7 @@ from torch import fx
 
 from onebyone.graphs.aten import aten
 from onebyone.windows.blocks import Builder, Key, Layout, Windowed, is_lattice
-from onebyone.windows.turns import Own
+from onebyone.windows.looping import Own
 
 Pair = tuple[int, int]
 

@@ -9,7 +9,7 @@ from torch.export import ExportedProgram
 
 from onebyone.errors import InputError
 from onebyone.windows.blocks import PLAIN
-from onebyone.windows.turns import Turns, through_graphs
+from onebyone.windows.looping import Turns, through_graphs
 
 
 def exported(
