@@ -201,7 +201,7 @@ class _Writer:
     ) -> None:
         self.tensors, self.device, self.runs = tensors, device, runs
         self.graph = fx.Graph()
-        self.image = self.graph.placeholder("windows")
+        self.read = self.image = self.graph.placeholder("windows")
         self.names = {id(tensor): name for name, tensor in meta.items()}
         self.nodes = {id(runs[0].image): self.image}
         self.sizes: dict[Batch, fx.Node] = {}
@@ -294,9 +294,8 @@ class _Writer:
             name = self.names.get(id(tensor))
             if name is None:
                 raise NotRecorded("it reads a tensor that is none of its own")
-            before = next(iter(self.graph.nodes))
-            with self.graph.inserting_before(before):
-                node = self.graph.get_attr(f"model.{name}")
+            with self.graph.inserting_after(self.read):
+                self.read = node = self.graph.get_attr(f"model.{name}")
             own = self.tensors[name]
             node.meta["val"] = Value(tuple(own.shape), own.dtype, own.device)
             self.nodes[id(tensor)] = node
