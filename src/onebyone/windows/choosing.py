@@ -12,7 +12,7 @@ from math import gcd
 
 from onebyone.errors import InputError
 from onebyone.graphs.aten import value_of
-from onebyone.windows.bands import band_windows
+from onebyone.windows.bands import band_windows, weights_of
 from onebyone.windows.cut import Axes, Sharing, cheapest, share
 from onebyone.windows.geometry import Geometry
 from onebyone.windows.grid import Grid
@@ -108,7 +108,8 @@ def _in_threads(loop: Loop, grid: Grid) -> Loop:
     least = _LEAST if loop.axis == len(grid.windows) - 1 else _ALL
     if threads == 1 or at_work < least:
         return loop
-    enough = grid.lowered.target.per_thread * threads
+    target, weights = grid.lowered.target, weights_of(grid, alone=True)
+    enough = max(target.per_thread, target.per_weight_alone * weights) * threads
     return divided if numbers(grid, loop.axis + 1) >= enough else loop
 
 

@@ -5,10 +5,13 @@ process has a core, that is most of the time. Turns wait for each other once, at
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
+from math import inf
 from threading import Lock, Thread, local
+from time import perf_counter, process_time
 from typing import TypeVar
 
 import torch
@@ -35,6 +38,43 @@ def may_run(args: Sequence[object]) -> bool:
         and not torch._C._len_torch_function_stack()
         and all(type(x) is Tensor and x.device.type == "cpu" for x in args)
     )
+
+
+class Way:
+    """Whether a loop runs in threads: where its operators do not get the processors they ask for.
+
+    On a quiet machine an operator on all threads is as fast as turns in threads, and often faster,
+    since turns fetch the same weights and caches are shared. So a loop runs in sequence until it
+    gets less of the processors than it asks for, or takes longer than it has; in threads until it
+    gets them again. What was tried in vain is tried again less and less often.
+    """
+
+    def __init__(self) -> None:
+        self.in_threads = False
+        self._best = self._sequence = inf
+        self._wait, self._patience = 0, 1
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Note how long the loop takes, and its share of the processors that it asks for."""
+        start, used = perf_counter(), process_time()
+        yield
+        seconds = max(perf_counter() - start, 1e-9)
+        self._note(seconds, (process_time() - used) / (seconds * torch.get_num_threads()))
+
+    def _note(self, seconds: float, share: float) -> None:
+        if not self.in_threads:
+            self._best, self._sequence = min(seconds, self._best), seconds
+            self._wait -= 1
+            self.in_threads = self._wait < 0 and (share < _BUSY or seconds > _LONGER * self._best)
+        elif share >= _QUIET:
+            faster = seconds < self._sequence
+            self._patience = 1 if faster else min(2 * self._patience, _LEAST_OFTEN)
+            self.in_threads, self._wait = False, self._patience
+
+
+# Shares of the processors; how much longer than the best is long; runs from one trial to the next.
+_BUSY, _QUIET, _LONGER, _LEAST_OFTEN = 0.8, 0.85, 1.3, 64
 
 
 def run_all(tasks: Sequence[Callable[[], T]]) -> list[T]:

@@ -21,6 +21,7 @@ class Target:
         per_weight: numbers that a band computes for each weight: each fetches all weights anew.
         threads: that operators are divided over, or turns.
         per_thread: numbers that a thread writes for the turns of a loop, at least.
+        per_weight_alone: the same for a thread, which has other weights in its cache.
         memory: bytes that intermediate results may take where nothing is asked for. Wider parts
             compute less twice where they meet; this much fits the machines that people have.
         small: numbers in a volume that PyTorch's `use_mkldnn` takes to be small.
@@ -37,6 +38,7 @@ class Target:
     per_weight: int = 20
     threads: int = 1
     per_thread: int = 2**18
+    per_weight_alone: int = 4
     memory: int = 2 * 2**30
     small: int = 20480
     small_kernel: int = 3
