@@ -17,7 +17,7 @@ from onebyone.windows.cut import Axes, Sharing, cheapest, share
 from onebyone.windows.geometry import Geometry
 from onebyone.windows.grid import Grid
 from onebyone.windows.lowering import Lowered
-from onebyone.windows.memory import at_a_time, numbers, peak_elements
+from onebyone.windows.memory import at_a_time, blocks_from, peak_elements
 from onebyone.windows.schedule import Bands, Loop, Pieces, Schedule, Shifts
 
 # The share of the threads' time at which turns run in them: an outer loop leaves the choice to one
@@ -108,9 +108,10 @@ def _in_threads(loop: Loop, grid: Grid) -> Loop:
     least = _LEAST if loop.axis == len(grid.windows) - 1 else _ALL
     if threads == 1 or at_work < least:
         return loop
-    target, weights = grid.lowered.target, weights_of(grid, alone=True)
-    enough = max(target.per_thread, target.per_weight_alone * weights) * threads
-    return divided if numbers(grid, loop.axis + 1) >= enough else loop
+    target, blocks = grid.lowered.target, blocks_from(grid, loop.axis + 1)
+    weights = target.per_weight_alone * weights_of(grid, alone=True)
+    enough = max(target.per_thread * len(blocks), weights) * threads
+    return divided if sum(blocks) >= enough and blocks else loop
 
 
 def _nearly(windows: int, most: int) -> int:

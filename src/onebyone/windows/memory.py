@@ -42,15 +42,11 @@ def sizes(grid: Grid, node: fx.Node, level: int) -> Iterator[int]:
             yield channels * prod(axis.places(part) for axis, part in zip(axes, parts, strict=True))
 
 
-def numbers(grid: Grid, least: int) -> int:
-    """Numbers in all blocks that are emitted at a level or later."""
+def blocks_from(grid: Grid, least: int) -> list[int]:
+    """Numbers in each block that is emitted at a level or later."""
     levels = range(least, len(grid.windows) + 1)
-    return sum(
-        size
-        for node in grid.lowered.multiply_adds
-        for level in levels
-        for size in sizes(grid, node, level)
-    )
+    nodes = grid.lowered.multiply_adds
+    return [size for node in nodes for level in levels for size in sizes(grid, node, level)]
 
 
 def peak_elements(grid: Grid, loops: Sequence[Loop]) -> int:

@@ -20,8 +20,9 @@ class Target:
             `cached`: a block takes several operators, and each of them a call.
         per_weight: numbers that a band computes for each weight: each fetches all weights anew.
         threads: that operators are divided over, or turns.
-        per_thread: numbers that a thread writes for the turns of a loop, at least.
-        per_weight_alone: the same for a thread, which has other weights in its cache.
+        per_thread: numbers of a block for each thread on average, from which turns run in threads:
+            each of them takes all calls.
+        per_weight_alone: numbers that such a thread computes for each weight, at least.
         memory: bytes that intermediate results may take where nothing is asked for. Wider parts
             compute less twice where they meet; this much fits the machines that people have.
         small: numbers in a volume that PyTorch's `use_mkldnn` takes to be small.
@@ -37,7 +38,7 @@ class Target:
     per_block: int = 2**20
     per_weight: int = 20
     threads: int = 1
-    per_thread: int = 2**18
+    per_thread: int = 2**16
     per_weight_alone: int = 4
     memory: int = 2 * 2**30
     small: int = 20480
