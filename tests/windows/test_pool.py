@@ -34,7 +34,16 @@ def in_threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         counts.append(len(tasks))
         return pool.run_all(tasks)
 
+    class Always(pool.Way):
+        def _note(self, seconds: float, share: float) -> None:
+            self.in_threads = True
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.in_threads = True
+
     monkeypatch.setattr(looping, "run_all", counted)
+    monkeypatch.setattr(looping, "Way", Always)
     return counts
 
 
@@ -130,3 +139,23 @@ def test_several_users_at_once(in_threads: list[int]) -> None:
 def test_one_thread_plans_as_before() -> None:
     loops = sliding(padded(), threads=1).plan(64, 64).schedule.loops
     assert not any(loop.parallel for loop in loops)
+
+
+def test_threads_where_processors_are_missed_and_back() -> None:
+    way = pool.Way()
+    ways = []
+    for seconds, share in ((1.0, 0.9), (1.0, 0.95), (3.0, 0.7), (2.0, 0.7), (1.1, 0.9), (1.0, 0.9)):
+        way._note(seconds, share)
+        ways.append(way.in_threads)
+    assert ways == [False, False, True, True, False, False]
+
+
+def test_what_was_tried_in_vain_is_tried_less_and_less() -> None:
+    way, trials = pool.Way(), []
+    for run in range(200):
+        in_threads = way.in_threads
+        trials += [run] * in_threads
+        # Python leaves threads without work here, on a quiet machine: in sequence it is faster.
+        way._note(1.1 if in_threads else 1.0, 0.95 if in_threads else 0.6)
+    assert 3 < len(trials) < 10
+    assert trials[-1] - trials[-2] > 2 * (trials[1] - trials[0])

@@ -38,7 +38,7 @@ class Target:
     per_block: int = 2**20
     per_weight: int = 20
     threads: int = 1
-    per_thread: int = 2**16
+    per_thread: int = 2**17
     per_weight_alone: int = 4
     memory: int = 2 * 2**30
     small: int = 20480
