@@ -61,3 +61,20 @@ def inputs_of(node: fx.Node) -> Iterator[fx.Node]:
     found: list[fx.Node] = []
     fx.node.map_arg((node.args, node.kwargs), found.append)
     return iter(found)
+
+
+def source_of(node: fx.Node) -> fx.Node:
+    """The first node that a node reads."""
+    return next(inputs_of(node))
+
+
+def call_before(graph: fx.Graph, node: fx.Node, target: Any, *args: Any) -> fx.Node:
+    """Call an operator before a node."""
+    with graph.inserting_before(node):
+        return graph.call_function(target, args)
+
+
+def call_after(graph: fx.Graph, node: fx.Node, target: Any, *args: Any) -> fx.Node:
+    """Call an operator after a node."""
+    with graph.inserting_after(node):
+        return graph.call_function(target, args)

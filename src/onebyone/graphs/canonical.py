@@ -7,8 +7,16 @@ from typing import Any, cast
 from torch import fx
 
 from onebyone.errors import InputError
-from onebyone.graphs.aten import arguments, aten, inputs_of, per_axis, value_of
-from onebyone.graphs.value import Value
+from onebyone.graphs.aten import (
+    arguments,
+    aten,
+    call_after,
+    call_before,
+    per_axis,
+    source_of,
+    value_of,
+)
+from onebyone.graphs.merging import fold_batch_norm, pool_before_relu
 
 Rewrite = Callable[[fx.Graph, fx.Node], fx.Node | None]
 _REWRITES: dict[Any, Rewrite] = {}
@@ -40,9 +48,9 @@ def canonical(graph: fx.Graph) -> None:
     graph.eliminate_dead_code()
     for node in list(graph.nodes):
         if node.target is aten.batch_norm.default:
-            _fold_batch_norm(graph, node)
+            fold_batch_norm(graph, node)
         elif node.target in MAX_POOLS.values():
-            _pool_before_relu(graph, node)
+            pool_before_relu(graph, node)
     graph.eliminate_dead_code()
 
 
@@ -54,15 +62,6 @@ def _rewrites(*targets: Any) -> Callable[[Rewrite], Rewrite]:
     return register
 
 
-def _before(graph: fx.Graph, node: fx.Node, target: Any, *args: Any) -> fx.Node:
-    with graph.inserting_before(node):
-        return graph.call_function(target, args)
-
-
-def _source(node: fx.Node) -> fx.Node:
-    return next(inputs_of(node))
-
-
 @_rewrites(
     aten.alias.default,
     aten.clone.default,
@@ -71,36 +70,36 @@ def _source(node: fx.Node) -> fx.Node:
     aten.lift_fresh_copy.default,
 )
 def _identity(_graph: fx.Graph, node: fx.Node) -> fx.Node:
-    return _source(node)
+    return source_of(node)
 
 
 @_rewrites(aten.dropout.default, aten.feature_dropout.default, aten.alpha_dropout.default)
 def _dropout(_graph: fx.Graph, node: fx.Node) -> fx.Node:
     if arguments(node)["train"]:
         raise InputError("model has dropout in training mode; call model.eval() first")
-    return _source(node)
+    return source_of(node)
 
 
 @_rewrites(aten._to_copy.default, aten.to.dtype)
 def _copy(_graph: fx.Graph, node: fx.Node) -> fx.Node | None:
-    before, after = value_of(_source(node)), value_of(node)
+    before, after = value_of(source_of(node)), value_of(node)
     same = (before.dtype, before.device) == (after.dtype, after.device)
-    return _source(node) if same else None
+    return source_of(node) if same else None
 
 
 @_rewrites(aten.tanh.default, aten.sigmoid.default)
 def _of_integers(graph: fx.Graph, node: fx.Node) -> None:
     """Integers become numbers first, so that the operator keeps its input's type."""
-    source, dtype = _source(node), value_of(node).dtype
+    source, dtype = source_of(node), value_of(node).dtype
     if value_of(source).dtype != dtype:
-        numbers = _before(graph, node, aten._to_copy.default, source)
+        numbers = call_before(graph, node, aten._to_copy.default, source)
         numbers.kwargs, numbers.meta = {"dtype": dtype}, dict(node.meta)
         node.replace_input_with(source, numbers)
 
 
 @_rewrites(aten.view.default, aten._unsafe_view.default)
 def _view(graph: fx.Graph, node: fx.Node) -> fx.Node:
-    return _before(graph, node, aten.reshape.default, *node.args)
+    return call_before(graph, node, aten.reshape.default, *node.args)
 
 
 @_rewrites(aten.transpose.int)
@@ -109,19 +108,19 @@ def _transpose(graph: fx.Graph, node: fx.Node) -> fx.Node:
     bound = arguments(node)
     i, j = bound["dim0"], bound["dim1"]
     order[i], order[j] = order[j], order[i]
-    return _before(graph, node, aten.permute.default, node.args[0], order)
+    return call_before(graph, node, aten.permute.default, node.args[0], order)
 
 
 @_rewrites(aten.slice.Tensor, aten.expand.default)
 def _whole(_graph: fx.Graph, node: fx.Node) -> fx.Node | None:
-    same = list(value_of(_source(node)).shape) == list(value_of(node).shape)
+    same = list(value_of(source_of(node)).shape) == list(value_of(node).shape)
     forward = node.target is aten.expand.default or arguments(node)["step"] == 1
-    return _source(node) if same and forward else None
+    return source_of(node) if same and forward else None
 
 
 @_rewrites(operator.getitem)
 def _item(graph: fx.Graph, node: fx.Node) -> fx.Node | None:
-    source, place = _source(node), cast(int, node.args[1])
+    source, place = source_of(node), cast(int, node.args[1])
     several = _ITEMS.get(source.target)
     return several(graph, source, place) if several else None
 
@@ -130,45 +129,40 @@ def _split_item(graph: fx.Graph, split: fx.Node, place: int) -> fx.Node:
     values, dim = value_of(split), int(arguments(split)["dim"])
     start = sum(int(value.shape[dim]) for value in values[:place])
     stop = start + int(values[place].shape[dim])
-    return _after(graph, split, aten.slice.Tensor, split.args[0], dim, start, stop)
+    return call_after(graph, split, aten.slice.Tensor, split.args[0], dim, start, stop)
 
 
 def _norm_item(graph: fx.Graph, norm: fx.Node, place: int) -> fx.Node | None:
     if place != 0:
         return None
     image, weight, bias, mean, variance, momentum, eps = norm.args
-    return _after(
+    return call_after(
         graph, norm, aten.batch_norm.default,
         image, weight, bias, mean, variance, False, momentum, eps, True,
     )  # fmt: skip
 
 
 def _max_pool_item(graph: fx.Graph, pool: fx.Node, place: int) -> fx.Node | None:
-    rank = value_of(_source(pool)).ndim - 2
-    return None if place else _after(graph, pool, MAX_POOLS[rank], *pool.args)
+    rank = value_of(source_of(pool)).ndim - 2
+    return None if place else call_after(graph, pool, MAX_POOLS[rank], *pool.args)
 
 
 def _adaptive_max_item(graph: fx.Graph, pool: fx.Node, place: int) -> fx.Node | None:
     return None if place else _adaptive(graph, pool, AMAX, MAX_POOLS)
 
 
-def _after(graph: fx.Graph, node: fx.Node, target: Any, *args: Any) -> fx.Node:
-    with graph.inserting_after(node):
-        return graph.call_function(target, args)
-
-
 def _layer_norm_item(graph: fx.Graph, norm: fx.Node, place: int) -> fx.Node | None:
     bound = arguments(norm)
     names = ("input", "normalized_shape", "weight", "bias", "eps")
     args = [bound[name] for name in names]
-    return None if place else _after(graph, norm, aten.layer_norm.default, *args)
+    return None if place else call_after(graph, norm, aten.layer_norm.default, *args)
 
 
 def _plain_norm_item(graph: fx.Graph, norm: fx.Node, place: int) -> fx.Node | None:
     image, weight, bias, mean, variance, training, momentum, eps = norm.args
     if place or training:
         return None
-    return _after(
+    return call_after(
         graph, norm, aten.batch_norm.default,
         image, weight, bias, mean, variance, False, momentum, eps, True,
     )  # fmt: skip
@@ -200,21 +194,21 @@ def _adaptive_average(graph: fx.Graph, node: fx.Node) -> fx.Node | None:
     plain = _adaptive(graph, node, MEAN, AVERAGE_POOLS)
     target = getattr(aten, f"adaptive_avg_pool{value_of(node).ndim - 2}d").default
     if plain is None and node.target is not target:
-        return _before(graph, node, target, *node.args)
+        return call_before(graph, node, target, *node.args)
     return plain
 
 
 def _adaptive(graph: fx.Graph, node: fx.Node, whole: Any, pools: dict[int, Any]) -> fx.Node | None:
     """Adaptive pooling as plain pooling; None where the bins are not all alike."""
-    source = _source(node)
+    source = source_of(node)
     sizes = value_of(source).shape[2:]
     counts = per_axis(arguments(node)["output_size"], len(sizes), 1)
     if any(not isinstance(n, int) or n % count for n, count in zip(sizes, counts, strict=True)):
         return None
     if set(counts) == {1}:
-        return _after(graph, node, whole, source, list(range(2, 2 + len(sizes))), True)
+        return call_after(graph, node, whole, source, list(range(2, 2 + len(sizes))), True)
     kernel = [n // count for n, count in zip(sizes, counts, strict=True)]
-    return _after(graph, node, pools[len(sizes)], source, kernel, kernel)
+    return call_after(graph, node, pools[len(sizes)], source, kernel, kernel)
 
 
 @_rewrites(aten.convolution.default)
@@ -223,9 +217,11 @@ def _convolution(graph: fx.Graph, node: fx.Node) -> fx.Node:
     rank = len(cast(Any, stride))
     if not transposed:
         target = getattr(aten, f"conv{rank}d").default
-        return _before(graph, node, target, image, weight, bias, stride, padding, dilation, groups)
+        return call_before(
+            graph, node, target, image, weight, bias, stride, padding, dilation, groups
+        )
     packet = getattr(aten, f"conv_transpose{rank}d")
-    return _before(
+    return call_before(
         graph, node, packet.default if rank == 1 else packet.input,
         image, weight, bias, stride, padding, output_padding, groups, dilation,
     )  # fmt: skip
@@ -240,7 +236,7 @@ def _upsampling(graph: fx.Graph, node: fx.Node) -> fx.Node:
     rank = len(cast(Any, sizes))
     target = getattr(aten, f"upsample_nearest{rank}d").vec
     known = len(scales) == rank and None not in scales
-    return _before(graph, node, target, image, *((None, scales) if known else (sizes, None)))
+    return call_before(graph, node, target, image, *((None, scales) if known else (sizes, None)))
 
 
 @_rewrites(aten.conv1d.padding, aten.conv2d.padding, aten.conv3d.padding)
@@ -257,12 +253,12 @@ def _padding_by_name(graph: fx.Graph, node: fx.Node) -> fx.Node:
     image = bound["input"]
     if any(total % 2 for total in totals):
         pads = [p for total in reversed(totals) for p in (0, total % 2)]
-        image = _before(graph, node, aten.constant_pad_nd.default, image, pads)
+        image = call_before(graph, node, aten.constant_pad_nd.default, image, pads)
         shape = list(value_of(bound["input"]).shape)
         shape[2:] = [n + total % 2 for n, total in zip(shape[2:], totals, strict=True)]
         image.meta = {**node.meta, "val": value_of(bound["input"]).sized(shape)}
     target = getattr(aten, f"conv{rank}d").default
-    return _before(
+    return call_before(
         graph, node, target, image, bound["weight"], bound["bias"], bound["stride"],
         [total // 2 for total in totals], list(dilation), bound["groups"],
     )  # fmt: skip
@@ -278,55 +274,8 @@ def _training_norm(_graph: fx.Graph, node: fx.Node) -> None:
     if not arguments(node).get("training", True):
         return
     # InstanceNorm exports so as well, with the batch folded into the channels: that is no mixing.
-    if not isinstance(value_of(_source(node)).shape[0], int):
+    if not isinstance(value_of(source_of(node)).shape[0], int):
         raise InputError(
             "model has a BatchNorm that uses the statistics of the batch (training mode, or "
             "track_running_stats=False): its crops would depend on each other"
         )
-
-
-def _fold_batch_norm(graph: fx.Graph, norm: fx.Node) -> None:
-    """Scale the weights of the convolution before a BatchNorm, from the live parameters."""
-    conv, weight, bias, mean, variance, _, _, eps, _ = norm.args
-    if not isinstance(conv, fx.Node) or conv.target not in _CONVOLUTIONS or len(conv.users) > 1:
-        return
-    kernel = value_of(conv.args[1])  # type: ignore[arg-type]  # a convolution's weight
-    like = value_of(mean)  # type: ignore[arg-type]  # a buffer
-    flat = [-1] + [1] * (kernel.ndim - 1)
-
-    def emit(target: Any, *args: Any, val: Value = like) -> fx.Node:
-        made = _before(graph, norm, target, *args)
-        made.meta["val"] = val
-        return made
-
-    scale = emit(aten.rsqrt.default, emit(aten.add.Scalar, variance, eps))
-    scale = emit(aten.mul.Tensor, scale, weight) if weight is not None else scale
-    column = emit(aten.reshape.default, scale, flat, val=like.sized((like.shape[0], *flat[1:])))
-    folded = emit(aten.mul.Tensor, conv.args[1], column, val=kernel)
-    own = arguments(conv)["bias"]
-    centre = emit(aten.sub.Tensor, own, mean) if own is not None else emit(aten.neg.default, mean)
-    shift = emit(aten.mul.Tensor, centre, scale)
-    shift = emit(aten.add.Tensor, shift, bias) if bias is not None else shift
-    merged = _before(
-        graph, norm, conv.target, conv.args[0], folded, shift, *conv.args[3:],
-    )  # fmt: skip
-    merged.meta = dict(conv.meta)
-    norm.replace_all_uses_with(merged)
-    graph.erase_node(norm)
-    graph.erase_node(conv)
-
-
-def _pool_before_relu(graph: fx.Graph, pool: fx.Node) -> None:
-    """The largest of numbers that ReLU has passed is what it makes of the largest: bit by bit."""
-    relu = _source(pool)
-    dilated = set(per_axis(arguments(pool)["dilation"], value_of(pool).ndim - 2, 1)) != {1}
-    # A dilated pooling may see padding alone.
-    if relu.target is not aten.relu.default or len(relu.users) > 1 or dilated:
-        return
-    after = _after(graph, pool, aten.relu.default, pool)
-    after.meta = {**relu.meta, "val": value_of(pool)}
-    pool.replace_all_uses_with(after, lambda user: user is not after)
-    pool.replace_input_with(relu, _source(relu))
-
-
-_CONVOLUTIONS = (aten.conv1d.default, aten.conv2d.default, aten.conv3d.default)

@@ -5,25 +5,21 @@ written as a size of it; a third run, on one window, must be what that says. Whe
 sure nothing is recorded, and torch.export, which takes many times as long, is asked instead.
 """
 
-import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from threading import get_ident
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode
-from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from onebyone.graphs.aten import aten
-from onebyone.graphs.value import Batch, Value
-
-_BATCHES = (7, 11, 1)  # no size that a network has by itself need be avoided: they are compared
+from onebyone.graphs.runs import BATCHES, Call, NotRecorded, Recorded, Run, Writer
 
 # What PyTorch would take apart, in ways that hide what it is.
 _FUNCTIONS: dict[Any, Any] = {
@@ -45,42 +41,6 @@ WHOLE = frozenset({*_FUNCTIONS.values(), *_ADAPTIVE.values()})
 """Operators that a recorded graph has whole, though PyTorch composes them of others."""
 
 
-class NotRecorded(Exception):
-    """Why a network cannot be recorded surely."""
-
-
-class Recorded(NamedTuple):
-    """A recorded network.
-
-    Attributes:
-        graph: of ATen operators, not functional; tensors that it reads are `model.` attributes.
-        image: its only input.
-        structure: of the output, whose leaves the graph gives.
-    """
-
-    graph: fx.Graph
-    image: fx.Node
-    structure: pytree.TreeSpec
-
-
-class _Call(NamedTuple):
-    """An operator that ran; tensors stand as they were, and are kept alive to be known again."""
-
-    target: Any
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    result: Any
-    layer: str
-
-
-class _Run(NamedTuple):
-    """One run: on windows, what ran, and what came out."""
-
-    image: Tensor
-    calls: list[_Call]
-    outputs: Any
-
-
 def record(model: nn.Module, example: Tensor) -> Recorded:
     """Record a network.
 
@@ -94,14 +54,14 @@ def record(model: nn.Module, example: Tensor) -> Recorded:
     """
     tensors = dict([*model.named_parameters(), *model.named_buffers()])
     meta = {name: torch.empty_like(t, device="meta") for name, t in tensors.items()}
-    runs = [_run(model, meta, example, batch) for batch in _BATCHES]
-    return _Writer(tensors, meta, example.device, runs).write()
+    runs = [_run(model, meta, example, batch) for batch in BATCHES]
+    return Writer(tensors, meta, example.device, runs).write()
 
 
-def _run(model: nn.Module, meta: dict[str, Tensor], example: Tensor, batch: int) -> _Run:
+def _run(model: nn.Module, meta: dict[str, Tensor], example: Tensor, batch: int) -> Run:
     image = torch.empty(batch, *example.shape[1:], dtype=example.dtype, device="meta")
     before = [(part, dict(part.__dict__)) for part in model.modules()]
-    calls: list[_Call] = []
+    calls: list[Call] = []
     with (
         torch.no_grad(),
         _layers(model) as layer,
@@ -114,7 +74,7 @@ def _run(model: nn.Module, meta: dict[str, Tensor], example: Tensor, batch: int)
             part.__dict__.clear()
             part.__dict__.update(was)
             raise NotRecorded("it changes its own attributes")
-    return _Run(image, calls, outputs)
+    return Run(image, calls, outputs)
 
 
 @contextmanager
@@ -140,7 +100,7 @@ def _layers(model: nn.Module) -> Iterator[Callable[[], str]]:
 class _Noting(TorchDispatchMode):
     """Notes every operator that runs."""
 
-    def __init__(self, calls: list[_Call], layer: Callable[[], str]) -> None:
+    def __init__(self, calls: list[Call], layer: Callable[[], str]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch's
         self.calls, self.layer, self.paused = calls, layer, False
 
@@ -151,7 +111,7 @@ class _Noting(TorchDispatchMode):
 
     def note(self, target: Any, args: Any, kwargs: Any, result: Any) -> None:
         if not self.paused and target is not torch.ops.prim.device.default:
-            self.calls.append(_Call(target, tuple(args), kwargs, result, self.layer()))
+            self.calls.append(Call(target, tuple(args), kwargs, result, self.layer()))
 
 
 class _Functions(TorchFunctionMode):
@@ -187,132 +147,3 @@ def _adaptive(input: Tensor, output_size: int | Sequence[int | None]) -> tuple[T
     sizes = input.shape[2:]
     asked = [output_size] * len(sizes) if isinstance(output_size, int) else output_size
     return input, [n if m is None else m for m, n in zip(asked, sizes, strict=True)]
-
-
-class _Writer:
-    """Writes the graph of runs that are alike."""
-
-    def __init__(
-        self,
-        tensors: Mapping[str, Tensor],
-        meta: Mapping[str, Tensor],
-        device: torch.device,
-        runs: Sequence[_Run],
-    ) -> None:
-        self.tensors, self.device, self.runs = tensors, device, runs
-        self.graph = fx.Graph()
-        self.read = self.image = self.graph.placeholder("windows")
-        self.names = {id(tensor): name for name, tensor in meta.items()}
-        self.nodes = {id(runs[0].image): self.image}
-        self.sizes: dict[Batch, fx.Node] = {}
-        self._note(self.image, [run.image for run in runs])
-
-    def write(self) -> Recorded:
-        counts = {len(run.calls) for run in self.runs}
-        if len(counts) > 1:
-            raise NotRecorded("it runs other operators for another batch")
-        for same in zip(*(run.calls for run in self.runs), strict=True):
-            self._call(same)
-        flat = [pytree.tree_flatten(run.outputs) for run in self.runs]
-        structure = flat[0][1]
-        if any(other != structure for _, other in flat):
-            raise NotRecorded("its output is of another structure for another batch")
-        outputs = [leaves for leaves, _ in flat]
-        self.graph.output(tuple(self._argument(leaves) for leaves in zip(*outputs, strict=True)))
-        return Recorded(self.graph, self.image, structure)
-
-    def _call(self, same: Sequence[_Call]) -> None:
-        first = same[0]
-        if len({call.target for call in same}) > 1:
-            raise NotRecorded("it runs other operators for another batch")
-        args = self._argument([call.args for call in same])
-        kwargs = self._argument([dict(call.kwargs) for call in same])
-        node = self.graph.call_function(first.target, args, kwargs)
-        node.meta["nn_module_stack"] = {"": (first.layer, "torch.nn.Module")}
-        self._note(node, [call.result for call in same])
-
-    def _note(self, node: fx.Node, results: Sequence[Any]) -> None:
-        """Note a value, and that of each of several."""
-        first = results[0]
-        if isinstance(first, Tensor):
-            node.meta["val"] = self._value(results)
-            self.nodes[id(first)] = node
-            return
-        if not isinstance(first, list | tuple):
-            raise NotRecorded(f"{node.target} gives no tensor")
-        node.meta["val"] = []
-        for place, items in enumerate(zip(*results, strict=True)):
-            item = self.graph.call_function(operator.getitem, (node, place))
-            item.meta["nn_module_stack"] = node.meta["nn_module_stack"]
-            self._note(item, items)
-            node.meta["val"].append(item.meta["val"])
-
-    def _value(self, tensors: Sequence[Tensor]) -> Value:
-        first = tensors[0]
-        if any(t.ndim != first.ndim or t.dtype != first.dtype for t in tensors):
-            raise NotRecorded("values are of other types for another batch")
-        sizes = tuple(self._size(same) for same in zip(*(t.shape for t in tensors), strict=True))
-        return Value(sizes, first.dtype, self.device)
-
-    def _size(self, same: Sequence[int]) -> int | Batch:
-        """A size, by what it is in each run."""
-        if len(set(same)) == 1:
-            return same[0]
-        a, b, *_ = _BATCHES
-        times, rest = divmod(same[1] - same[0], b - a)
-        found = Batch(times, same[0] - times * a)
-        if rest or [found.at(batch) for batch in _BATCHES] != list(same):
-            raise NotRecorded("a size is no multiple of the batch")
-        return found
-
-    def _argument(self, same: Sequence[Any]) -> Any:
-        """An argument of the graph, by what it is in each run."""
-        first = same[0]
-        if len({type(item) for item in same}) > 1:
-            raise NotRecorded("an argument is of another type for another batch")
-        if isinstance(first, Tensor):
-            return self._tensor(first)
-        if isinstance(first, list | tuple):
-            if len({len(item) for item in same}) > 1:
-                raise NotRecorded("a list is of another length for another batch")
-            items = [self._argument(items) for items in zip(*same, strict=True)]
-            return tuple(items) if isinstance(first, tuple) else items
-        if isinstance(first, dict):
-            return {key: self._argument([item[key] for item in same]) for key in first}
-        if isinstance(first, torch.device):
-            return self.device if first.type == "meta" else first
-        if type(first) is int:
-            size = self._size(same)
-            return size if isinstance(size, int) else self._of_batch(size)
-        if any(item != first for item in same):
-            raise NotRecorded("an argument follows from the batch")
-        return first
-
-    def _tensor(self, tensor: Tensor) -> fx.Node:
-        """The node of a tensor: computed before, or the network's own."""
-        if id(tensor) not in self.nodes:
-            name = self.names.get(id(tensor))
-            if name is None:
-                raise NotRecorded("it reads a tensor that is none of its own")
-            with self.graph.inserting_after(self.read):
-                self.read = node = self.graph.get_attr(f"model.{name}")
-            own = self.tensors[name]
-            node.meta["val"] = Value(tuple(own.shape), own.dtype, own.device)
-            self.nodes[id(tensor)] = node
-        return self.nodes[id(tensor)]
-
-    def _of_batch(self, size: Batch) -> fx.Node:
-        """The node of a size."""
-        if size not in self.sizes:
-            self.sizes[size] = self._written(size)
-            self.sizes[size].meta["val"] = size
-        return self.sizes[size]
-
-    def _written(self, size: Batch) -> fx.Node:
-        if size == Batch():
-            return self.graph.call_function(aten.sym_size.int, (self.image, 0))
-        if size.plus:
-            return self.graph.call_function(
-                operator.add, (self._of_batch(Batch(size.times)), size.plus)
-            )
-        return self.graph.call_function(operator.mul, (self._of_batch(Batch()), size.times))
