@@ -36,3 +36,13 @@ def test_elements() -> None:
     captured = capture(nn.Conv2d(2, 4, 3).eval(), (2, 8, 8))
     (node,) = [n for n in captured.graph.nodes if n.op == "call_function"]
     assert elements(node) == 4 * 6 * 6
+
+
+class Masked(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, torch.tensor([True, False])]
+
+
+def test_what_depends_on_numbers_counts_as_nothing() -> None:
+    captured = capture(Masked().eval(), (2, 8, 8))
+    assert sum(multiply_adds(n) for n in captured.graph.nodes if n.op == "call_function") == 0

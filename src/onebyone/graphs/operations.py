@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import torch
 from torch import fx
-from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count, flop_registry
 
 from onebyone.graphs.aten import arguments, aten, value_of
 from onebyone.graphs.value import Batch, Value
@@ -16,7 +16,7 @@ def multiply_adds(node: fx.Node) -> int:
     Counted by `torch.utils.flop_counter`: a multiplication and an addition are two operations;
     operators other than convolutions and matrix products count as none.
     """
-    if not isinstance(node.target, torch._ops.OpOverload) or _is_elementwise(node):
+    if not isinstance(node.target, torch._ops.OpOverload) or not _may_multiply(node.target):
         return 0
     if node.target in _CONVOLUTIONS:
         read, weight = (value_of(arguments(node)[name]).at(1) for name in ("input", "weight"))
@@ -36,8 +36,12 @@ def elements(node: fx.Node) -> int:
     return value.elements() if isinstance(value, Value) else 0
 
 
-def _is_elementwise(node: fx.Node) -> bool:
-    return torch.Tag.pointwise in cast(torch._ops.OpOverload, node.target).tags
+def _may_multiply(target: torch._ops.OpOverload[Any, Any]) -> bool:
+    """Whether an operator is counted, or made of others, which may be."""
+    composite = torch._C._dispatch_has_kernel_for_dispatch_key(
+        str(target._name), "CompositeImplicitAutograd"
+    )
+    return composite or target.overloadpacket in flop_registry
 
 
 def _at_batch_one(value: Any) -> Any:
