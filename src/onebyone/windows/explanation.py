@@ -87,9 +87,17 @@ class Explanation:
     backend: str
 
     def __rich__(self) -> "Group":
-        from onebyone.windows.showing import show_explanation  # it imports rich: not for all
+        # Rich takes a tenth of a second to import.
+        from rich.console import Group
+        from rich.text import Text
 
-        return show_explanation(self)
+        from onebyone.windows.showing import table
+
+        words, numbers = ("layers", "shared", "lattice"), ("crops", "if shared", "here")
+        runs = table(words, numbers, (_cells(run) for run in self.runs), ("why",))
+        unit = f"In operations; each number written counts as {self.costs.written} of them."
+        reasons = (self.pieces, self.bands, self.at_a_time, self.backend)
+        return Group(runs, *map(Text, (unit, *reasons)))
 
 
 def explain_plan(plan: Plan, geometry: Geometry, backend: str, *, limited: bool) -> Explanation:
@@ -214,3 +222,25 @@ def _at_a_time(grid: Grid, loops: Sequence[Loop]) -> str:
         f"Windows at a time, of what belongs to single windows: {by(found)} of {by(windows)}: "
         f"{_cached(grid)} in the largest value, or up to {most} where operators are many"
     )
+
+
+def _cells(run: Run) -> list[str]:
+    names = run.first if run.first == run.last else f"{run.first} … {run.last}"
+    several = f" ({run.operators})" if run.operators > 1 else ""
+    shared = [
+        f"{a}–{b - 1} of {n}" if a < b else f"none of {n}"
+        for (a, b), n in zip(run.shared, run.positions, strict=True)
+    ]
+    lattice = [
+        f"{t}, {u}" if a < b else "–"
+        for t, u, (a, b) in zip(run.windows_apart, run.dilation, run.shared, strict=True)
+    ]
+    return [
+        names + several, *(_each(cells) for cells in (shared, lattice)),
+        counted(run.crops), counted(run.shared_work), counted(run.here), run.why,
+    ]  # fmt: skip
+
+
+def _each(cells: list[str]) -> str:
+    """What holds along each axis; once, where it is the same along all."""
+    return cells[0] if len(set(cells)) == 1 else "; ".join(cells)

@@ -104,9 +104,17 @@ class Report:
     # Rich takes a tenth of a second to import, and few who slide look at a report.
 
     def __rich__(self) -> "Group":
-        from onebyone.windows.showing import show_report
+        from rich.console import Group
+        from rich.text import Text
 
-        return show_report(self)
+        from onebyone.windows.showing import table
+
+        words, numbers = ("layer", "operator", "positions", "shared"), ("crops", "here", "saved")
+        rows = table(words, numbers, (_cells(row) for row in self.rows if row.crops))
+        ends = [f"Sharing ends at {row.layer} ({row.operator}): {row.ended}" for row in self.ends]
+        lines = map(Text, (*ends, f"Backend: {self.backend}"))
+        why = [] if self.explanation is None else [self.explanation]
+        return Group(Text(self.summary, style="bold"), rows, *lines, *why)
 
     def __str__(self) -> str:
         from onebyone.windows.showing import as_text
@@ -141,3 +149,12 @@ def report(plan: Plan, geometry: Geometry) -> Report:
         geometry.window, geometry.stride, plan.size, plan.grid, geometry.padding, plan.pieces,
         plan.crops, plan.multiply_adds, tuple(rows),
     )  # fmt: skip
+
+
+def _cells(row: Row) -> list[str]:
+    shared = " ".join(f"{a}–{b - 1}" if b > a else "none" for a, b in row.shared)
+    saved = f"{row.crops / row.here:.1f}×" if row.here else ""
+    return [
+        row.layer, row.operator, by(row.positions), shared,
+        counted(row.crops), counted(row.here), saved,
+    ]  # fmt: skip
