@@ -109,6 +109,19 @@ def test_gradients_modes_and_single_threads_run_in_sequence(in_threads: list[int
     assert not in_threads
 
 
+def test_plans_with_threads_are_exported_and_compiled_whole(in_threads: list[int]) -> None:
+    made, x = sliding(padded()), torch.randn(1, 3, 40, 40)
+    module = made.plan(40, 40).module
+    assert any(loop.parallel for loop in made.plan(40, 40).schedule.loops)
+    compiled = torch.compile(module, backend="aot_eager", fullgraph=True)
+    with torch.no_grad():
+        exported = torch.export.export(module, (x,)).module()
+        found = [run(x)[0] for run in (exported, compiled)]
+        assert not in_threads
+        for y in found:
+            torch.testing.assert_close(y, module(x)[0])
+
+
 def test_what_a_turn_raises_is_raised() -> None:
     def bad() -> Tensor:
         raise ValueError("a turn")

@@ -29,10 +29,10 @@ def may_run(args: Sequence[object]) -> bool:
     sequence, and so does a loop within a turn that has a thread already.
     """
     return (
-        torch.get_num_threads() > 1
+        not torch.compiler.is_compiling()  # first: it looks into the others
+        and torch.get_num_threads() > 1
         and not getattr(_HERE, "within", False)
         and not torch.is_grad_enabled()
-        and not torch.compiler.is_compiling()
         and not torch.is_autocast_enabled("cpu")
         and not torch._C._len_torch_dispatch_stack()
         and not torch._C._len_torch_function_stack()
