@@ -53,18 +53,18 @@ def band_windows(grid: Grid) -> int:
         if axis.shared:
             found = [size * axis.t // axis.length for size in sizes(one, node, 0)]
             largest, total = max([largest, *found]), total + sum(found)
-    enough = grid.lowered.target.per_weight * weights_of(grid, alone=False) // (total * grid.thrift)
+    enough = grid.lowered.target.per_weight * _weights(grid) // (total * grid.thrift)
     count = max(1, grid.cached // largest, enough)
     return -(-windows // -(-windows // count)) if count < windows else windows  # of nearly one size
 
 
-def weights_of(grid: Grid, *, alone: bool) -> int:
-    """How many weights the steps have that are run for each window, or those that are shared."""
+def _weights(grid: Grid) -> int:
+    """How many weights the steps have that windows share."""
     lowered = grid.lowered
     return sum(
         value_of(source).elements()
         for node in lowered.multiply_adds
-        if (node in grid.alone) == alone
+        if node not in grid.alone
         for source in node.all_input_nodes
         if source not in lowered.dependent and isinstance(value_of(source), Value)
     )

@@ -12,12 +12,12 @@ from math import gcd
 
 from onebyone.errors import InputError
 from onebyone.graphs.aten import value_of
-from onebyone.windows.bands import band_windows, weights_of
+from onebyone.windows.bands import band_windows
 from onebyone.windows.cut import Axes, Sharing, cheapest, share
 from onebyone.windows.geometry import Geometry
 from onebyone.windows.grid import Grid
 from onebyone.windows.lowering import Lowered
-from onebyone.windows.memory import at_a_time, blocks_from, peak_elements
+from onebyone.windows.memory import at_a_time, peak_elements
 from onebyone.windows.schedule import Bands, Loop, Pieces, Schedule, Shifts
 
 # The share of the threads' time at which turns run in them: an outer loop leaves the choice to one
@@ -99,19 +99,15 @@ def _loops(grid: Grid) -> tuple[Loop, ...]:
 
 
 def _in_threads(loop: Loop, grid: Grid) -> Loop:
-    """The loop with turns for all threads, where these keep them at work; else as it is."""
-    threads = grid.lowered.target.threads
-    count = min(loop.windows, -(-len(loop.turns) // threads) * threads)
-    divided = replace(loop, most=-(-loop.windows // count), parallel=True)
-    rounds = -(-len(divided.turns) // threads)
-    at_work = loop.windows / (rounds * threads * divided.most)
+    """The loop, marked where its turns, as they are, keep all threads at work.
+
+    Smaller turns would do so more often, but take more calls and fetch weights more often in
+    sequence, too; and the bits of a result must not depend on the way that is taken.
+    """
+    threads, turns = grid.lowered.target.threads, len(loop.turns)
+    at_work = loop.windows / (-(-turns // threads) * threads * loop.most)
     least = _LEAST if loop.axis == len(grid.windows) - 1 else _ALL
-    if threads == 1 or at_work < least:
-        return loop
-    target, blocks = grid.lowered.target, blocks_from(grid, loop.axis + 1)
-    weights = target.per_weight_alone * weights_of(grid, alone=True)
-    enough = max(target.per_thread * len(blocks), weights) * threads
-    return divided if sum(blocks) >= enough and blocks else loop
+    return replace(loop, parallel=threads > 1 and at_work >= least)
 
 
 def _nearly(windows: int, most: int) -> int:

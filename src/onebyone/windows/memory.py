@@ -42,13 +42,6 @@ def sizes(grid: Grid, node: fx.Node, level: int) -> Iterator[int]:
             yield channels * prod(axis.places(part) for axis, part in zip(axes, parts, strict=True))
 
 
-def blocks_from(grid: Grid, least: int) -> list[int]:
-    """Numbers in each block that is emitted at a level or later."""
-    levels = range(least, len(grid.windows) + 1)
-    nodes = grid.lowered.multiply_adds
-    return [size for node in nodes for level in levels for size in sizes(grid, node, level)]
-
-
 def peak_elements(grid: Grid, loops: Sequence[Loop]) -> int:
     """An estimate of the most numbers that are alive at once for one image.
 

@@ -19,10 +19,7 @@ class Target:
         per_block: numbers to write for each block on average, where values stay below four times
             `cached`: a block takes several operators, and each of them a call.
         per_weight: numbers that a band computes for each weight: each fetches all weights anew.
-        threads: that operators are divided over, or turns.
-        per_thread: numbers of a block for each thread on average, from which turns run in threads:
-            each of them takes all calls.
-        per_weight_alone: numbers that such a thread computes for each weight, at least.
+        threads: that operators are divided over, or turns run in.
         memory: bytes that intermediate results may take where nothing is asked for. Wider parts
             compute less twice where they meet; this much fits the machines that people have.
         small: numbers in a volume that PyTorch's `use_mkldnn` takes to be small.
@@ -38,8 +35,6 @@ class Target:
     per_block: int = 2**20
     per_weight: int = 20
     threads: int = 1
-    per_thread: int = 2**17
-    per_weight_alone: int = 4
     memory: int = 2 * 2**30
     small: int = 20480
     small_kernel: int = 3
