@@ -58,7 +58,8 @@ def padded() -> nn.Module:
 
 def sliding(model: nn.Module, **target: int) -> SlidingModel:
     made = ob.slide(model, WINDOW, 2, verify=0)
-    return on_target(made, **{"threads": 2, "cached": 1500, "per_block": 0, "per_weight": 10**6, **target})
+    several_turns = {"threads": 2, "cached": 1500, "per_block": 0, "per_weight": 10**6}
+    return on_target(made, **{**several_turns, **target})
 
 
 @pytest.mark.parametrize("size", [(30, 36), (63, 44), (47, 80)])
