@@ -12,35 +12,12 @@ from torch import nn
 from torch.export import Dim, export, save
 
 import onebyone as ob
+from helpers.factories import FACTORY, small
 from onebyone import nin
 from onebyone.models import Model, load, load_layer
 from onebyone.models.loading import READERS
 
 WINDOW = (2, 8, 8)
-FACTORY = """
-import torch
-from torch import nn
-
-def small():
-    torch.manual_seed(0)
-    layers = nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(108, 4)
-    return nn.Sequential(*layers)
-
-def fails():
-    raise RuntimeError("no such thing")
-
-def leaves():
-    raise SystemExit(3)
-
-def number():
-    return 7
-"""
-
-
-def small() -> nn.Module:
-    namespace: dict = {}
-    exec(FACTORY, namespace)
-    return namespace["small"]().eval()
 
 
 @pytest.fixture

@@ -133,12 +133,14 @@ def _split_item(graph: fx.Graph, split: fx.Node, place: int) -> fx.Node:
 
 
 def _norm_item(graph: fx.Graph, norm: fx.Node, place: int) -> fx.Node | None:
-    if place != 0:
+    bound = arguments(norm)
+    if place or bound.get("training"):
         return None
-    image, weight, bias, mean, variance, momentum, eps = norm.args
+    names = ("input", "weight", "bias", "running_mean", "running_var")
+    image, weight, bias, mean, variance = (bound[name] for name in names)
     return call_after(
         graph, norm, aten.batch_norm.default,
-        image, weight, bias, mean, variance, False, momentum, eps, True,
+        image, weight, bias, mean, variance, False, bound["momentum"], bound["eps"], True,
     )  # fmt: skip
 
 
@@ -158,22 +160,12 @@ def _layer_norm_item(graph: fx.Graph, norm: fx.Node, place: int) -> fx.Node | No
     return None if place else call_after(graph, norm, aten.layer_norm.default, *args)
 
 
-def _plain_norm_item(graph: fx.Graph, norm: fx.Node, place: int) -> fx.Node | None:
-    image, weight, bias, mean, variance, training, momentum, eps = norm.args
-    if place or training:
-        return None
-    return call_after(
-        graph, norm, aten.batch_norm.default,
-        image, weight, bias, mean, variance, False, momentum, eps, True,
-    )  # fmt: skip
-
-
 _ITEMS: dict[Any, Callable[[fx.Graph, fx.Node, int], fx.Node | None]] = {
     aten.split.Tensor: _split_item,
     aten.split_with_sizes.default: _split_item,
     aten.chunk.default: _split_item,
     aten._native_batch_norm_legit_no_training.default: _norm_item,
-    aten.native_batch_norm.default: _plain_norm_item,
+    aten.native_batch_norm.default: _norm_item,
     aten.native_layer_norm.default: _layer_norm_item,
     aten.max_pool2d_with_indices.default: _max_pool_item,
     aten.max_pool3d_with_indices.default: _max_pool_item,

@@ -15,7 +15,7 @@ from torch.export.graph_signature import InputKind, OutputKind
 from torch.utils import _pytree as pytree
 
 from onebyone.errors import InputError, first_line
-from onebyone.graphs.aten import value_of
+from onebyone.graphs.aten import window_shape
 from onebyone.graphs.canonical import canonical
 from onebyone.graphs.fixed_batch import InPieces, fixed_batch, for_any_batch
 from onebyone.graphs.functional import functional
@@ -99,7 +99,7 @@ def _recorded(live: nn.Module, example: torch.Tensor) -> Captured | None:
     except Exception:  # whatever a network raises on tensors without numbers: export says why
         return None
     results = _results(graph)
-    batched = (value_of(leaf).window is not None for leaf in results if isinstance(leaf, fx.Node))
+    batched = (window_shape(leaf) is not None for leaf in results if isinstance(leaf, fx.Node))
     plain = (isinstance(leaf, fx.Node | _PLAIN) for leaf in results)
     if not (all(plain) and all(batched) and functional(graph, image, WHOLE)):
         return None

@@ -13,12 +13,12 @@ from math import gcd
 from onebyone.errors import InputError
 from onebyone.graphs.aten import value_of
 from onebyone.windows.bands import band_windows
-from onebyone.windows.cut import Axes, Sharing, cheapest, share
+from onebyone.windows.cut import Sharing, cheapest, share
 from onebyone.windows.geometry import Geometry
 from onebyone.windows.grid import Grid
 from onebyone.windows.lowering import Lowered
 from onebyone.windows.memory import at_a_time, peak_elements
-from onebyone.windows.schedule import Bands, Loop, Pieces, Schedule, Shifts
+from onebyone.windows.schedule import Bands, Loop, Pieces, Schedule, Shifts, first_piece
 
 # The share of the threads' time at which turns run in them: an outer loop leaves the choice to one
 # within, which divides the work more evenly but has its threads wait more often.
@@ -43,22 +43,17 @@ def choose(
     limit = lowered.target.memory if memory is None else memory
     if geometry.padding == "image":
         pieces, thrift = _shifts(lowered, geometry, size, windows), 1
-        sharing = whole = share(lowered, _image(pieces))
+        sharing = whole = share(lowered, first_piece(pieces))
     else:
-        whole = cheapest(lowered, _image(_pieces(geometry, windows, windows)))
+        whole = cheapest(lowered, first_piece(_pieces(geometry, windows, windows)))
         shape, thrift = _divided(lowered, geometry, whole, limit, asked=memory is not None)
         pieces = _pieces(geometry, windows, shape)
-        sharing = whole if shape == windows else cheapest(lowered, _image(pieces))
+        sharing = whole if shape == windows else cheapest(lowered, first_piece(pieces))
     grid = Grid.of(lowered, sharing.axes, thrift)
     return Schedule(
         size, windows, pieces, _loops(grid), sharing.ended, thrift, _bytes(grid),
         _bytes(Grid.of(lowered, whole.axes)), limit,
     )  # fmt: skip
-
-
-def _image(pieces: Sequence[Pieces]) -> Axes:
-    """The axes of the largest piece, the first."""
-    return tuple(loop.image(loop.turns[0]) for loop in pieces)
 
 
 def _pieces(geometry: Geometry, windows: Sequence[int], shape: Sequence[int]) -> tuple[Pieces, ...]:
@@ -130,7 +125,7 @@ def _divided(
         while (least := _bytes(found, _thriftiest(lowered))) > bound and windows[k] > 1:
             # Memory grows more slowly than the windows do, so this never takes too few of them.
             windows[k] = max(1, min(windows[k] - 1, windows[k] * bound // least))
-            image = _image(_pieces(geometry, windows, windows))
+            image = first_piece(_pieces(geometry, windows, windows))
             found = Grid.of(lowered, cheapest(lowered, image).axes)
     if asked and least > most:
         raise InputError(

@@ -1,5 +1,6 @@
 """The plan for one image size: a schedule, and the graphs that are written from it."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +15,7 @@ from onebyone.windows.cut import Sharing, share
 from onebyone.windows.emitter import emit
 from onebyone.windows.looping import through_parts
 from onebyone.windows.lowering import Lowered
-from onebyone.windows.schedule import Schedule
+from onebyone.windows.schedule import Schedule, first_piece
 
 
 @dataclass(frozen=True)
@@ -77,19 +78,16 @@ class Plan:
     @cached_property
     def sharing(self) -> Sharing:
         """What is shared in the largest piece."""
-        image = tuple(loop.image(loop.turns[0]) for loop in self.schedule.pieces)
-        return share(self.lowered, image, self.schedule.ended)
+        return share(self.lowered, first_piece(self.schedule.pieces), self.schedule.ended)
 
     @cached_property
     def multiply_adds(self) -> int:
         """Operations of all pieces for one image; a multiplication and an addition are two."""
-        found: dict[Any, int] = {}
-        turns = product(*([loop.image(t) for t in loop.turns] for loop in self.schedule.pieces))
-        images = list(turns)
-        for image in set(images):
-            sharing = share(self.lowered, image, self.schedule.ended)
-            found[image] = sum(sharing.multiply_adds.values())
-        return sum(found[image] for image in images)
+        images = Counter(product(*(map(loop.image, loop.turns) for loop in self.schedule.pieces)))
+        return sum(
+            count * sum(share(self.lowered, image, self.schedule.ended).multiply_adds.values())
+            for image, count in images.items()
+        )
 
     @property
     def crops(self) -> int:

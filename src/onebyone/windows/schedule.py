@@ -4,7 +4,7 @@ Everything here is an integer. A schedule is chosen once for an image size (`cho
 of its bodies are written from it (`emitter`), and run turn by turn (`looping`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -148,6 +148,11 @@ class Shifts(Pieces):
     def body(self, turn: range) -> str:
         """A graph for each: the shifted images are of different sizes."""
         return f"shift{turn.start}"
+
+
+def first_piece(pieces: Sequence[Pieces]) -> tuple[Axis, ...]:
+    """The axes of the first piece, the largest."""
+    return tuple(loop.image(loop.turns[0]) for loop in pieces)
 
 
 @dataclass(frozen=True)
