@@ -20,10 +20,6 @@ from onebyone.windows.lowering import Lowered
 from onebyone.windows.memory import at_a_time, peak_elements
 from onebyone.windows.schedule import Bands, Loop, Pieces, Schedule, Shifts, first_piece
 
-# The share of the threads' time at which turns run in them: an outer loop leaves the choice to one
-# within, which divides the work more evenly but has its threads wait more often.
-_ALL, _LEAST = 0.85, 0.6
-
 
 def choose(
     lowered: Lowered, geometry: Geometry, size: tuple[int, ...], memory: int | None
@@ -86,23 +82,9 @@ def _loops(grid: Grid) -> tuple[Loop, ...]:
     grid = grid.some(0, band)
     for k, windows in enumerate(grid.windows):
         loop = Loop(k, windows, _nearly(windows, at_a_time(grid, k)))
-        if not any(outer.parallel for outer in loops):
-            loop = _in_threads(loop, grid)
         loops.append(loop)
         grid = grid.some(k, loop.most)
     return tuple(loops)
-
-
-def _in_threads(loop: Loop, grid: Grid) -> Loop:
-    """The loop, marked where its turns, as they are, keep all threads at work.
-
-    Smaller turns would do so more often, but take more calls and fetch weights more often in
-    sequence, too; and the bits of a result must not depend on the way that is taken.
-    """
-    threads, turns = grid.lowered.target.threads, len(loop.turns)
-    at_work = loop.windows / (-(-turns // threads) * threads * loop.most)
-    least = _LEAST if loop.axis == len(grid.windows) - 1 else _ALL
-    return replace(loop, parallel=threads > 1 and at_work >= least)
 
 
 def _nearly(windows: int, most: int) -> int:

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
-from onebyone.windows.pool import Way, may_run, run_all
 from onebyone.windows.schedule import Loop, Pieces
 
 
@@ -120,7 +118,7 @@ class Turns(nn.Module):
         super().__init__()
         self.loop, self.given, self.dim, self.leaves = loop, dict(given), dim, leaves
         self.bodies, self.once = nn.ModuleDict(bodies), once
-        self.turns, self.way = loop.turns, Way()
+        self.turns = loop.turns
         windows = [window for turn in self.turns for window in turn]
         places = {window: place for place, window in enumerate(windows)}
         # As the windows come, each once: most loops give them so.
@@ -131,26 +129,15 @@ class Turns(nn.Module):
         """Run every turn."""
         if self.once is not None:
             args = (*args, *self.once())
-        if self.loop.parallel and may_run(args):
-            with self.way.noted():
-                found = self._in_threads(args) if self.way.in_threads else self._in_sequence(args)
-        else:
-            found = self._in_sequence(args)
-        return tuple(self._joined(same) for same in zip(*found, strict=True))
-
-    def _in_threads(self, args: Sequence[Any]) -> list[Sequence[Any]]:
-        return run_all([partial(self._turn, turn, args) for turn in self.turns])
-
-    def _in_sequence(self, args: Sequence[Any]) -> list[Sequence[Any]]:
         found: list[Sequence[Any]] = []
         carried: Sequence[Any] = ()
         for turn in self.turns:
             results = self._turn(turn, args, carried)
             found.append(results[: self.leaves])
             carried = results[self.leaves :]
-        return found
+        return tuple(self._joined(same) for same in zip(*found, strict=True))
 
-    def _turn(self, turn: range, args: Sequence[Any], carried: Sequence[Any] = ()) -> Any:
+    def _turn(self, turn: range, args: Sequence[Any], carried: Sequence[Any]) -> Any:
         """Run one turn; what it carries to the next is behind its leaves."""
         name = self.loop.body(turn)
         first, *others = [cut(args[place], turn) for place, cut in self.given[name]]

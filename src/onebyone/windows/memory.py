@@ -46,18 +46,15 @@ def peak_elements(grid: Grid, loops: Sequence[Loop]) -> int:
     """An estimate of the most numbers that are alive at once for one image.
 
     What later levels read is kept to the end of its level; beside it are alive, while a step runs,
-    its output, its inputs, and a copy of its inputs with their halo. Turns that run in threads are
-    alive at once.
+    its output, its inputs, and a copy of its inputs with their halo.
 
     Args:
         grid: the windows of a piece.
         loops: that are run within it.
     """
     peak = kept = 0
-    lowered, at_once = grid.lowered, 1
+    lowered = grid.lowered
     for level, loop in enumerate(loops):
-        if loop.parallel:
-            at_once = min(lowered.target.threads, len(loop.turns))
         grid = grid.some(loop.axis, min(loop.most, grid.windows[loop.axis]))
         passing = 0
         own = {
@@ -67,8 +64,8 @@ def peak_elements(grid: Grid, loops: Sequence[Loop]) -> int:
         for node, size in own.items():
             read = sum(own[source] for source in node.all_input_nodes if source in own)
             passing = max(passing, size + 2 * read)
-        peak = max(peak, kept + at_once * passing)
-        kept += at_once * sum(size for node, size in own.items() if _is_kept(grid, node))
+        peak = max(peak, kept + passing)
+        kept += sum(size for node, size in own.items() if _is_kept(grid, node))
         peak = max(peak, kept)
     return peak
 

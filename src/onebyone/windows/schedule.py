@@ -5,7 +5,7 @@ of its bodies are written from it (`emitter`), and run turn by turn (`looping`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from onebyone.windows.axis import Axis
@@ -21,7 +21,6 @@ class Loop:
         axis: along which.
         windows: how many there are.
         most: how many a turn has; the first has the rest.
-        parallel: whether turns run in threads of their own, where that is possible.
     """
 
     independent: ClassVar[bool] = True
@@ -31,7 +30,6 @@ class Loop:
     axis: int
     windows: int
     most: int
-    parallel: bool = field(default=False, kw_only=True)
 
     @property
     def turns(self) -> tuple[range, ...]:
@@ -58,7 +56,6 @@ class Loop:
 
     def __str__(self) -> str:
         how = "independent" if self.independent else "each goes on from the one before"
-        how = "in threads of their own" if self.parallel else how
         windows = "window" if self.most == 1 else "windows"
         return f"axis {self.axis}: {len(self.turns)} {self.called} of {self.most} {windows}, {how}"
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ from onebyone.windows.progress import followed
 from onebyone.windows.recent import Recent
 from onebyone.windows.report import Report, report
 from onebyone.windows.sized import Prepared, Sized
+from onebyone.windows.threads import Adapted
 from onebyone.windows.unchanged import refuse_other_tensors
 from onebyone.wording import by
 
@@ -254,7 +256,7 @@ class SlidingModel(nn.Module):
     def _run(self, plan: Plan, choice: Choice) -> nn.Module:
         """The plan as the backend runs it, each part on pixels that are prepared for it alone."""
         if self.backend == "torch":
-            return through_parts(plan.module, lambda part: Prepared(self.prepare, part))
+            return through_parts(plan.module, partial(Adapted, self.prepare))
         return plan.through(lambda piece: Prepared(self.prepare, CompiledPiece(piece, choice)))
 
     def _fresh(self, sized: Sized) -> Any:

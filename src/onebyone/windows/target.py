@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
-
 from onebyone.windows.costs import Costs, known_costs
 
 
@@ -19,7 +17,6 @@ class Target:
         per_block: numbers to write for each block on average, where values stay below four times
             `cached`: a block takes several operators, and each of them a call.
         per_weight: numbers that a band computes for each weight: each fetches all weights anew.
-        threads: that operators are divided over, or turns run in.
         memory: bytes that intermediate results may take where nothing is asked for. Wider parts
             compute less twice where they meet; this much fits the machines that people have.
         small: numbers in a volume that PyTorch's `use_mkldnn` takes to be small.
@@ -34,7 +31,6 @@ class Target:
     cached: int = 2**21
     per_block: int = 2**20
     per_weight: int = 20
-    threads: int = 1
     memory: int = 2 * 2**30
     small: int = 20480
     small_kernel: int = 3
@@ -46,4 +42,4 @@ class Target:
 def this_machine(costs: Costs | None = None) -> Target:
     """The processor that this runs on, with the costs given or those that are known of it."""
     found = known_costs() if costs is None else costs
-    return Target(found, threads=torch.get_num_threads())
+    return Target(found)
