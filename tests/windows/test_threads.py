@@ -39,11 +39,11 @@ def busy(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
         return run(count, told, args)
 
-    class Always(threads.Choice):
+    class Always(threads.Pace):
         def fewer(self, threads: int) -> int:
             return threads - 1
 
-    monkeypatch.setattr(threads, "Choice", Always)
+    monkeypatch.setattr(threads, "Pace", Always)
     monkeypatch.setattr(threads, "on_threads", counted)
     return counts
 
@@ -123,8 +123,7 @@ def test_gradients_modes_determinism_and_one_thread_stay(busy: list[int]) -> Non
 
 
 def test_exported_and_compiled_whole(busy: list[int]) -> None:
-    made = sliding(padded())
-    adapted = threads.Adapted(made.prepare, made.plan(40, 40).module)
+    adapted = threads.Adapted(nn.Identity(), sliding(padded()).plan(40, 40).module)
     x = torch.randn(1, 3, 40, 40)
     with torch.no_grad():
         y = adapted(x)[0]
@@ -164,38 +163,38 @@ def test_several_users_at_once(busy: list[int]) -> None:
 
 
 def test_fewer_where_processors_are_missed_twice_and_back() -> None:
-    choice, taken = threads.Choice(), []
+    pace, taken = threads.Pace(), []
     busy = [(1.0, 0.95), (3.0, 0.7), (1.0, 0.9), (3.0, 0.7), (3.0, 0.7), *[(1.8, 0.5)] * 4]
     for seconds, share in (*busy, (1.0, 0.95), (1.0, 0.95)):
-        choice.note(seconds, share)
-        taken.append(choice.fewer(8))
+        pace.note(seconds, share)
+        taken.append(pace.fewer(8))
     assert taken == [8, 8, 8, 8, 5, 5, 5, 5, 8, 8, 8]
 
 
 def test_all_are_tried_again_less_and_less_often() -> None:
-    choice, trials = threads.Choice(), []
+    pace, trials = threads.Pace(), []
     for run in range(300):
-        if choice.fewer(2) == 2:
+        if pace.fewer(2) == 2:
             trials.append(run)
-            choice.note(3.0, 0.7)
+            pace.note(3.0, 0.7)
         else:
-            choice.note(1.8, 0.5)
+            pace.note(1.8, 0.5)
     gaps = [b - a for a, b in pairwise(trials)]
     assert gaps[:5] == [1, 5, 9, 17, 33]
     assert max(gaps) == 65
 
 
 def test_fewer_in_vain_are_left_at_once() -> None:
-    choice, taken = threads.Choice(), 0
+    pace, taken = threads.Pace(), 0
     for _ in range(300):  # Python leaves threads without work, on a quiet machine
-        fewer = choice.fewer(2) == 1
+        fewer = pace.fewer(2) == 1
         taken += fewer
-        choice.note(1.9 if fewer else 1.0, 0.5 if fewer else 0.6)
+        pace.note(1.9 if fewer else 1.0, 0.5 if fewer else 0.6)
     assert taken < 10
 
 
 def test_one_processor_is_the_least() -> None:
-    choice = threads.Choice()
+    pace = threads.Pace()
     for _ in range(2):
-        choice.note(1.0, 0.01)
-    assert choice.fewer(2) == 1
+        pace.note(1.0, 0.01)
+    assert pace.fewer(2) == 1

@@ -5,6 +5,7 @@ process has a processor, the thread on it is late each time, and fewer threads a
 """
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -30,7 +31,8 @@ class Adapted(Prepared):
 
     def __init__(self, prepare: Callable[[Tensor], Tensor], run: nn.Module) -> None:
         super().__init__(prepare, run)
-        self.choice = Choice()
+        # Alike are runs of as many images on as many threads.
+        self.paces: defaultdict[tuple[int, int], Pace] = defaultdict(Pace)
 
     def forward(self, x: Tensor, *others: Any) -> Sequence[Any]:
         """Run the part."""
@@ -38,10 +40,11 @@ class Adapted(Prepared):
         if not may_choose(args):
             return part(*args)
         start, used, threads = perf_counter(), process_time(), torch.get_num_threads()
-        fewer = self.choice.fewer(threads)
+        pace = self.paces[len(x), threads]
+        fewer = pace.fewer(threads)
         found = part(*args) if fewer == threads else on_threads(fewer, part, args)
         seconds = max(perf_counter() - start, 1e-9)
-        self.choice.note(seconds, (process_time() - used) / (seconds * threads))
+        pace.note(seconds, (process_time() - used) / (seconds * threads))
         return found
 
 
@@ -62,7 +65,7 @@ def may_choose(args: Sequence[object]) -> bool:
     )
 
 
-class Choice:
+class Pace:
     """How many threads to take: all, until that is slow.
 
     It is slow where a run gets less of the processors than it asks for, or takes longer than one
