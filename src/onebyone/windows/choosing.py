@@ -13,7 +13,7 @@ from math import gcd
 from onebyone.errors import InputError
 from onebyone.graphs.aten import value_of
 from onebyone.windows.bands import band_windows
-from onebyone.windows.cut import Sharing, cheapest, share
+from onebyone.windows.cut import cheapest, share
 from onebyone.windows.geometry import Geometry
 from onebyone.windows.grid import Grid
 from onebyone.windows.lowering import Lowered
@@ -38,18 +38,28 @@ def choose(
     windows = geometry.grid(size)
     limit = lowered.target.memory if memory is None else memory
     if geometry.padding == "image":
-        pieces, thrift = _shifts(lowered, geometry, size, windows), 1
-        sharing = whole = share(lowered, first_piece(pieces))
+        pieces = _shifts(lowered, geometry, size, windows)
+        sharing = share(lowered, first_piece(pieces))
     else:
-        whole = cheapest(lowered, first_piece(_pieces(geometry, windows, windows)))
-        shape, thrift = _divided(lowered, geometry, whole, limit, asked=memory is not None)
-        pieces = _pieces(geometry, windows, shape)
-        sharing = whole if shape == windows else cheapest(lowered, first_piece(pieces))
-    grid = Grid.of(lowered, sharing.axes, thrift)
+        pieces = _pieces(geometry, windows, windows)
+        sharing = cheapest(lowered, first_piece(pieces))
+    grid = Grid.of(lowered, sharing.axes)
+    taken = whole = _bytes(grid)
+    if geometry.padding == "crop" and whole > _most(limit):
+        shape, thrift = _divided(lowered, geometry, grid, limit, asked=memory is not None)
+        if shape != windows:
+            pieces = _pieces(geometry, windows, shape)
+            sharing = cheapest(lowered, first_piece(pieces))
+        grid = Grid.of(lowered, sharing.axes, thrift)
+        taken = _bytes(grid)
     return Schedule(
-        size, windows, pieces, _loops(grid), sharing.ended, thrift, _bytes(grid),
-        _bytes(Grid.of(lowered, whole.axes)), limit,
-    )  # fmt: skip
+        size, windows, pieces, _loops(grid), sharing.ended, grid.thrift, taken, whole, limit
+    )
+
+
+def _most(limit: int) -> int:
+    """Bytes that estimates may reach: stretches joined from blocks are a third at most, beside."""
+    return limit * 2 // 3
 
 
 def _pieces(geometry: Geometry, windows: Sequence[int], shape: Sequence[int]) -> tuple[Pieces, ...]:
@@ -93,14 +103,10 @@ def _nearly(windows: int, most: int) -> int:
 
 
 def _divided(
-    lowered: Lowered, geometry: Geometry, whole: Sharing, limit: int, *, asked: bool
+    lowered: Lowered, geometry: Geometry, found: Grid, limit: int, *, asked: bool
 ) -> tuple[tuple[int, ...], int]:
     """Windows along each axis of a part of the image, and how many times less runs at a time."""
-    most = limit * 2 // 3  # stretches joined from blocks are a third at most, beside estimates
-    found = Grid.of(lowered, whole.axes)
-    windows = list(found.windows)
-    if _bytes(found) <= most:
-        return found.windows, 1
+    most, windows = _most(limit), list(found.windows)
     for k in (*range(len(windows) - 1, 0, -1), 0):
         # Half is left for more than one window at a time, but the first axis gains nothing by it.
         bound = most // 2 if k else most

@@ -1,15 +1,17 @@
 """How far a result is from real crops."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 from torch.utils import _pytree as pytree
 
 from onebyone.errors import NotExact
+from onebyone.graphs.aten import value_of
+from onebyone.graphs.value import Value
 from onebyone.windows.geometry import Geometry
 
 
@@ -112,6 +114,24 @@ def require_exact(found: Deviation, dtypes: Iterable[torch.dtype]) -> None:
             f"(at most {tolerance:.1e} is rounding): the network computes something else than "
             f"when it was captured; make a new sliding model"
         )
+
+
+def types_within(
+    like: Tensor, nodes: Iterable[fx.Node], leaves: Iterable[Any]
+) -> Iterator[torch.dtype]:
+    """What a network computes in: as it is now, as autocast has it, and as captured.
+
+    Args:
+        like: a tensor of its type, on its device.
+        nodes: of the captured graph.
+        leaves: the outputs.
+    """
+    yield like.dtype
+    device = like.device.type
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        yield torch.get_autocast_dtype(device)
+    values = (*map(value_of, nodes), *leaves)
+    yield from (y.dtype for y in values if isinstance(y, Tensor | Value))
 
 
 def _unravel(place: int, grid: Sequence[int]) -> tuple[int, ...]:

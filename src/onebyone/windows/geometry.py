@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from onebyone.errors import InputError
+from onebyone.wording import by
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -19,7 +22,14 @@ class Geometry:
     padding: str
 
     def grid(self, size: Sequence[int]) -> tuple[int, ...]:
-        """Number of windows along each axis of an image."""
-        return tuple(
-            (n - h) // s + 1 for n, h, s in zip(size, self.window[1:], self.stride, strict=True)
-        )
+        """Number of windows along each axis of an image.
+
+        Raises:
+            InputError: a window is larger than the image.
+        """
+        space = self.window[1:]
+        if any(n < h for n, h in zip(size, space, strict=True)):
+            raise InputError(
+                f"window {by(space)} is larger than the image {by(size)}; pad or enlarge the image"
+            )
+        return tuple((n - h) // s + 1 for n, h, s in zip(size, space, self.stride, strict=True))

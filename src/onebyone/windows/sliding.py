@@ -13,16 +13,8 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from onebyone.errors import InputError
-from onebyone.graphs.aten import value_of
 from onebyone.graphs.capture import example_windows
-from onebyone.graphs.value import Value
-from onebyone.windows.arguments import (
-    batched,
-    image_of,
-    refuse_count,
-    refuse_training,
-    size_of,
-)
+from onebyone.windows.arguments import batched, image_of, refuse_count, refuse_training, size_of
 from onebyone.windows.backends import (
     Choice,
     CompiledPiece,
@@ -31,7 +23,13 @@ from onebyone.windows.backends import (
     state_of,
 )
 from onebyone.windows.choosing import choose
-from onebyone.windows.deviation import Deviation, deviation, have_values, require_exact
+from onebyone.windows.deviation import (
+    Deviation,
+    deviation,
+    have_values,
+    require_exact,
+    types_within,
+)
 from onebyone.windows.explanation import explain_plan
 from onebyone.windows.geometry import Geometry
 from onebyone.windows.looping import through_parts
@@ -43,7 +41,6 @@ from onebyone.windows.report import Report, report
 from onebyone.windows.sized import Prepared, Sized
 from onebyone.windows.threads import Adapted
 from onebyone.windows.unchanged import refuse_other_tensors
-from onebyone.wording import by
 
 MOST = 8
 """Image sizes whose plans are kept, the last ones used: some MiB each."""
@@ -117,12 +114,7 @@ class SlidingModel(nn.Module):
         Raises:
             InputError: a window is larger than the image, or the number of sizes is wrong.
         """
-        size, space = size_of(size, len(self.window) - 1), self.window[1:]
-        if any(n < h for n, h in zip(size, space, strict=True)):
-            raise InputError(
-                f"window {by(space)} is larger than the image {by(size)}; pad or enlarge the image"
-            )
-        return self.geometry.grid(size)
+        return self.geometry.grid(size_of(size, len(self.window) - 1))
 
     def plan(self, *size: int) -> Plan:
         """The emitted graph for images of this size; those of the last sizes are kept.
@@ -294,17 +286,9 @@ class SlidingModel(nn.Module):
             return
         with torch.no_grad():
             found = deviation(self._on_crops, self.geometry, images, leaves, self.verify)
-        require_exact(found, self._types(leaves))
+        nodes = self._lowered.captured.graph.nodes
+        require_exact(found, types_within(self._like(), nodes, leaves))
         sized.verified = state
-
-    def _types(self, leaves: Sequence[Any]) -> Iterator[torch.dtype]:
-        """What the network computes in: as captured, as it is now, and as autocast has it."""
-        yield self._like().dtype
-        device = self._like().device.type
-        if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
-            yield torch.get_autocast_dtype(device)
-        captured = [value_of(node) for node in self._lowered.captured.graph.nodes]
-        yield from (y.dtype for y in (*captured, *leaves) if isinstance(y, Tensor | Value))
 
     def _like(self) -> Tensor:
         """A tensor of the network's device and floating-point type."""
