@@ -4,11 +4,9 @@ An operator that is divided over threads waits for the slowest of them, each tim
 process has a processor, the thread on it is late each time, and fewer threads are faster.
 """
 
-import os
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from math import inf
 from threading import Lock, Thread
 from time import perf_counter, process_time
@@ -36,33 +34,22 @@ class Adapted(Prepared):
 
     def forward(self, x: Tensor, *others: Any) -> Sequence[Any]:
         """Run the part."""
-        args, part = (x, *others), super().forward
-        if not may_choose(args):
-            return part(*args)
-        start, used, threads = perf_counter(), process_time(), torch.get_num_threads()
+        if torch.compiler.is_compiling() or not _may_differ(x):
+            return super().forward(x, *others)
+        threads = torch.get_num_threads()
         pace = self.paces[len(x), threads]
-        fewer = pace.fewer(threads)
-        found = part(*args) if fewer == threads else on_threads(fewer, part, args)
+        start, used = perf_counter(), process_time()
+        with on_threads(pace.fewer(threads)):
+            found = super().forward(x, *others)
         seconds = max(perf_counter() - start, 1e-9)
         pace.note(seconds, (process_time() - used) / (seconds * threads))
         return found
 
 
-def may_choose(args: Sequence[object]) -> bool:
-    """Whether what is given these may run in another thread than the one that calls.
-
-    Gradients, tracing, autocast and modes belong to that thread.
-    """
-    return (
-        not torch.compiler.is_compiling()  # first: it looks into the others
-        and torch.get_num_threads() > 1
-        and not torch.is_grad_enabled()
-        and not torch.are_deterministic_algorithms_enabled()
-        and not torch.is_autocast_enabled("cpu")
-        and not torch._C._len_torch_dispatch_stack()
-        and not torch._C._len_torch_function_stack()
-        and all(type(x) is Tensor and x.device.type == "cpu" for x in args)
-    )
+def _may_differ(x: Tensor) -> bool:
+    """Whether the number of threads may: there are several, on the processor."""
+    several = torch.get_num_threads() > 1 and x.device.type == "cpu"
+    return several and not torch.are_deterministic_algorithms_enabled()
 
 
 class Pace:
@@ -105,30 +92,19 @@ class Pace:
 _BUSY, _LONGER, _IN_A_ROW, _FIRST, _MOST = 0.8, 1.3, 2, 4, 64
 
 
-def on_threads(
-    count: int, part: Callable[..., Sequence[Any]], args: Sequence[Any]
-) -> Sequence[Any]:
-    """Run a part in a thread whose operators are divided over so many."""
-    inference = torch.is_inference_mode_enabled()
-
-    def run() -> Sequence[Any]:
-        with torch.inference_mode(inference), torch.no_grad():
-            return part(*args)
-
-    return _thread(count, torch.get_num_threads(), os.getpid()).submit(run).result()
-
-
-@cache
-def _thread(count: int, all_: int, process: int) -> ThreadPoolExecutor:  # noqa: ARG001
-    """A thread that waits without work when there is none; it does not outlive a fork."""
-    return ThreadPoolExecutor(1, "onebyone", _begin, (count, all_))
-
-
-def _begin(count: int, all_: int) -> None:
-    """Set how many threads operators have in this thread; threads that begin later have all."""
-    torch.get_num_threads()  # PyTorch sets what it has for all threads, at the first look
-    with _LOCK:
-        torch.set_num_threads(count)  # of this thread; but those that begin later have it, too
-        restoring = Thread(target=torch.set_num_threads, args=(all_,))
-        restoring.start()
-        restoring.join()
+@contextmanager
+def on_threads(count: int) -> Iterator[None]:
+    """Within the block, operators that this thread calls are divided over so many threads."""
+    before = torch.get_num_threads()
+    if count == before:
+        yield
+        return
+    try:
+        with _LOCK:
+            torch.set_num_threads(count)  # of this thread, and of threads that begin after it
+            restoring = Thread(target=torch.set_num_threads, args=(before,))
+            restoring.start()
+            restoring.join()
+        yield
+    finally:
+        torch.set_num_threads(before)
