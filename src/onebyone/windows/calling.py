@@ -8,7 +8,7 @@ from torch import fx
 
 from onebyone.graphs.aten import aten
 
-_FUNCTIONS = {
+FUNCTIONS = {
     aten.sym_size.int: torch.Tensor.size,
     aten.narrow.default: torch.narrow,
     aten.permute.default: torch.permute,
@@ -30,4 +30,4 @@ _FUNCTIONS = {
 def call_functions(graph: fx.Graph) -> None:
     """Call functions in place of the operators that they are."""
     for node in graph.nodes:
-        node.target = _FUNCTIONS.get(node.target, node.target)
+        node.target = FUNCTIONS.get(node.target, node.target)

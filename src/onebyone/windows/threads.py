@@ -5,32 +5,27 @@ process has a processor, the thread on it is late each time, and fewer threads a
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from math import inf
-from threading import Lock, Thread
 from time import perf_counter, process_time
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from onebyone.windows.same_bits import FewerThreads
 from onebyone.windows.sized import Prepared
-
-_LOCK = Lock()
 
 
 class Adapted(Prepared):
-    """A part of a plan that runs on fewer threads while others compute.
-
-    Other numbers of threads may give other last digits, in PyTorch's convolutions as here; where
-    deterministic algorithms are asked for, all threads are used always.
-    """
+    """A part of a plan that runs on fewer threads while others compute, with the same bits."""
 
     def __init__(self, prepare: Callable[[Tensor], Tensor], run: nn.Module) -> None:
         super().__init__(prepare, run)
         # Alike are runs of as many images on as many threads.
         self.paces: defaultdict[tuple[int, int], Pace] = defaultdict(Pace)
+        self.known: dict[Any, bool] = {}
 
     def forward(self, x: Tensor, *others: Any) -> Sequence[Any]:
         """Run the part."""
@@ -39,7 +34,8 @@ class Adapted(Prepared):
         threads = torch.get_num_threads()
         pace = self.paces[len(x), threads]
         start, used = perf_counter(), process_time()
-        with on_threads(pace.fewer(threads)):
+        fewer = pace.fewer(threads)
+        with nullcontext() if fewer == threads else FewerThreads(fewer, self.known):
             found = super().forward(x, *others)
         seconds = max(perf_counter() - start, 1e-9)
         pace.note(seconds, (process_time() - used) / (seconds * threads))
@@ -47,9 +43,13 @@ class Adapted(Prepared):
 
 
 def _may_differ(x: Tensor) -> bool:
-    """Whether the number of threads may: there are several, on the processor."""
-    several = torch.get_num_threads() > 1 and x.device.type == "cpu"
-    return several and not torch.are_deterministic_algorithms_enabled()
+    """Whether the number of threads may: there are several, and tensors are as they look."""
+    return (
+        torch.get_num_threads() > 1
+        and x.device.type == "cpu"
+        and not torch.is_autocast_enabled("cpu")
+        and torch._C._functorch.peek_interpreter_stack() is None
+    )
 
 
 class Pace:
@@ -90,21 +90,3 @@ class Pace:
 # A share of the processors; how much longer than the best is long, and how often that is slow; runs
 # from one trial to the next.
 _BUSY, _LONGER, _IN_A_ROW, _FIRST, _MOST = 0.8, 1.3, 2, 4, 64
-
-
-@contextmanager
-def on_threads(count: int) -> Iterator[None]:
-    """Within the block, operators that this thread calls are divided over so many threads."""
-    before = torch.get_num_threads()
-    if count == before:
-        yield
-        return
-    try:
-        with _LOCK:
-            torch.set_num_threads(count)  # of this thread, and of threads that begin after it
-            restoring = Thread(target=torch.set_num_threads, args=(before,))
-            restoring.start()
-            restoring.join()
-        yield
-    finally:
-        torch.set_num_threads(before)
