@@ -7,6 +7,7 @@ from functools import cached_property
 from html import escape
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -165,11 +166,9 @@ def _forbidden(layer: nn.Module, own: LayerMatrix) -> tuple[str, tuple[int, int]
     verdict = equal(layer, dense, geometry.input, geometry.output)
     if own.weight.nnz == math.prod(own.shape) or verdict.connection is None:
         return "", None
-    where = [
-        int(torch.arange(math.prod(grid)).reshape(grid)[place])
-        for grid, place in zip((geometry.output, geometry.input), verdict.connection, strict=True)
-    ]
-    return verdict.reason, (where[0], where[1])
+    output, input = verdict.connection
+    row = np.ravel_multi_index(output, geometry.output)
+    return verdict.reason, (int(row), int(np.ravel_multi_index(input, geometry.input)))
 
 
 def _panel(form: LayerMatrix, own: LayerMatrix, ring: tuple[int, int] | None) -> Panel:
@@ -255,11 +254,10 @@ def _draw_footer(canvas: Canvas, size: tuple[float, float], reason: str, own: Pa
     width, total = size
     line = total - FOOTER
     canvas.rect((MARGIN, line), width - 2 * MARGIN, 1, 0, fill=LINE)
-    style = {"text_anchor": "middle"}
     words = f"A fully connected layer in general is not {own.matrix.form.geometry}: {reason}."
-    canvas.text((width / 2, line + 36), words, 15, fill=INK, **style)
+    canvas.text((width / 2, line + 36), words, 15, fill=INK, text_anchor="middle")
     legend = (
         "Soft colours are locations. Strong colours are weights: the same weight has the same "
         "colour everywhere. The outlined entry and the dashed wire are that connection."
     )
-    canvas.text((width / 2, line + 60), legend, 12.5, fill=MUTED, **style)
+    canvas.text((width / 2, line + 60), legend, 12.5, fill=MUTED, text_anchor="middle")

@@ -1,25 +1,17 @@
 """An mlpconv layer taken apart: a convolution, then two 1×1 convolutions, a ReLU after each."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from torch import nn
 
 from onebyone.layers.listed import is_convolution
 
 
-class Mlpconv(NamedTuple):
-    """A layer and the two 1×1 convolutions that follow it, with a ReLU after each of the three.
+def as_mlpconv(module: nn.Module) -> tuple[nn.Module, tuple[nn.Module, ...]] | None:
+    """Return an mlpconv layer's first convolution and the two 1×1s, however its steps are nested.
 
     Source: Lin, Chen and Yan, Network in Network, arXiv:1312.4400, equation 2.
     """
-
-    layer: nn.Module
-    mixing: tuple[nn.Module, ...]
-
-
-def as_mlpconv(module: nn.Module) -> Mlpconv | None:
-    """Return a module's parts if it is an mlpconv layer, however its steps are nested."""
     parts = list(_steps(module))
     layers, bends = parts[::2], parts[1::2]
     if len(parts) != 6 or not all(isinstance(bend, nn.ReLU) for bend in bends):
@@ -31,7 +23,7 @@ def as_mlpconv(module: nn.Module) -> Mlpconv | None:
         and set(one.padding) in ({0}, set("valid"))
         for one in mixing
     )
-    return Mlpconv(first, tuple(mixing)) if is_convolution(first) and all(pointwise) else None
+    return (first, tuple(mixing)) if is_convolution(first) and all(pointwise) else None
 
 
 def _steps(module: nn.Module) -> Iterator[nn.Module]:

@@ -13,8 +13,7 @@ def weight_color(index: int) -> str:
     if index < len(BASE):
         return BASE[index]
     lightness = (0.42, 0.58, 0.50)[index % 3]
-    red, green, blue = colorsys.hls_to_rgb(index * GOLDEN_ANGLE % 1, lightness, 0.55)
-    return f"#{round(255 * red):02X}{round(255 * green):02X}{round(255 * blue):02X}"
+    return _hue(index, lightness)
 
 
 def ink_on(color: str) -> str:
@@ -32,5 +31,9 @@ def place_color(index: int) -> str:
     """Return the soft colour of a place in a grid, as #RRGGBB."""
     if index < len(PLACES):
         return PLACES[index]
-    red, green, blue = colorsys.hls_to_rgb(index * GOLDEN_ANGLE % 1, 0.84, 0.55)
-    return f"#{round(255 * red):02X}{round(255 * green):02X}{round(255 * blue):02X}"
+    return _hue(index, 0.84)
+
+
+def _hue(index: int, lightness: float) -> str:
+    rgb = colorsys.hls_to_rgb(index * GOLDEN_ANGLE % 1, lightness, 0.55)
+    return "#" + "".join(f"{round(255 * part):02X}" for part in rgb)

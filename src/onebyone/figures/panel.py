@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onebyone.figures.canvas import FAINT, INK, LINE, MUTED, Canvas, Point
+from onebyone.figures.canvas import FAINT, INK, LINE, MONO, MUTED, Canvas, Point
 from onebyone.figures.palette import ink_on, place_color, weight_color
+from onebyone.figures.terminal import sharing_ranks
 from onebyone.layers import LayerMatrix
 
 CELL_X, CELL_Y, SHEAR = 36.0, 21.0, 15.0  # a sheet's cell: width, height, lean per row
@@ -73,7 +74,9 @@ def draw_panel(canvas: Canvas, corner: Point, width: float, panel: Panel) -> Non
     canvas.text(
         (middle, y + 22), panel.title, 18, font_weight="600", text_anchor="middle", fill=INK
     )
-    canvas.text((middle, y + 43), panel.code, 12.5, mono="1", text_anchor="middle", fill=MUTED)
+    canvas.text(
+        (middle, y + 43), panel.code, 12.5, font_family=MONO, text_anchor="middle", fill=MUTED
+    )
     _draw_network(canvas, (middle, y + SHEETS_TOP), panel)
     top = y + _matrix_top(panel.matrix)
     _draw_matrix(canvas, (middle, top), panel)
@@ -200,8 +203,7 @@ def _draw_stored(canvas: Canvas, at: Point, panel: Panel) -> None:
     stored = panel.matrix.form.weight.numel()
     if stored > MOST_CHIPS:
         return
-    boxes = stored // math.prod(geometry.weight_shape[-1 - len(geometry.axes) :])
-    boxes = boxes if geometry.kind == "local" else 1
+    boxes = math.prod(geometry.output) if geometry.kind == "local" else 1
     each = stored // boxes
     across, down = min(each, CHIP_ROW), math.ceil(each / CHIP_ROW)
     width, height = across * CHIP_STEP + 6, down * CHIP_STEP + 6
@@ -215,10 +217,9 @@ def _draw_stored(canvas: Canvas, at: Point, panel: Panel) -> None:
         tint = place_color(box % places) if geometry.kind == "local" else "#EAEEF2"
         canvas.rect(corner, width, height, 4, fill=tint)
         for chip in range(each):
-            color = used.get(box * each + chip)
-            style = {"fill": color or "#FFFFFF"}
+            color = used.get(box * each + chip) or "#FFFFFF"
             x = corner[0] + 4 + chip % CHIP_ROW * CHIP_STEP
-            canvas.rect((x, top + 4 + chip // CHIP_ROW * CHIP_STEP), CHIP, CHIP, 2, **style)
+            canvas.rect((x, top + 4 + chip // CHIP_ROW * CHIP_STEP), CHIP, CHIP, 2, fill=color)
 
 
 def _short(value: float) -> str:
@@ -265,7 +266,5 @@ def _entries(matrix: LayerMatrix) -> list[tuple[int, int]]:
 
 def base_colors(matrix: LayerMatrix) -> dict[tuple[int, int], str]:
     """Return the colour of every connection: one per weight."""
-    ranks = np.unique(matrix.sharing, return_inverse=True)[1]
-    return {
-        entry: weight_color(int(rank)) for entry, rank in zip(_entries(matrix), ranks, strict=True)
-    }
+    colors = (weight_color(int(rank)) for rank in sharing_ranks(matrix))
+    return dict(zip(_entries(matrix), colors, strict=True))

@@ -8,7 +8,6 @@ from pathlib import Path
 from onebyone.errors import InputError
 from onebyone.figures.canvas import Canvas
 from onebyone.figures.png import to_png
-from onebyone.figures.svg import to_svg
 from onebyone.writing import replacing
 
 STILLS = (".svg", ".png")
@@ -23,7 +22,7 @@ class Still:
     @cached_property
     def svg(self) -> str:
         """The picture as SVG text."""
-        return to_svg(self.canvas)
+        return self.canvas.svg
 
     @cached_property
     def png(self) -> bytes:
