@@ -7,7 +7,9 @@ from functools import partial
 
 from torch import nn
 
+from onebyone import nin
 from onebyone.bench import networks
+from onebyone.demos import faces, photo
 from onebyone.errors import InputError
 
 
@@ -48,6 +50,8 @@ def _vision(network: str, side: int, stride: int) -> Case:
     return Case(name, build, (3, 224, 224), stride, (side, side), tags)
 
 
+_digits, _padded_digits = (partial(nin.load, name) for name in nin.BUNDLED)
+
 CASES = (
     Case("n4-256-s1", networks.n4, (1, 95, 95), 1, (256, 256), frozenset({"quick"})),
     Case("n4-512-s1", networks.n4, (1, 95, 95), 1, (512, 512)),
@@ -60,10 +64,10 @@ CASES = (
     Case("padded-256-s8", networks.small_padded, (3, 64, 64), 8, (256, 256), QUICK),
     Case("padded-256-s4", networks.small_padded, (3, 64, 64), 4, (256, 256)),
     Case("padded-256-s3", networks.small_padded, (3, 64, 64), 3, (256, 256)),
-    Case("digits-512-s4", networks.digits, (1, 28, 28), 4, (512, 512), QUICK),
-    Case("digits-padded-512-s4", networks.digits_padded, (1, 28, 28), 4, (512, 512)),
-    Case("onet-512-s2", networks.output_network, (3, 48, 48), 2, (512, 512)),
-    Case("efficientnet-lite0-512-s32", networks.efficientnet, (3, 224, 224), 32, (512, 512)),
+    Case("digits-512-s4", _digits, (1, 28, 28), 4, (512, 512), QUICK),
+    Case("digits-padded-512-s4", _padded_digits, (1, 28, 28), 4, (512, 512)),
+    Case("onet-512-s2", faces.load_network, (3, 48, 48), 2, (512, 512)),
+    Case("efficientnet-lite0-512-s32", photo.load_network, (3, 224, 224), 32, (512, 512)),
     Case("signal-65536-s64", networks.signal, (2, 1024), 64, (65536,), QUICK),
     Case("volume-64-s4", networks.volume, (1, 16, 16, 16), 4, (64, 64, 64)),
 )

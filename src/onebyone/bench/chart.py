@@ -15,29 +15,15 @@ TITLE = "Every window of an image: times faster than running crops"
 
 
 def chart(results: Results) -> Still:
-    """The chart, to be saved as .svg or .png."""
-    canvas = Canvas(*_size(results), TITLE)
-    _draw(canvas, results)
-    return Still(canvas)
-
-
-def _size(results: Results) -> tuple[int, int]:
-    return WIDTH, TOP + ROW * len(_measured(results)) + 64
-
-
-def _measured(results: Results) -> list[CaseResult]:
-    return [case for case in results.cases if not case.skipped and case.speedup() is not None]
-
-
-def _draw(canvas: Canvas, results: Results) -> None:
     """A bar for each case: how many times faster than the best crops, logarithmic.
 
     The mark on each line is the ratio of operations, the limit. The card has a ground of its own,
     so it reads the same on a light and on a dark page.
     """
-    cases = _measured(results)
-    width, height = _size(results)
-    canvas.rect((0, 0), width, height, 8, fill=CARD)
+    cases = [case for case in results.cases if not case.skipped and case.speedup() is not None]
+    height = TOP + ROW * len(cases) + 64
+    canvas = Canvas(WIDTH, height, TITLE)
+    canvas.rect((0, 0), WIDTH, height, 8, fill=CARD)
     canvas.text((20, 30), TITLE, 16, fill=INK, font_weight="600")
     legend = "bar: measured, best backend of each side; mark: ratio of operations, the limit"
     canvas.text((20, 50), legend, 12, fill=MUTED)
@@ -49,6 +35,7 @@ def _draw(canvas: Canvas, results: Results) -> None:
     for place, case in enumerate(cases):
         _bar(canvas, case, TOP + ROW * place, most)
     canvas.text((20, height - 14), conditions(results), 8, fill=MUTED)
+    return Still(canvas)
 
 
 def _bar(canvas: Canvas, case: CaseResult, top: Length, most: float) -> None:

@@ -2,12 +2,16 @@
 
 import ctypes
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
 from onebyone.turns import seconds
+
+Result = TypeVar("Result")
 
 SIDE = 2048
 ROUNDS = 5
@@ -58,28 +62,20 @@ def matmul_peak() -> float:
     return 2 * SIDE**3 / min(seconds(lambda: torch.mm(a, b)) for _ in range(ROUNDS))
 
 
-class PeakMemory:
-    """The most memory that a block takes beyond what was in use before; None where unknown.
+def run_noting_memory(run: Callable[[], Result]) -> tuple[Result, int | None]:
+    """Run something: its result, and the most memory that it took; None where that is unknown.
 
     Linux keeps the mark; memory that was freed but kept for reuse is handed back first, where the
     C library can do that.
     """
-
-    def __init__(self) -> None:
-        self.bytes: int | None = None
-
-    def __enter__(self) -> "PeakMemory":
-        try:
-            ctypes.CDLL("libc.so.6").malloc_trim(0)
-            Path("/proc/self/clear_refs").write_text("5")  # sets the mark to what is in use
-            self._before = _high_water()
-        except OSError:
-            self._before = None
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            self.bytes = max(0, (_high_water() or 0) - self._before)
+    try:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")  # sets the mark to what is in use
+        before = _high_water()
+    except OSError:
+        before = None
+    result = run()
+    return result, None if before is None else max(0, (_high_water() or 0) - before)
 
 
 def _high_water() -> int | None:

@@ -1,13 +1,11 @@
-"""The networks of the benchmark; weights are random where no trained ones are at hand."""
+"""The networks of the benchmark that no other part of onebyone has; their weights are random."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import nn
 
-from onebyone import nin
 from onebyone.bench.vision import torchvision_models
-from onebyone.demos import faces, photo
 
 
 def n4() -> nn.Module:
@@ -52,34 +50,6 @@ def _stages(rank: int, channels: int, widths: Sequence[int], depth: int = 2) -> 
             channels = width
         layers.append(pooling(2))
     return [*layers, nn.Flatten()]
-
-
-def digits() -> nn.Module:
-    """The bundled digit network without padding."""
-    return nin.load("nin-digits")
-
-
-def digits_padded() -> nn.Module:
-    """The bundled digit network with padding."""
-    return nin.load("nin-digits-padded")
-
-
-def output_network() -> nn.Module:
-    """O-Net of the face cascade, trained.
-
-    Raises:
-        InputError: the extra "demo" is not installed.
-    """
-    return faces.load_network()
-
-
-def efficientnet() -> nn.Module:
-    """EfficientNet-Lite0, trained on ImageNet.
-
-    Raises:
-        InputError: the extra "demo" is not installed.
-    """
-    return photo.load_network()
 
 
 def torchvision_network(name: str) -> nn.Module:

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 
 from onebyone.bench.cases import Case
+from onebyone.bench.machine import run_noting_memory
 from onebyone.bench.results import CaseResult
 from onebyone.bench.sides import Subject, makers, prepare
-from onebyone.bench.timing import BUDGET, SHORTEST, Side, Timing, first_run
+from onebyone.bench.timing import BUDGET, SHORTEST, Timing
 from onebyone.errors import InputError
 from onebyone.turns import by_turns
 
@@ -42,23 +43,22 @@ def run_case(
         subject = prepare(case, seconds)
     except InputError as error:
         return CaseResult(case.name, case.window, case.stride, case.size, skipped=str(error))
-    sides: list[Side] = []
+    runs: dict[int, Callable[[], Any]] = {}
     timings: list[Timing] = []
     skipped: list[Timing] = []
     with torch.inference_mode():
-        for name, backend, make in makers(backends):
+        for name, backend, kind, make in makers(backends):
             say(f"preparing {name}, {backend}")
             try:
                 side = make(subject, backend)
             except InputError as error:
                 skipped.append(Timing(name, backend, "", skipped=str(error)))
                 continue
-            result, memory = first_run(side)
-            difference = _difference(subject, side, result)
-            sides.append(side)
-            timings.append(Timing(name, backend, side.kind, (), side.windows, memory, difference))
+            result, memory = run_noting_memory(side.run)
+            difference = _difference(subject, kind, result)
+            runs[len(timings)] = side.run
+            timings.append(Timing(name, backend, kind, (), side.windows, memory, difference))
         say("timing")
-        runs = {number: side.run for number, side in enumerate(sides)}
         times = by_turns(runs, rounds, each=BUDGET, shortest=min(seconds, SHORTEST))
     timed = [replace(t, seconds=tuple(times[number])) for number, t in enumerate(timings)]
     plan = subject.sliding.plan(*case.size)
@@ -68,13 +68,13 @@ def run_case(
     )  # fmt: skip
 
 
-def _difference(subject: Subject, side: Side, result: Any) -> float | None:
+def _difference(subject: Subject, kind: str, result: Any) -> float | None:
     """How far a side's scores are from crops, where it gives them in the order of the grid."""
-    if side.kind == "crops":
+    if kind == "crops":
         return subject.difference(result)
-    if side.kind in ("onebyone", "image"):
+    if kind in ("onebyone", "image"):
         return subject.difference(subject.at_places(result))
-    if side.kind == "converted" and len(result) == 1:
+    if kind == "converted" and len(result) == 1:
         whole = result[0][(..., *(slice(0, m) for m in subject.grid))]
         return subject.difference(subject.at_places(whole))
     return None

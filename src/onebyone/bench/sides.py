@@ -4,17 +4,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import gcd, prod
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from onebyone.bench.by_hand import fully_convolutional
 from onebyone.bench.cases import Case
 from onebyone.bench.constant_folding import folded
-from onebyone.bench.timing import Side
 from onebyone.demos.measure import random_crops
 from onebyone.errors import InputError
 from onebyone.graphs.capture import capture
+from onebyone.layers.alternatives import MEMORY_FORMATS
 from onebyone.turns import seconds as timed
 from onebyone.windows import SlidingModel
 from onebyone.windows.backends.compilers import compiled
@@ -25,7 +26,14 @@ from onebyone.windows.target import this_machine
 BATCHES = (8, 32, 128, 512)
 MOST_NUMBERS = 2**23  # in a batch of crops: 55 windows of 224×224 in three channels
 MOST_SHIFTS = 16  # of the image, for a stride finer than the network's own
-LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+@dataclass(frozen=True)
+class Side:
+    """One way to get the scores of all windows, ready to run: a call, and how many it covers."""
+
+    run: Callable[[], Any]
+    windows: int
 
 
 @dataclass(frozen=True)
@@ -56,11 +64,6 @@ class Subject:
     def grid(self) -> tuple[int, ...]:
         """Windows along each axis."""
         return self.sliding.grid(*self.case.size)
-
-    @property
-    def sampled(self) -> int:
-        """How many windows are run as crops."""
-        return len(self.expected)
 
     def difference(self, scores: Tensor) -> float:
         """How far scores [sampled, K] are from the crops', over the largest of these."""
@@ -121,38 +124,35 @@ def _batch(case: Case, model: nn.Module, windows: int, seconds: float) -> tuple[
 Maker = Callable[[Subject, str], Side]
 
 
-def crops_as_they_are(subject: Subject, backend: str) -> Side:
+def crops_as_they_are(subject: Subject, _backend: str) -> Side:
     """The network on batches of crops, cut beforehand."""
-    model, batches = subject.model, subject.crops
-    return Side(
-        "crops, eager", backend, "crops",
-        lambda: torch.cat([model(part) for part in batches]), subject.sampled,
-    )  # fmt: skip
+    return _on_batches(subject.model, subject.crops)
 
 
-def crops_folded(subject: Subject, backend: str) -> Side:
+def crops_folded(subject: Subject, _backend: str) -> Side:
     """The same, channels last and with BatchNorm folded into the convolutions."""
-    layout = _layout(subject.image)
-    network = folded(subject.lowered.captured)
-    network.to(memory_format=layout)  # type: ignore[call-overload] # stubs lack it
-    batches = [part.contiguous(memory_format=layout) for part in subject.crops]
-    return Side(
-        "crops, channels last, BatchNorm folded", backend, "crops",
-        lambda: torch.cat([network(part)[0] for part in batches]), subject.sampled,
-    )  # fmt: skip
+    network, batches = _folded(subject)
+    network.to(memory_format=_layout(batches[0]))  # type: ignore[call-overload] # stubs lack it
+    return _on_batches(lambda part: network(part)[0], batches)
 
 
 def crops_compiled(subject: Subject, backend: str) -> Side:
     """The same, compiled for the batch."""
+    network, batches = _folded(subject)
+    run = compiled(backend, network, batches[0])
+    return _on_batches(lambda part: run(part)[0], batches)
+
+
+def _folded(subject: Subject) -> tuple[fx.GraphModule, list[Tensor]]:
     batches = [part.contiguous(memory_format=_layout(part)) for part in subject.crops]
-    run = compiled(backend, folded(subject.lowered.captured), batches[0])
-    return Side(
-        "crops", backend, "crops",
-        lambda: torch.cat([run(part)[0] for part in batches]), subject.sampled,
-    )  # fmt: skip
+    return folded(subject.lowered.captured), batches
 
 
-def monai(subject: Subject, backend: str) -> Side:
+def _on_batches(network: Callable[[Tensor], Tensor], batches: Sequence[Tensor]) -> Side:
+    return Side(lambda: torch.cat([network(part) for part in batches]), sum(map(len, batches)))
+
+
+def monai(subject: Subject, _backend: str) -> Side:
     """MONAI's sliding-window inferer with the network as its predictor, on part of the image.
 
     It wants a map for each window; it is given one channel of the window, the cheapest there is,
@@ -166,7 +166,7 @@ def monai(subject: Subject, backend: str) -> Side:
     except ImportError as error:
         raise InputError("MONAI is not installed: pip install 'onebyone[bench]'") from error
     case, model = subject.case, subject.model
-    grid = _part(subject.grid, subject.sampled)
+    grid = _part(subject.grid, len(subject.expected))
     size = [(m - 1) * case.stride + h for m, h in zip(grid, case.window[1:], strict=True)]
     part = _from(subject.image, [0] * len(size), size).contiguous()
     inferer = SlidingWindowInferer(
@@ -188,7 +188,7 @@ def monai(subject: Subject, backend: str) -> Side:
 
     found = len(run())
     assert found == prod(grid), f"MONAI ran {found} windows of {grid}"
-    return Side("MONAI SlidingWindowInferer", backend, "tool", run, prod(grid))
+    return Side(run, prod(grid))
 
 
 def _part(grid: Sequence[int], count: int) -> tuple[int, ...]:
@@ -201,7 +201,7 @@ def _part(grid: Sequence[int], count: int) -> tuple[int, ...]:
     return tuple(part)
 
 
-def converted(subject: Subject, backend: str) -> Side:
+def converted(subject: Subject, _backend: str) -> Side:
     """The network converted by hand to a fully convolutional one; not equal to crops.
 
     For a stride finer than the network's own it runs on the image shifted by each step.
@@ -215,15 +215,15 @@ def converted(subject: Subject, backend: str) -> Side:
     if own % case.stride and case.stride % own:
         raise InputError(f"the stride {case.stride} does not divide the network's own, {own}")
     every = max(1, case.stride // own)
-    shifts = list(product(range(0, own, case.stride), repeat=len(case.size)))
+    room = [min(own, n - h + 1) for n, h in zip(case.size, case.window[1:], strict=True)]
+    shifts = list(product(*(range(0, most, case.stride) for most in room)))
     image = subject.image.contiguous(memory_format=_layout(subject.image))
-    fits = [shift for shift in shifts if _fits(case, shift)]
 
     def run() -> list[Tensor]:
-        found = [network(_from(image, shift, case.size)) for shift in fits]
+        found = [network(_from(image, shift, case.size)) for shift in shifts]
         return [y[(..., *[slice(None, None, every)] * len(case.size))] for y in found]
 
-    return Side("fully convolutional, not equal", backend, "converted", run, prod(subject.grid))
+    return Side(run, prod(subject.grid))
 
 
 def _few_shifts(subject: Subject) -> int:
@@ -240,25 +240,15 @@ def _few_shifts(subject: Subject) -> int:
     return own
 
 
-def _fits(case: Case, shift: tuple[int, ...]) -> bool:
-    return all(n - d >= h for n, d, h in zip(case.size, shift, case.window[1:], strict=True))
-
-
 def ours(subject: Subject, backend: str, padding: str = "crop") -> Side:
     """This package.
 
     Raises:
         InputError: the backend is not installed, or cannot take the network.
     """
-    case = subject.case
-    sliding = _sliding(case, subject.lowered, padding, backend)
+    sliding = _sliding(subject.case, subject.lowered, padding, backend)
     sliding(subject.image)  # plans and compiles
-    crop = padding == "crop"
-    name = "onebyone" if crop else 'onebyone, padding="image", not equal'
-    return Side(
-        name, backend, "onebyone" if crop else "image",
-        lambda: sliding(subject.image), prod(subject.grid),
-    )  # fmt: skip
+    return Side(lambda: sliding(subject.image), prod(subject.grid))
 
 
 def ours_image(subject: Subject, backend: str) -> Side:
@@ -271,19 +261,19 @@ def ours_image(subject: Subject, backend: str) -> Side:
     return ours(subject, backend, "image")
 
 
-def makers(backends: Sequence[str]) -> Iterator[tuple[str, str, Maker]]:
-    """What makes each side: its name, its backend, the function."""
+def makers(backends: Sequence[str]) -> Iterator[tuple[str, str, str, Maker]]:
+    """What makes each side: its name, its backend, its kind, the function."""
     if "torch" in backends:
-        yield "crops, eager", "torch", crops_as_they_are
-        yield "crops, channels last, BatchNorm folded", "torch", crops_folded
+        yield "crops, eager", "torch", "crops", crops_as_they_are
+        yield "crops, channels last, BatchNorm folded", "torch", "crops", crops_folded
     for backend in backends:
         if backend != "torch":
-            yield "crops", backend, crops_compiled
-    yield "MONAI SlidingWindowInferer", "torch", monai
-    yield "fully convolutional, not equal", "torch", converted
-    yield 'onebyone, padding="image", not equal', "torch", ours_image
+            yield "crops", backend, "crops", crops_compiled
+    yield "MONAI SlidingWindowInferer", "torch", "tool", monai
+    yield "fully convolutional, not equal", "torch", "converted", converted
+    yield 'onebyone, padding="image", not equal', "torch", "image", ours_image
     for backend in backends:
-        yield "onebyone", backend, ours
+        yield "onebyone", backend, "onebyone", ours
 
 
 def _from(image: Tensor, start: Sequence[int], stop: Sequence[int]) -> Tensor:
@@ -293,4 +283,4 @@ def _from(image: Tensor, start: Sequence[int], stop: Sequence[int]) -> Tensor:
 
 
 def _layout(x: Tensor) -> torch.memory_format:
-    return LAYOUTS.get(x.ndim, torch.contiguous_format)
+    return MEMORY_FORMATS.get(x.ndim - 2, torch.contiguous_format)

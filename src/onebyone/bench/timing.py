@@ -1,11 +1,7 @@
-"""The sides of a case, and what each took."""
+"""What each side of a case took."""
 
 import statistics
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-from onebyone.bench.machine import PeakMemory
 
 BUDGET = 40.0
 """Seconds that one side of a case is timed for; a side that takes longer runs fewer rounds."""
@@ -18,30 +14,13 @@ What ran before it has taken caches and memory away, which many batches of crops
 
 
 @dataclass(frozen=True)
-class Side:
-    """One way to get the scores of all windows of an image, ready to run.
-
-    Attributes:
-        name: what it is.
-        backend: what runs it.
-        kind: "crops", "tool", "converted" or "onebyone".
-        run: gives the result for `windows` windows.
-        windows: how many windows one run covers.
-    """
-
-    name: str
-    backend: str
-    kind: str
-    run: Callable[[], Any]
-    windows: int
-
-
-@dataclass(frozen=True)
 class Timing:
     """What one side took.
 
     Attributes:
-        name, backend, kind: of the side.
+        name: what it is.
+        backend: what runs it.
+        kind: "crops", "tool", "converted", "image" or "onebyone".
         seconds: of each round, as measured.
         windows: how many windows one round covered.
         memory: bytes that one run took at most beyond what was in use; None where unknown.
@@ -63,10 +42,3 @@ class Timing:
         if not self.seconds:
             return float("inf")
         return statistics.median(self.seconds) * windows / self.windows
-
-
-def first_run(side: Side) -> tuple[Any, int | None]:
-    """Run a side once: its result, and the memory that it took at most."""
-    with PeakMemory() as peak:
-        result = side.run()
-    return result, peak.bytes
