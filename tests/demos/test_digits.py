@@ -37,7 +37,7 @@ def test_demonstration_on_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     image, true = digits.load_page()
     monkeypatch.setattr(digits, "load_page", lambda: (image[:44, :280], true[:1]))
     console = Console(record=True, width=120)
-    path = digits.run(console, tmp_path)
+    (path,) = digits.run(console, tmp_path)
     printed = console.export_text()
     assert f"true  {true[0]}" in printed
     for name in nin.BUNDLED:

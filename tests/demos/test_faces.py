@@ -68,7 +68,7 @@ def test_the_network_is_that_of_the_package(network):
 def test_the_face_of_the_photo_is_found(network, tmp_path, monkeypatch):
     monkeypatch.setattr(faces, "FACES", (144, 192))  # fewer sizes, for time
     text = StringIO()
-    page = faces.run(Console(file=text, width=100), tmp_path)
+    (page,) = faces.run(Console(file=text, width=100), tmp_path)
     assert page == tmp_path / "faces.html"
     assert page.stat().st_size > 100_000
     assert "face 1.00, in a window of" in text.getvalue()

@@ -1,6 +1,7 @@
 """`onebyone demo`: the answer, faces in a photo, a page of digits; objects in photos by name."""
 
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +53,7 @@ def demo(
     for one in parts:
         console.rule(one.value)
         try:
-            pages += _run(one, console, out)
+            pages += import_module(f"onebyone.demos.{one}").run(console, out)
         except InputError as error:
             if one is parts[-1]:
                 raise
@@ -72,22 +73,3 @@ def _make_folder(out: Path) -> None:
         raise InputError(f"--out {out}: the folder cannot be made ({error.strerror})") from error
     for name in (Demo.faces, Demo.digits):
         check_target(out / f"{name}.html")
-
-
-def _run(part: Demo, console: Console, out: Path) -> list[Path]:
-    if part is Demo.answer:
-        from onebyone.demos import answer
-
-        answer.run(console)
-        return []
-    if part is Demo.digits:
-        from onebyone.demos import digits
-
-        return [digits.run(console, out)]
-    if part is Demo.faces:
-        from onebyone.demos import faces
-
-        return [faces.run(console, out)]
-    from onebyone.demos import photo
-
-    return photo.run(console, out)

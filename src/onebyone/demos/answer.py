@@ -1,6 +1,7 @@
 """The answer in the terminal: is a 1×1 convolution a fully connected layer?"""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,8 +26,11 @@ def example() -> nn.Conv2d:
     return conv
 
 
-def run(console: Console) -> None:
-    """Print the example of 2 channels of 2×2: the three forms, the matrix and the verdicts."""
+def run(console: Console, _folder: Path | None = None) -> list[Path]:
+    """Print the example of 2 channels of 2×2: the three forms, the matrix and the verdicts.
+
+    As the other parts it could have pages, but it has none.
+    """
     conv = example()
     console.print()
     console.print("[bold]Is a 1×1 convolution a fully connected layer?[/]")
@@ -35,6 +39,7 @@ def run(console: Console) -> None:
     _print_forms(console, conv)
     _print_refusal(console)
     _print_statement(console)
+    return []
 
 
 def _print_matrix(console: Console, conv: nn.Conv2d) -> None:

@@ -33,7 +33,7 @@ def load_page() -> tuple[UInt8[np.ndarray, "height width"], list[str]]:
     return image, lines
 
 
-def run(console: Console, out_dir: Path) -> Path:
+def run(console: Console, out_dir: Path) -> list[Path]:
     """Read the bundled page, beside a padded network; print the figures, and save the map.
 
     Args:
@@ -41,7 +41,7 @@ def run(console: Console, out_dir: Path) -> Path:
         out_dir: The folder for the page that shows the map, `digits.html`.
 
     Returns:
-        The path of that page.
+        The path of that page, alone.
     """
     image, true = load_page()
     height, width = image.shape
@@ -70,7 +70,7 @@ def run(console: Console, out_dir: Path) -> Path:
     path = out_dir / "digits.html"
     scores = softmax(whole.scores.numpy(), axis=0)
     images.save_html(path, image, scores, WINDOW, (STRIDE, STRIDE), CLASSES, "Digits")
-    return path
+    return [path]
 
 
 def _measure(name: str, image: UInt8[np.ndarray, "height width"]) -> Measurement:

@@ -95,7 +95,7 @@ class Face(NamedTuple):
     side: int
 
 
-def run(console: Console, out_dir: Path) -> Path:
+def run(console: Console, out_dir: Path) -> list[Path]:
     """Look for a face at every window of a photo, at several sizes; save the map as a page.
 
     Args:
@@ -103,7 +103,7 @@ def run(console: Console, out_dir: Path) -> Path:
         out_dir: The folder for the page.
 
     Returns:
-        The path of the page.
+        The path of the page, alone.
 
     Raises:
         InputError: The extra "demo" is not installed.
@@ -145,7 +145,7 @@ def run(console: Console, out_dir: Path) -> Path:
         boxes=[face.box],
         view="highest score",
     )
-    return page
+    return [page]
 
 
 def load_photo() -> UInt8[np.ndarray, "3 H W"]:

@@ -1,7 +1,6 @@
 """The demonstration on photos: EfficientNet-Lite0 with both paddings, and how far they differ."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,10 +8,10 @@ from jaxtyping import Float, UInt8
 from rich.console import Console
 from torch import Tensor, nn
 
-from onebyone.demos.measure import Measurement, figures_table, measure, method
+from onebyone.demos.measure import figures_table, measure, method
 from onebyone.errors import InputError
 from onebyone.images import Box, save_html
-from onebyone.windows import Deviation, slide
+from onebyone.windows import slide
 
 THINGS = {"coffee": 967, "chelsea": 285}
 """The photos, and the class of ImageNet that is looked for in each."""
@@ -67,13 +66,6 @@ def load_photo(name: str) -> UInt8[np.ndarray, "3 H W"]:
     return np.ascontiguousarray(photo.transpose(2, 0, 1))
 
 
-class Both(NamedTuple):
-    """A photo with the network at every window, by padding, and how far they are from crops."""
-
-    measured: dict[str, Measurement]
-    deviations: dict[str, Deviation]
-
-
 def run(console: Console, out_dir: Path) -> list[Path]:
     """Slide EfficientNet-Lite0 over photos with both paddings; save a page for each photo.
 
@@ -99,13 +91,16 @@ def run(console: Console, out_dir: Path) -> list[Path]:
 def _show(console: Console, out_dir: Path, network: nn.Module, name: str, thing: int) -> Path:
     photo = load_photo(name)
     console.print(f"{name}: both paddings, and some windows as crops, by turns …")
-    found = both(network, photo)
-    titles = {"crop": "as crops", "image": 'padding="image"'}
-    console.print(figures_table(name, {titles[p]: m for p, m in found.measured.items()}))
-    console.print(method(found.measured))
-    for padding, deviation in found.deviations.items():
-        console.print(f"{titles[padding]}: differs from crops by {deviation}")
-    shares = [m.scores.softmax(0) for m in found.measured.values()]
+    x, measured, deviations = _scaled(photo), {}, {}
+    for title, padding in (("as crops", "crop"), ('padding="image"', "image")):
+        sliding = slide(network, WINDOW, STRIDE, padding=padding)
+        measured[title] = measure(sliding, network, x, sample=SAMPLE)
+        deviations[title] = sliding.deviation(x)
+    console.print(figures_table(name, measured))
+    console.print(method(measured))
+    for title, deviation in deviations.items():
+        console.print(f"{title}: differs from crops by {deviation}")
+    shares = [m.scores.softmax(0) for m in measured.values()]
     best = shares[0].amax((1, 2)).topk(SHOWN).indices
     picture, scores = side_by_side(photo, [each[best].numpy() for each in shares])
     classes = [NAMES.get(k, f"ImageNet class {k}") for k in best.tolist()]
@@ -150,22 +145,6 @@ def _top(share: Float[Tensor, "ny nx"], thing: str) -> tuple[float, Box]:
     row, column = divmod(int(share.argmax()), share.shape[1])
     most = float(share.max())
     return most, Box(f"{thing} {most:.2f}", row * STRIDE, column * STRIDE, *WINDOW[1:])
-
-
-def both(network: nn.Module, photo: UInt8[np.ndarray, "3 H W"]) -> Both:
-    """Slide a network over a photo with both paddings.
-
-    Args:
-        network: Takes [B, 3, 224, 224], scaled as ImageNet's pixels are.
-        photo: Its pixels.
-    """
-    x = _scaled(photo)
-    measured, deviations = {}, {}
-    for padding in ("crop", "image"):
-        sliding = slide(network, WINDOW, STRIDE, padding=padding)
-        measured[padding] = measure(sliding, network, x, sample=SAMPLE)
-        deviations[padding] = sliding.deviation(x)
-    return Both(measured, deviations)
 
 
 def _scaled(photo: UInt8[np.ndarray, "3 H W"]) -> Float[Tensor, "3 H W"]:
