@@ -11,5 +11,5 @@ def by(sizes: Iterable[object]) -> str:
 
 def si(value: int | float) -> str:
     """Write a number with three digits and the prefix of its thousands."""
-    power = min(max(math.floor(math.log10(value)) // 3, -3), 4) if value else 0
-    return f"{value / 1000**power:.3g} {('', 'k', 'M', 'G', 'T', 'n', 'µ', 'm')[power]}"
+    power = min(max(math.floor(math.log10(value)) // 3, -3), 5) if value else 0
+    return f"{value / 1000**power:.3g} {('', 'k', 'M', 'G', 'T', 'P', 'n', 'µ', 'm')[power]}"

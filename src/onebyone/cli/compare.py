@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from onebyone.cli.layer_command import Answer, Grids, layer_command
+from onebyone.cli.answer import Answer
+from onebyone.cli.layer_command import Grids, layer_command
 from onebyone.cli.options import Out
 
 BARS = Out(

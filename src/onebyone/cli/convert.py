@@ -3,7 +3,8 @@
 from functools import partial
 from typing import Any
 
-from onebyone.cli.layer_command import Answer, Grids, layer_command
+from onebyone.cli.answer import Answer
+from onebyone.cli.layer_command import Grids, layer_command
 from onebyone.cli.options import TENSORS, To
 
 

@@ -1,12 +1,12 @@
 """`onebyone equal`: whether two layers are the same map, or two files the same network."""
 
-import json
 import math
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from onebyone.cli.answer import Answer
 from onebyone.cli.options import LAYER_HELP, Input, Json, Output, Trust
 from onebyone.cli.stages import stages
 from onebyone.errors import InputError
@@ -49,9 +49,7 @@ def equal(
         if (input, output, tol, weights_a, weights_b) != (None, None, 0.0, None, None):
             raise InputError("--input, --output, --tol and --weights go with layers, not files")
         found = compare_files(Path(a), Path(b), level, trust)
-        print(json.dumps(found.to_dict(), ensure_ascii=False) if as_json else str(found))
-        if not found:
-            raise typer.Exit(1)
+        Answer(found.to_dict(), str(found), yes=bool(found)).tell(as_json=as_json)
         return
     if level != "full":
         raise InputError("--level goes with files, not with layers")
@@ -62,12 +60,7 @@ def equal(
         (a, b), (weights_a, weights_b), input, output, trust
     )
     verdict = layers_equal(first, second, grid, places, tol)
-    if as_json:
-        print(json.dumps(_fields(verdict), ensure_ascii=False))
-    else:
-        _show(verdict)
-    if not verdict:
-        raise typer.Exit(1)
+    Answer(_fields(verdict), _text(verdict), yes=verdict.equal).tell(as_json=as_json)
 
 
 def compare_files(before: Path, after: Path, level: str, trust: bool) -> Any:
@@ -78,11 +71,12 @@ def compare_files(before: Path, after: Path, level: str, trust: bool) -> Any:
         return Equivalence(compare(before, after, level, trust=trust, begin=shown.begin))
 
 
-def _show(verdict: Any) -> None:
-    print(verdict.reason if verdict else f"not equal: {verdict.reason}")
+def _text(verdict: Any) -> str:
+    text: str = verdict.reason if verdict else f"not equal: {verdict.reason}"
     if math.isfinite(verdict.distance) and verdict.bound:
-        print(f"distance {verdict.distance:.6g} (Frobenius norm of the difference)")
-        print(f"bound    {verdict.bound:.6g} (any output, over inputs of norm 1)")
+        text += f"\ndistance {verdict.distance:.6g} (Frobenius norm of the difference)"
+        text += f"\nbound    {verdict.bound:.6g} (any output, over inputs of norm 1)"
+    return text
 
 
 def _fields(verdict: Any) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """`onebyone explain`: the picture of a layer, interactive or still."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from onebyone.cli.answer import Answer
 from onebyone.cli.options import LAYER_HELP, Input, Json, Output, Trust, Weights
 from onebyone.cli.outputs import check_outputs, next_free
 from onebyone.errors import InputError
@@ -81,9 +81,6 @@ def explain(
     else:
         figure = draw(example(), INPUT)
     figure.save(out)
-    if as_json:
-        rows, columns = figure.matrix.shape
-        fields = {"out": str(out), "layer": str(figure.layer), "outputs": rows, "inputs": columns}
-        print(json.dumps(fields, ensure_ascii=False))
-    else:
-        print(out)
+    rows, columns = figure.matrix.shape
+    fields = {"out": str(out), "layer": str(figure.layer), "outputs": rows, "inputs": columns}
+    Answer(fields, str(out)).tell(as_json=as_json)

@@ -1,36 +1,15 @@
 """The one shape of the commands on a layer: read it, ask something of it, print the answer."""
 
-import json
-import sys
 from collections.abc import Callable
 from inspect import Parameter, Signature, signature
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import typer
-from rich.console import Console, RenderableType
-
+from onebyone.cli.answer import Answer
 from onebyone.cli.options import Input, Json, Layer, Out, Output, Trust, Weights
 from onebyone.cli.outputs import check_outputs
 
 Grids = dict[str, Any]
 """A layer's input and output grid, by name, as the functions of `layers` take them."""
-
-
-class Answer(NamedTuple):
-    """What a command has found out.
-
-    Attributes:
-        fields: of the answer as JSON.
-        text: the answer for people.
-        save: writes the file that `--out` names; None where there is nothing to write.
-        yes: whether the exit status is 0.
-    """
-
-    fields: dict[str, Any]
-    text: RenderableType
-    save: Callable[[Path], None] | None = None
-    yes: bool = True
 
 
 def layer_command(
@@ -59,9 +38,7 @@ def layer_command(
             answer = ask(layer, grids, **{name: given[name] for name in own})
             if answer.save is not None and given.get("out") is not None:
                 answer.save(given["out"])
-            _print(answer, as_json=given["as_json"])
-            if not answer.yes:
-                raise typer.Exit(1)
+            answer.tell(as_json=given["as_json"])
 
         required = [option for option in own.values() if option.default is Parameter.empty]
         options = [
@@ -85,12 +62,3 @@ def layer_command(
 
 def _option(name: str, annotation: Any, default: Any = None) -> Parameter:
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-
-
-def _print(answer: Answer, *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(answer.fields, ensure_ascii=False))
-    elif isinstance(answer.text, str):
-        print(answer.text)
-    else:
-        Console(width=None if sys.stdout.isatty() else 120).print(answer.text)

@@ -4,9 +4,8 @@ import ast
 import re
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import typer
@@ -19,10 +18,10 @@ from onebyone.cli.streams import say
 from onebyone.cli.tensors import read_tensors
 from onebyone.errors import InputError, first_line
 from onebyone.layers import KINDS, LocallyConnected, NotConvertible, convert
+from onebyone.layers.kinds import CONVOLUTIONS
 from onebyone.models import load_layer
 from onebyone.models.layer import Grid
 
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 RANKED = ("conv", "convolution", "pointwise")  # of as many axes as the input has
 SEED = 0
 KEYWORDS = ("kernel_size", "stride", "padding", "dilation", "groups", "bias", "padding_mode")
@@ -30,23 +29,18 @@ MODEL_LAYER = re.compile(r"[^()'\"]+:[^()'\"]*")
 WRAPPED = re.compile(rf"(\w+)\((\w+\(.*\)|{MODEL_LAYER.pattern})\)", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Spec:
+class _Spec(NamedTuple):
     """A layer as far as it is known without its grid.
 
-    Attributes:
-        text: the spec without the kinds around it.
-        kinds: to convert it to, the last one first.
-        weights: a file that `read_tensors` takes; used already where `layer` is given.
-        layer: of a model.
-        grid: the input grid (C, *space) that this layer has in its model.
+    It has kinds to convert it to, the last one first, and a file of weights; or it is a layer of a
+    model, which has its weights, and the input grid that it has there.
     """
 
     text: str
-    kinds: tuple[str, ...] = ()
-    weights: Path | None = None
-    layer: nn.Module | None = None
-    grid: Grid | None = None
+    kinds: tuple[str, ...]
+    weights: Path | None
+    layer: nn.Module | None
+    grid: Grid | None
 
 
 def layers_on_grid(
@@ -65,77 +59,50 @@ def layers_on_grid(
         typer.Exit: with status 1, when a spec asks for a conversion that does not exist.
     """
     pairs = zip(texts, weights, strict=True)
-    found = [find_layer(text, file, trust=trust) for text, file in pairs]
+    found = [_found(text, file, trust) for text, file in pairs]
     own = (layer.grid for layer in found if layer.grid is not None)
     grid = parse_integers("--input", input) or next(own, None)
     if grid is None:
         raise InputError("--input is missing: give the layer's input grid, as 2,2,2")
     places = parse_integers("--output", output)
-    return [build_layer(layer, grid, places) for layer in found], grid, places
+    return [_built(layer, grid, places) for layer in found], grid, places
 
 
-def find_layer(text: str, weights: Path | None, *, trust: bool = False) -> Spec:
-    """Take the kinds off a spec and load the model that it names, if it names one.
-
-    Args:
-        text: the spec, see LAYER_HELP.
-        weights: a file with the weights of the layer, or of the model.
-        trust: load a `.pt2` file whatever it holds.
-
-    Raises:
-        InputError: the model or its layer is unusable.
-    """
+def _found(text: str, weights: Path | None, trust: bool) -> _Spec:
+    """Take the kinds off a spec and load the model that it names, if it names one."""
     kinds, inner = [], text.strip()
     while (match := WRAPPED.fullmatch(inner)) and match[1] in KINDS:
         kinds.append(match[1])
         inner = match[2].strip()
     if not MODEL_LAYER.fullmatch(inner):
-        return Spec(inner, tuple(kinds), weights)
+        return _Spec(inner, tuple(kinds), weights, None, None)
     look_here(inner.rpartition(":")[0])
     layer, grid = load_layer(inner, weights=weights, trust=trust)
-    return Spec(inner, tuple(kinds), None, layer, grid)
+    return _Spec(inner, tuple(kinds), None, layer, grid)
 
 
-def build_layer(
-    found: Spec, input: tuple[int, ...], output: tuple[int, ...] | None = None
-) -> nn.Module:
-    """Return the layer of a spec, its weights drawn with a fixed seed or read from a file.
-
-    Args:
-        found: what `find_layer` found.
-        input: the input grid (C, *space); its rank is that of `conv`, `pointwise` and `local`.
-        output: the output grid, for conversions of dense layers.
-
-    Raises:
-        InputError: the spec or the file is unusable.
-        typer.Exit: with status 1, when the spec asks for a conversion that does not exist.
-    """
-    layer = found.layer or _construct(found.text, _parse(found.text), input)
+def _built(found: _Spec, input: Grid, output: Grid | None) -> nn.Module:
+    """Make the layer of a spec, its weights drawn with a fixed seed or read from a file."""
+    layer = found.layer or _constructed(found.text, input)
     if found.weights is not None:
         _load(layer, read_tensors(found.weights, "--weights"), f"--weights {found.weights}")
     for kind in reversed(found.kinds):
         try:
             layer = convert(layer, kind, input, output if isinstance(layer, nn.Linear) else None)
         except NotConvertible as refusal:
-            words = f"onebyone: {kind}({found.text}): not convertible: {refusal.reason}"
-            say(words)
+            say(f"onebyone: {kind}({found.text}): not convertible: {refusal.reason}")
             raise typer.Exit(1) from refusal
     return layer
 
 
-def _parse(text: str) -> ast.Call:
+def _constructed(text: str, input: Grid) -> nn.Module:
     try:
         call = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last of deep brackets
         call = None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
         raise InputError(f"layer {text!r} is not a spec: give {LAYER_HELP}")
-    return call
-
-
-def _construct(text: str, call: ast.Call, input: tuple[int, ...]) -> nn.Module:
-    name = call.func.id if isinstance(call.func, ast.Name) else ""
-    makers = _makers(input)
+    name, makers = call.func.id, _makers(input)
     if name in RANKED and name not in makers:
         grid = ",".join(map(str, input))
         raise InputError(f"--input {grid}: {name} takes channels and 1 to 3 axes, as 2,2,2")

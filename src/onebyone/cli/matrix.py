@@ -6,7 +6,8 @@ import typer
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from onebyone.cli.layer_command import Answer, Grids, layer_command
+from onebyone.cli.answer import Answer
+from onebyone.cli.layer_command import Grids, layer_command
 
 MOST_ROWS = 64
 

@@ -1,14 +1,13 @@
 """`onebyone rewrite`: linear layers to 1×1 convolutions and back, in a file, checked."""
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from onebyone.cli.answer import Answer
 from onebyone.cli.equal import FILES, compare_files
 from onebyone.cli.outputs import check_outputs
 from onebyone.cli.stages import stages
@@ -74,18 +73,12 @@ def rewrite(
         if out is not None and check != "off":
             checks = compare(source, out, check, trust=trust, begin=shown.begin)
             found = replace(found, checks=checks)
-    text = json.dumps(found.to_dict(), ensure_ascii=False)
+    fields, selection = found.to_dict(), Selection(where, skip)
     if report is not None:
         with replacing(report) as beside:
-            beside.write_text(text + "\n", encoding="utf-8")
-    if as_json:
-        print(text)
-    else:
-        Console(width=None if sys.stdout.isatty() else 120).print(found)
-    selection = Selection(where, skip)
+            beside.write_text(json.dumps(fields, ensure_ascii=False) + "\n", encoding="utf-8")
     left = where is not None and any(not selection.reason(row.name) for row in found.left)
-    if left or not found.passed:
-        raise typer.Exit(1)
+    Answer(fields, found, yes=found.passed and not left).tell(as_json=as_json)
 
 
 def _check_only(before: Path, after: Path | None, level: str, as_json: bool, trust: bool) -> None:
@@ -94,9 +87,5 @@ def _check_only(before: Path, after: Path | None, level: str, as_json: bool, tru
     if level not in ("full", "structure"):
         raise InputError(f"--check {level}: with --check-only say full or structure")
     found = compare_files(before, after, level, trust)
-    if as_json:
-        print(json.dumps(found.to_dict()["checks"], ensure_ascii=False))
-    else:
-        print(*found.checks, sep="\n")
-    if not found:
-        raise typer.Exit(1)
+    text = "\n".join(map(str, found.checks))
+    Answer(found.to_dict()["checks"], text, yes=bool(found)).tell(as_json=as_json)

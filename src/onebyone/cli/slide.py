@@ -3,7 +3,7 @@
 import json
 import time
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -136,52 +136,36 @@ def slide(
         write_map(out, scores, pixels, sizes, sliding.stride, classes=chosen.classes)
     touched = _say_not_finite(image, pixels, sizes, sliding.stride)
     size = pixels.shape[1:]
-    outcome = _Outcome(
-        out=str(out),
-        image_size=size,
-        window=sizes,
-        stride=sliding.stride,
-        grid=sliding.grid(*size),
-        backend=str(sliding.choice(*size)),
-        seconds=round(seconds, 6),
-        windows_not_finite=touched,
-        deviation=deviation,
-        report=sliding.report(*size, explain=explain) if report or explain else None,
-    )
-    outcome.print_json() if as_json else outcome.print()
+    told = sliding.report(*size, explain=explain) if report or explain else None
+    fields = {
+        "out": str(out),
+        "image_size": size,
+        "window": sizes,
+        "stride": sliding.stride,
+        "grid": sliding.grid(*size),
+        "backend": str(sliding.choice(*size)),
+        "seconds": round(seconds, 6),
+        "windows_not_finite": touched,
+        "deviation": None if deviation is None else asdict(deviation),
+        "report": None if told is None else told.to_dict(),
+    }
+    if as_json:
+        print(json.dumps(fields))
+    else:
+        _print(fields, deviation, told)
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    """What the command has done, as it is printed."""
-
-    out: str
-    image_size: tuple[int, ...]
-    window: tuple[int, ...]
-    stride: tuple[int, ...]
-    grid: tuple[int, ...]
-    backend: str
-    seconds: float
-    windows_not_finite: int
-    deviation: Any  # a Deviation or None
-    report: Any  # a Report or None
-
-    def print(self) -> None:
-        console = Console()
-        down, across = self.grid
-        console.print(
-            f"{self.out}: {down} × {across} windows in {self.seconds:.2f} s", soft_wrap=True
-        )
-        if self.backend != Backend.torch:
-            console.print(f"backend: {self.backend}", soft_wrap=True)
-        if self.deviation is not None:
-            console.print(f"padding=image differs from crops by {self.deviation}", soft_wrap=True)
-        if self.report is not None:
-            console.print(self.report)
-
-    def print_json(self) -> None:
-        report = None if self.report is None else self.report.to_dict()
-        print(json.dumps({**asdict(self), "report": report}))
+def _print(fields: dict[str, Any], deviation: Any, report: Any) -> None:
+    console = Console()
+    down, across = fields["grid"]
+    windows = f"{down} × {across} windows in {fields['seconds']:.2f} s"
+    console.print(f"{fields['out']}: {windows}", soft_wrap=True)
+    if fields["backend"] != Backend.torch:
+        console.print(f"backend: {fields['backend']}", soft_wrap=True)
+    if deviation is not None:
+        console.print(f"padding=image differs from crops by {deviation}", soft_wrap=True)
+    if report is not None:
+        console.print(report)
 
 
 def _as_map(output: Any) -> Any:

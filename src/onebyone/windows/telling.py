@@ -2,6 +2,8 @@
 
 from torch import fx
 
+from onebyone.wording import si
+
 
 def operator_of(node: fx.Node) -> str:
     """An operator's ATen name."""
@@ -11,12 +13,7 @@ def operator_of(node: fx.Node) -> str:
 
 def counted(count: int) -> str:
     """A number of operations in three digits."""
-    operations = float(count)
-    for unit in ("", " k", " M", " G", " T"):
-        if operations < 1000:
-            return f"{operations:.3g}{unit}"
-        operations /= 1000
-    return f"{operations:.4g} P"
+    return si(count).rstrip()
 
 
 def binary(count: int) -> str:
