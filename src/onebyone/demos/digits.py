@@ -15,13 +15,13 @@ from scipy.special import softmax
 
 from onebyone import images, nin
 from onebyone.demos.measure import Measurement, figures_table, measure, method
+from onebyone.nin.data import CLASSES
 from onebyone.windows import slide
 
 WINDOW = (1, 28, 28)
 STRIDE = 4
 PART, LINES = 123, 3
 """The rows and lines of the page that the padded network reads: it shares little, and is slow."""
-CLASSES = [*map(str, range(10)), "background"]
 
 
 def load_page() -> tuple[UInt8[np.ndarray, "height width"], list[str]]:

@@ -14,6 +14,9 @@ from onebyone.errors import InputError
 SIDE = 28
 """Side of a digit's image, in pixels."""
 
+CLASSES = (*"0123456789", "background")
+"""Of a window of a page: the digit that is centred in it, if there is one."""
+
 BACKGROUND = 10
 """The class of a window that no digit is centred in."""
 

@@ -4,7 +4,7 @@ import gzip
 import math
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,11 @@ from jaxtyping import Num
 from PIL import Image, ImageOps
 
 from onebyone.errors import InputError
-from onebyone.nin.data import all_digits
+from onebyone.nin.data import BACKGROUND, CLASSES, all_digits
 from onebyone.nin.labelled_images import Labelled, Split, hold_out, labelled
 from onebyone.wording import by
 
-DIGITS = tuple("0123456789")
+DIGITS = CLASSES[:BACKGROUND]
 
 
 def mnist_digits() -> Labelled:
@@ -106,15 +106,12 @@ def _read_npz(path: Path) -> tuple[Labelled, Labelled | None]:
     if missing:
         held = ", ".join(sorted(arrays)) or "nothing"
         raise InputError(f"{path}: holds {held}; {' and '.join(sorted(missing))} missing.")
-    train = labelled(arrays["images"], arrays["labels"], _names(arrays), source=str(path))
+    names = list(map(str, arrays["classes"])) if "classes" in arrays else None
+    train = labelled(arrays["images"], arrays["labels"], names, source=str(path))
     if not {"test_images", "test_labels"} <= set(arrays):
         return train, None
     parts = arrays["test_images"], arrays["test_labels"]
     return train, labelled(*parts, train.classes, source=f"{path}, test part")
-
-
-def _names(arrays: Mapping[str, np.ndarray]) -> list[str] | None:
-    return list(map(str, arrays["classes"])) if "classes" in arrays else None
 
 
 def _read_idx(folder: Path) -> tuple[Labelled, Labelled | None]:

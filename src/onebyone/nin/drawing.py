@@ -6,14 +6,11 @@ import numpy as np
 import torch
 from scipy.spatial import KDTree
 
-from onebyone.nin.data import BACKGROUND, SIDE, Digits, load_digits, warp
-from onebyone.nin.datasets import DIGITS
+from onebyone.nin.data import BACKGROUND, CLASSES, SIDE, Digits, load_digits, warp
 from onebyone.nin.fitting import SILENT, Epoch, Progress, fit, seeded
 from onebyone.nin.labelled_images import Labelled
 from onebyone.nin.networks import NetworkInNetwork, digits
 from onebyone.nin.page import Page, lay_out
-
-CLASSES = (*DIGITS, "background")
 
 CENTRED = 3
 """A window is a digit's where their centres differ by at most this, in pixels, on both axes."""

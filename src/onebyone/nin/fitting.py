@@ -18,7 +18,7 @@ from onebyone.nin.labelled_images import Labelled
 from onebyone.nin.networks import NetworkInNetwork
 from onebyone.nin.normalising import fold, normalise
 from onebyone.nin.preparing import Augmentation
-from onebyone.nin.recipes import Recipe, Schedule, find_recipe
+from onebyone.nin.recipes import OneCycle, Plateau, Recipe, find_recipe
 
 BATCH = 128
 
@@ -101,7 +101,7 @@ class Training:
     forward: Callable[[Tensor], Tensor]
     recipe: Recipe
     optimizer: Optimizer
-    schedule: Schedule
+    schedule: OneCycle | Plateau
     device: torch.device
     history: list[Epoch]
 
@@ -162,7 +162,7 @@ class Training:
         self.optimizer.zero_grad()
         mean.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
         self.optimizer.step()
-        self.schedule.after_step()
+        self.schedule.step()
         return mean.detach(), scores.detach()
 
 
@@ -182,26 +182,13 @@ def fit(
 ) -> list[Epoch]:
     """Carry out a recipe on a network in place; the random numbers are PyTorch's global ones.
 
-    Args:
-        model: The network; afterwards it is in evaluation mode, on the CPU.
-        draw: Gives the images of the epoch with this number, from 1.
-        recipe: A name of `RECIPES`.
-        epochs: Passes over the images, at most; the recipe's where None.
-        settings: What else tells this training from others, for its checkpoints.
-        device: Where to compute.
-        augment: Done to each batch of images.
-        held_out: Images to measure on after each epoch.
-        checkpoint: A file that is written after each epoch; only with `resume` may it be there.
-        resume: Continue from the checkpoint.
-        progress: Who is told.
-
-    Returns:
-        The epochs.
+    `draw` gives the images of the epoch with this number, from 1, `settings` is what else tells
+    this training from others, for its checkpoints; the rest is as `train` has it.
     """
     chosen = find_recipe(recipe)
     epochs = epochs or chosen.epochs
     described = {"architecture": str(model.architecture), "recipe": recipe, "epochs": epochs}
-    settings = {**described, **settings}
+    settings = described | settings
     if checkpoint is not None and not resume:
         checkpoints.check_new(checkpoint)
     saved = checkpoints.load(checkpoint, settings) if checkpoint and resume else None

@@ -1,6 +1,7 @@
 """Networks built from their architectures, and the five published ones."""
 
 import math
+from functools import partial
 from typing import Any
 
 from jaxtyping import Float
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from onebyone.errors import InputError
 from onebyone.models import Described
 from onebyone.nin.architectures import ARCHITECTURES, Architecture
+from onebyone.nin.data import CLASSES
 from onebyone.nin.layers import MLPConv
 from onebyone.wording import by
 
@@ -86,7 +88,7 @@ class NetworkInNetwork(Described):
             values = architecture.classes * math.prod(architecture.grid)
             connected = nn.Linear(values, architecture.classes)
             self.head = nn.Sequential(nn.Flatten(), nn.Dropout(head_dropout), connected)
-        self.apply(_he if initialisation == "he" else _published)
+        self.apply(partial(_initialise, initialisation))
 
     def maps(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K h w"]:
         """Give the class confidence maps: the last mlpconv layer's output, a map for each class.
@@ -120,16 +122,14 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise InputError(f"{name} = {value!r}: give one of {', '.join(choices)}.")
 
 
-def _he(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
+def _initialise(initialisation: str, module: nn.Module) -> None:
+    if not isinstance(module, nn.Conv2d | nn.Linear) or module.bias is None:
+        return
+    if initialisation == "he":
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        nn.init.zeros_(module.bias)
-
-
-def _published(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
+    else:
         nn.init.normal_(module.weight, std=0.05)
-        nn.init.zeros_(module.bias)
+    nn.init.zeros_(module.bias)
 
 
 def _build(
@@ -221,7 +221,7 @@ def digits(*, padded: bool = False) -> NetworkInNetwork:
     """
     base = ARCHITECTURES["mnist" if padded else "digits"]
     model = NetworkInNetwork(base.adapted((1, 28, 28), 11), dropout=DROPOUT)
-    model.class_names = (*map(str, range(10)), "background")
+    model.class_names = CLASSES
     return model
 
 

@@ -1,25 +1,17 @@
 """Batch normalisation while a network trains, folded into its convolutions afterwards."""
 
-from jaxtyping import Float
-from torch import Tensor, nn
+from collections import OrderedDict
+
+from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
-class _Normalised(nn.Module):
+class _Normalised(nn.Sequential):
     """A convolution and its batch normalisation."""
 
     def __init__(self, convolution: nn.Conv2d) -> None:
-        super().__init__()
-        self.convolution = convolution
-        self.normalisation = nn.BatchNorm2d(convolution.out_channels)
-
-    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B O h w"]:
-        normalised: Tensor = self.normalisation(self.convolution(x))
-        return normalised
-
-    def folded(self) -> nn.Conv2d:
-        """Give the one convolution that equals the two in evaluation."""
-        return fuse_conv_bn_eval(self.convolution, self.normalisation)
+        normalisation = nn.BatchNorm2d(convolution.out_channels)
+        super().__init__(OrderedDict(convolution=convolution, normalisation=normalisation))
 
 
 def normalise(module: nn.Module) -> None:
@@ -35,6 +27,6 @@ def fold(module: nn.Module) -> None:
     """Undo `normalise`, taking each normalisation's scale and shift into its convolution."""
     for name, child in list(module.named_children()):
         if isinstance(child, _Normalised):
-            setattr(module, name, child.eval().folded())
+            setattr(module, name, fuse_conv_bn_eval(*child.eval()))
         else:
             fold(child)

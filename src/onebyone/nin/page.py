@@ -86,7 +86,9 @@ def lay_out(
         if row > height - MARGIN - 4:
             break
         centre = (row + int(rng.integers(-3, 4)), column)
-        _write(image, digits.images[index], centre)
+        top, first = (place - SIDE // 2 for place in centre)
+        ground = image[top : top + SIDE, first : first + SIDE]
+        np.maximum(ground, digits.images[index], out=ground)
         centres.append(centre)
         lines.append(line)
         if index + 1 < len(digits.labels):
@@ -112,16 +114,6 @@ def _ink_extents(
     """Measure how far ink reaches left and right of each image's middle, in pixels."""
     inked = np.any(images > 64, axis=1)
     return SIDE // 2 - np.argmax(inked, axis=1), SIDE // 2 - np.argmax(inked[:, ::-1], axis=1)
-
-
-def _write(
-    image: UInt8[np.ndarray, "height width"],
-    digit: UInt8[np.ndarray, "28 28"],
-    centre: tuple[int, int],
-) -> None:
-    top, first = centre[0] - SIDE // 2, centre[1] - SIDE // 2
-    place = image[top : top + SIDE, first : first + SIDE]
-    np.maximum(place, digit, out=place)
 
 
 def held_out_page(height: int = 560, width: int = 840, seed: int = 2) -> Page:

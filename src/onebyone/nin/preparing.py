@@ -1,6 +1,7 @@
 """What is done to images before the network: contrast, whitening, and drawing them anew."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -109,9 +110,9 @@ def flip(images: Float[Tensor, "n C H W"]) -> Float[Tensor, "n C H W"]:
     return torch.where(chosen, images.flip(3), images)
 
 
-def _warp(images: Float[Tensor, "n C H W"]) -> Float[Tensor, "n C H W"]:
-    return warp(images, torch.default_generator)
-
-
-AUGMENTATIONS: dict[str, Augmentation] = {"warp": _warp, "shift": shift, "flip": flip}
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "warp": partial(warp, generator=torch.default_generator),
+    "shift": shift,
+    "flip": flip,
+}
 """Ways to draw images anew in each epoch, from PyTorch's global random numbers."""

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import OneCycleLR
 
 from onebyone.errors import InputError
 
@@ -12,65 +13,45 @@ PATIENCE = 10
 """Epochs without a higher training accuracy after which `Plateau` divides the learning rate."""
 
 
-class Schedule:
-    """Changes an optimizer's learning rate as training goes on; this one leaves it as it is."""
-
-    def after_step(self) -> None:
-        """Take note of one more batch."""
-
-    def after_epoch(self, accuracies: Sequence[float]) -> bool:
-        """Take note of the training accuracies so far; say whether to go on."""
-        del accuracies
-        return True
-
-    def state_dict(self) -> dict[str, Any]:
-        """Give what must be kept to resume."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to what `state_dict` gave."""
-
-
-class OneCycle(Schedule):
+class OneCycle(OneCycleLR):
     """The rate rises for a fifth of the training and falls to nothing, momentum against it.
 
     Source: Smith and Topin, Super-convergence, arXiv:1708.07120.
     """
 
     def __init__(self, optimizer: Optimizer, rate: float, steps: int) -> None:
-        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=rate, total_steps=steps, pct_start=0.2
-        )
+        super().__init__(optimizer, max_lr=rate, total_steps=steps, pct_start=0.2)
 
-    def after_step(self) -> None:
-        """Move the rate and the momentum on."""
-        self._schedule.step()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Give the place in the cycle."""
-        return self._schedule.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go to a place in the cycle."""
-        self._schedule.load_state_dict(state)
+    def after_epoch(self, _accuracies: Sequence[float]) -> bool:
+        """Go on, whatever the training accuracies are."""
+        return True
 
 
-class Plateau(Schedule):
+class Plateau:
     """The rate is divided by 10 when training accuracy stalls, twice; the third time ends it.
 
     Source: arXiv:1312.4400, section 4.1.
     """
 
-    def __init__(self, optimizer: Optimizer, rate: float, steps: int) -> None:
-        del steps  # the accuracy decides
+    def __init__(self, optimizer: Optimizer, rate: float, _steps: int) -> None:
         self._optimizer, self._rate = optimizer, rate
 
+    def step(self) -> None:
+        """Leave the rate as it is: no batch decides."""
+
     def after_epoch(self, accuracies: Sequence[float]) -> bool:
-        """Set the rate that follows from the accuracies so far."""
+        """Set the rate that follows from the training accuracies so far; say whether to go on."""
         count = stalls(accuracies)
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate * 0.1 ** min(count, 2)
         return count < 3
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing must be kept to resume."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to what `state_dict` gave."""
 
 
 def stalls(accuracies: Sequence[float], patience: int = PATIENCE) -> int:
