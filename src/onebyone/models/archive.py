@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from onebyone.errors import first_line
-from onebyone.models.grammar import Refused, Rule, shown
+from onebyone.models.grammar import Refused, Rule
 from onebyone.models.program_grammar import DTYPES, PAYLOADS, PROGRAM
+from onebyone.models.shown import shown
 
 PROGRAM_FILE = "models/model.json"
 WEIGHTS, CONSTANTS = "data/weights/", "data/constants/"
@@ -82,8 +83,8 @@ class Archive:
         try:
             if member not in storages:
                 content = bytearray(self.read(part + member))
-                flat = torch.frombuffer(content, dtype=dtype) if content else _empty(dtype)
-                storages[member] = flat.to(device)
+                flat = torch.frombuffer(content, dtype=dtype) if content else torch.tensor([])
+                storages[member] = flat.to(device, dtype)
             tensor = torch.as_strided(
                 storages[member].view(dtype), sizes, strides, _number(meta["storage_offset"])
             )
@@ -170,7 +171,3 @@ def _number(size: Mapping[str, Any]) -> int:
 def _device(found: Mapping[str, Any]) -> torch.device:
     index = found.get("index")
     return torch.device(found["type"] if index is None else f"{found['type']}:{index}")
-
-
-def _empty(dtype: torch.dtype) -> Tensor:
-    return torch.empty(0, dtype=dtype)

@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from onebyone.models.shown import shown
+
 Rule = Callable[[Any], Any]
 
 # What code that torch.fx writes relies on; a value of that name would stand in its place.
 _TAKEN = {"self", "torch", "device", "inf", "nan", "NoneType", "fx_pytree", "pytree", "getattr"}
 _PART = re.compile(r"[\w-]+(@\d+)?")  # @ where a module is called again
-_LONGEST = 10_000
 
 
 class Refused(ValueError):
@@ -23,12 +24,6 @@ class Refused(ValueError):
     def within(self, place: str) -> "Refused":
         """The same, seen from the value around it."""
         return Refused(f"{place}: {self}")
-
-
-def shown(value: Any) -> str:
-    """A value's beginning, in one line, for messages."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def record(**fields: Rule) -> Rule:
@@ -127,75 +122,63 @@ def maybe(inner: Rule) -> Rule:
     return rule
 
 
-def one_of(*values: str | int) -> Rule:
-    """One of some constants, of the same type."""
-    known = {(type(value), value) for value in values}
+def plain(accepts: Callable[[Any], object], wrong: str) -> Rule:
+    """A value that `accepts` says yes to; `wrong` is what others are."""
 
     def rule(value: Any) -> Any:
-        if not isinstance(value, str | int) or (type(value), value) not in known:
-            raise Refused(f"{shown(value)} is none of {', '.join(map(str, values))}")
+        if not accepts(value):
+            raise Refused(f"{shown(value)} {wrong}")
         return value
 
     return rule
+
+
+def one_of(*values: str | int) -> Rule:
+    """One of some constants, of the same type."""
+    known = {(type(value), value) for value in values}
+    return plain(
+        lambda value: isinstance(value, str | int) and (type(value), value) in known,
+        f"is none of {', '.join(map(str, values))}",
+    )
 
 
 def integer(low: int = -(2**63), high: int = 2**63 - 1) -> Rule:
     """A whole number from `low` to `high`, at most those of 64 bits."""
+    wrong = f"is no whole number from {low} to {high}"
+    return plain(lambda value: type(value) is int and low <= value <= high, wrong)
 
-    def rule(value: Any) -> int:
-        if type(value) is not int or not low <= value <= high:
-            raise Refused(f"{shown(value)} is no whole number from {low} to {high}")
-        return value
 
-    return rule
+def string(accepts: Callable[[str], object], wrong: str, longest: int = 10_000) -> Rule:
+    """A string that `accepts` says yes to."""
+    return plain(
+        lambda value: isinstance(value, str) and len(value) <= longest and accepts(value), wrong
+    )
 
 
 def text(pattern: str) -> Rule:
     """A string that matches wholly."""
-    compiled = re.compile(pattern)
-
-    def rule(value: Any) -> str:
-        if not isinstance(value, str) or len(value) > _LONGEST or not compiled.fullmatch(value):
-            raise Refused(f"{shown(value)} is not of the form {pattern}")
-        return value
-
-    return rule
+    return string(re.compile(pattern).fullmatch, f"is not of the form {pattern}")
 
 
-def boolean(value: Any) -> bool:
-    """True or False."""
-    if type(value) is not bool:
-        raise Refused(f"{shown(value)} is neither true nor false")
-    return value
+boolean = plain(lambda value: type(value) is bool, "is neither true nor false")
 
+number = plain(
+    lambda value: type(value) in (int, float) or value in ("Infinity", "-Infinity", "NaN"),
+    "is no number",
+)
+"""A number, or the words for infinite ones."""
 
-def number(value: Any) -> float | int | str:
-    """A number, or the words for infinite ones."""
-    if type(value) in (int, float) or value in ("Infinity", "-Infinity", "NaN"):
-        return value  # type: ignore[no-any-return]
-    raise Refused(f"{shown(value)} is no number")
+name = string(
+    lambda value: value.isidentifier() and not keyword.iskeyword(value) and value not in _TAKEN,
+    "cannot be the name of a value",
+)
+"""An identifier of Python that may stand for a value in generated code."""
 
-
-def name(value: Any) -> str:
-    """An identifier of Python that may stand for a value in generated code."""
-    if (
-        not isinstance(value, str)
-        or len(value) > _LONGEST
-        or not value.isidentifier()
-        or keyword.iskeyword(value)
-        or value in _TAKEN
-    ):
-        raise Refused(f"{shown(value)} cannot be the name of a value")
-    return value
-
-
-def path(value: Any) -> str:
-    """The path of a module or tensor, maybe empty: parts of letters, digits, _ and -."""
-    if not isinstance(value, str) or len(value) > _LONGEST:
-        raise Refused(f"{shown(value)} is no path of a module")
-    if value and not all(_PART.fullmatch(part) for part in value.split(".")):
-        raise Refused(f"{shown(value)} is no path of a module")
-    return value
+path = string(
+    lambda value: not value or all(map(_PART.fullmatch, value.split("."))),
+    "is no path of a module",
+)
+"""The path of a module or tensor, maybe empty: parts of letters, digits, _ and -."""
 
 
 def _at(place: str, rule: Rule, value: Any) -> Any:

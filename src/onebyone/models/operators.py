@@ -5,14 +5,12 @@ not listed is refused. Each name stands for its overloads, and for its in-place 
 one.
 """
 
-import math
-import operator
-from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from onebyone.models.grammar import Refused, shown
+from onebyone.models.grammar import Refused
+from onebyone.models.shown import shown
 
 _GROUPS = (
     # of one number
@@ -98,41 +96,26 @@ _GROUPS = (
     """,
 )
 _NAMES = frozenset(" ".join(_GROUPS).split())
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{
-        f"_operator.{f.__name__}": f
-        for f in (
-            operator.add, operator.sub, operator.mul, operator.floordiv, operator.truediv,
-            operator.mod, operator.neg, operator.pos, operator.eq, operator.ne, operator.le,
-            operator.ge, operator.lt, operator.gt, operator.and_, operator.or_, operator.getitem,
+_FUNCTIONS = {
+    *(
+        f"_operator.{name}"
+        for name in (
+            "add", "sub", "mul", "floordiv", "truediv", "mod", "neg", "pos", "eq", "ne", "le", "ge",
+            "lt", "gt", "and_", "or_", "getitem",
         )
-    },
-    **{f"torch.{f.__name__}": f for f in (
-        torch.sym_not, torch.sym_int, torch.sym_float, torch.sym_max, torch.sym_min, torch.sym_ite,
-    )},
-    "math.trunc": math.trunc,
+    ),
+    *(f"torch.sym_{name}" for name in ("not", "int", "float", "max", "min", "ite")),
+    "math.trunc",
 }  # fmt: skip
 _PREFIX = "torch.ops.aten."
 
 
-def operator_of(value: Any) -> Callable[..., Any]:
-    """The operator of a name: `torch.ops.aten.relu.default`, `_operator.getitem`, `torch.sym_max`.
-
-    Raises:
-        Refused: it is none of those that a file may name.
-    """
-    if isinstance(value, str):
-        if value in _FUNCTIONS:
-            return _FUNCTIONS[value]
-        packet, _, overload = value.removeprefix(_PREFIX).partition(".")
-        if value.startswith(_PREFIX) and (packet in _NAMES or packet.removesuffix("_") in _NAMES):
-            found = getattr(getattr(torch.ops.aten, packet, None), overload, None)
-            if isinstance(found, torch._ops.OpOverload):
-                return found
-    raise Refused(f"calls {shown(value)}, which is no operator that a file may name")
-
-
 def operator_name(value: Any) -> str:
-    """The name of an operator that a file may call, as it is."""
-    operator_of(value)
-    return str(value)
+    """Let the name of an operator through: `torch.ops.aten.relu.default`, `_operator.getitem`."""
+    if isinstance(value, str):
+        packet, _, overload = value.removeprefix(_PREFIX).partition(".")
+        known = value.startswith(_PREFIX) and {packet, packet.removesuffix("_")} & _NAMES
+        found = getattr(getattr(torch.ops.aten, packet, None), overload, None) if known else None
+        if value in _FUNCTIONS or isinstance(found, torch._ops.OpOverload):
+            return value
+    raise Refused(f"calls {shown(value)}, which is no operator that a file may name")

@@ -21,11 +21,11 @@ from onebyone.models.grammar import (
     optional,
     path,
     record,
-    shown,
     text,
     union,
 )  # fmt: skip
 from onebyone.models.operators import operator_name
+from onebyone.models.shown import shown
 from onebyone.models.sizes import expression, symbol
 from onebyone.models.structures import structure
 

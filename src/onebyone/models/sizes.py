@@ -6,9 +6,8 @@ functions of a closed list. Powers are of symbols and small, since sympy compute
 
 import ast
 import re
-from typing import Any
 
-from onebyone.models.grammar import Refused, shown
+from onebyone.models.grammar import string
 
 SYMBOL = re.compile(r"z?[su]f?[0-9]{1,4}")
 """What torch calls the sizes that it does not know."""
@@ -22,31 +21,20 @@ _FUNCTIONS = {
 }  # fmt: skip
 _POWERS = {"Pow", "PowByNatural"}
 _HIGHEST_POWER = 8
-_LONGEST = 2000
 
 
-def expression(value: Any) -> str:
-    """Let a size through as it is written.
-
-    Raises:
-        Refused: it is no string, or holds anything else than a size may.
-    """
-    if not isinstance(value, str) or len(value) > _LONGEST:
-        raise Refused(f"{shown(value)} is no plain expression")
+def _is_expression(text: str) -> bool:
     try:
-        tree = ast.parse(value, mode="eval").body
+        return _is_size(ast.parse(text, mode="eval").body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise Refused(f"{shown(value)} is no plain expression") from None
-    if not _is_size(tree):
-        raise Refused(f"{shown(value)} is no plain expression")
-    return value
+        return False
 
 
-def symbol(value: Any) -> str:
-    """The name of a size that is not known."""
-    if not isinstance(value, str) or not SYMBOL.fullmatch(value):
-        raise Refused(f"{shown(value)} is no symbol of a size")
-    return value
+expression = string(_is_expression, "is no plain expression", longest=2000)
+"""A size as it is written, which holds nothing else than a size may."""
+
+symbol = string(SYMBOL.fullmatch, "is no symbol of a size")
+"""The name of a size that is not known."""
 
 
 def _is_size(tree: ast.expr) -> bool:

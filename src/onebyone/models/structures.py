@@ -7,7 +7,8 @@ So a tree is of tuples, lists and dicts, and keys are plain words or whole numbe
 import json
 from typing import Any
 
-from onebyone.models.grammar import Refused, integer, listed, maybe, one_of, record, shown, text
+from onebyone.models.grammar import Refused, integer, listed, maybe, one_of, record, text
+from onebyone.models.shown import shown
 
 _DICTS = ("builtins.dict", "collections.OrderedDict")
 _CONTAINER = one_of("builtins.tuple", "builtins.list", *_DICTS)
@@ -16,11 +17,7 @@ _DEEPEST = 64
 
 
 def structure(value: Any) -> str:
-    """Let a tree through, written anew.
-
-    Raises:
-        Refused: it is no string, or holds anything else than such a tree.
-    """
+    """Let a tree through, written anew."""
     try:
         protocol, tree = json.loads(value)
     except (TypeError, ValueError, RecursionError):
