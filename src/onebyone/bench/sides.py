@@ -75,11 +75,7 @@ class Subject:
 
 
 def prepare(case: Case, seconds: float) -> Subject:
-    """Build a case's network, and take as many windows as crops run in so many seconds.
-
-    Raises:
-        InputError: a package that the network needs is missing.
-    """
+    """Build a case's network, and take as many windows as crops run in so many seconds."""
     model = case.build()
     lowered = lower(capture(model, case.window), case.window, this_machine())
     sliding = _sliding(case, lowered)
@@ -157,9 +153,6 @@ def monai(subject: Subject, _backend: str) -> Side:
 
     It wants a map for each window; it is given one channel of the window, the cheapest there is,
     and the scores are collected aside.
-
-    Raises:
-        InputError: the extra "bench" is not installed.
     """
     try:
         from monai.inferers.inferer import SlidingWindowInferer
@@ -205,9 +198,6 @@ def converted(subject: Subject, _backend: str) -> Side:
     """The network converted by hand to a fully convolutional one; not equal to crops.
 
     For a stride finer than the network's own it runs on the image shifted by each step.
-
-    Raises:
-        InputError: it cannot be converted, or the stride does not divide the network's own.
     """
     case = subject.case
     network = fully_convolutional(subject.model, case.window)
@@ -227,11 +217,7 @@ def converted(subject: Subject, _backend: str) -> Side:
 
 
 def _few_shifts(subject: Subject) -> int:
-    """The network's own stride.
-
-    Raises:
-        InputError: the image would have to be shifted more often than anybody would.
-    """
+    """The network's own stride, unless it takes more shifts of the image than anybody would run."""
     case = subject.case
     own = subject.lowered.stride[0]
     shifts = (own // gcd(own, case.stride)) ** len(case.size)
@@ -241,22 +227,14 @@ def _few_shifts(subject: Subject) -> int:
 
 
 def ours(subject: Subject, backend: str, padding: str = "crop") -> Side:
-    """This package.
-
-    Raises:
-        InputError: the backend is not installed, or cannot take the network.
-    """
+    """This package."""
     sliding = _sliding(subject.case, subject.lowered, padding, backend)
     sliding(subject.image)  # plans and compiles
     return Side(lambda: sliding(subject.image), prod(subject.grid))
 
 
 def ours_image(subject: Subject, backend: str) -> Side:
-    """This package, padding at the image's border only; not equal to crops.
-
-    Raises:
-        InputError: it takes too many shifts of the image.
-    """
+    """This package, padding at the image's border only; not equal to crops."""
     _few_shifts(subject)
     return ours(subject, backend, "image")
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,12 +23,9 @@ Forward = Callable[[], Tensor]
 def alternatives(
     layer: nn.Module, form: Form, x: Tensor
 ) -> Iterator[tuple[str, Geometry, Forward | None]]:
-    """Yield the name of each form, what it connects, and a call; None for those too large.
+    """Yield the name of each form, what it connects, and its call on x; None for those too large.
 
-    Args:
-        layer: what is given.
-        form: the same, as it was read.
-        x: a batch [B, C, *space] that the calls compute.
+    `form` is the layer as it was read, x a batch [B, C, *space].
     """
     grids = form.geometry.input, form.geometry.output
     source = layer if form.geometry.kind == "transposed" else build(form)
@@ -44,12 +42,10 @@ def alternatives(
         except NotConvertible:
             continue
         geometry = read(module, *grids).geometry
-        if kind == "dense":
-            yield kind, geometry, _call(module, x.flatten(1))
-        elif kind == "local":
-            yield kind, geometry, _call(module, x)
-        else:
+        if kind == "convolution":
             yield from _convolutions(module, geometry, x)
+        else:
+            yield kind, geometry, partial(module, x.flatten(1) if kind == "dense" else x)
 
 
 def _convolutions(
@@ -57,33 +53,18 @@ def _convolutions(
 ) -> Iterator[tuple[str, Geometry, Forward | None]]:
     """Yield the layouts of a convolution, and what else a pointwise one is."""
     rank = len(geometry.axes)
-    yield "convolution, channels first", geometry, _call(module, x)
+    yield "convolution, channels first", geometry, partial(module, x)
     if rank in MEMORY_FORMATS:
         last: dict[str, Any] = {"memory_format": MEMORY_FORMATS[rank]}
         copied = convert(module, "convolution", geometry.input).to(**last)
-        yield "convolution, channels last", geometry, _call(copied, x.to(**last))
+        yield "convolution, channels last", geometry, partial(copied, x.to(**last))
     if geometry.kind == "pointwise" and geometry.groups == 1:
         linear = convert(module, "linear", geometry.input)
-        yield "linear, channels last", geometry, _call(linear, x.movedim(1, -1).contiguous())
-        yield "batched matmul, channels first", geometry, _matmul(linear, x.flatten(2))
+        yield "linear, channels last", geometry, partial(linear, x.movedim(1, -1).contiguous())
+        yield "batched matmul, channels first", geometry, partial(_matmul, linear, x.flatten(2))
 
 
-def _call(module: nn.Module, x: Tensor) -> Forward:
-    return lambda: _done(module(x))
-
-
-def _matmul(linear: nn.Module, x: Tensor) -> Forward:
-    weight, bias = linear.get_parameter("weight"), linear._parameters["bias"]
-
-    def run() -> Tensor:
-        y = weight @ x
-        return _done(y if bias is None else y + bias[:, None])
-
-    return run
-
-
-def _done(y: Tensor) -> Tensor:
-    """Wait until an accelerator has computed it."""
-    if y.device.type != "cpu":
-        torch.accelerator.synchronize(y.device)
-    return y
+def _matmul(linear: nn.Module, x: Tensor) -> Tensor:
+    y = linear.get_parameter("weight") @ x
+    bias = linear._parameters["bias"]
+    return y if bias is None else y + bias[:, None]

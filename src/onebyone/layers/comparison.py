@@ -1,8 +1,9 @@
 """The equal forms of one layer side by side: what each stores, costs, accepts and takes here."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,21 +85,23 @@ class Comparison:
     @property
     def fastest(self) -> FormRow:
         """The form with the least time of those that training keeps equal."""
-        timed = [row for row in self.rows if row.trains_alike and row.seconds is not None]
-        return min(timed, key=lambda row: row.seconds or 0.0)
+        return min(self._alike, key=lambda row: row.seconds or 0.0)
 
     @property
     def advice(self) -> str:
         """Which form to take, and why."""
         best = self.fastest
-        slower = [row.seconds for row in self.rows if row.trains_alike and row.seconds is not None]
-        factor = max(slower) / (best.seconds or math.inf)
+        factor = max(row.seconds or 0.0 for row in self._alike) / (best.seconds or math.inf)
         said = f"take {best.form}: the fastest here of the forms with the same weights"
-        if len(slower) > 1:
+        if len(self._alike) > 1:
             said += f", {factor:.1f}× faster than the slowest of them"
         if any(not row.trains_alike for row in self.rows):
             said += "; training ends the equality of the others (S12)"
         return said
+
+    @property
+    def _alike(self) -> list[FormRow]:
+        return [row for row in self.rows if row.trains_alike and row.seconds is not None]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain numbers, strings, lists and dicts."""
@@ -175,11 +178,11 @@ def compare(
         )
     x = torch.randn(batch, *form.geometry.input, device=device, dtype=dtype)
     forms = list(alternatives(layer, form, x))
-    times = _measure({name: run for name, _, run in forms if run is not None})
-    rows = [
-        _with_times(_count(name, geometry, form, batch), times.get(name))
-        for name, geometry, _ in forms
-    ]
+    runs = {name: partial(_finished, run) for name, _, run in forms if run is not None}
+    with torch.no_grad():
+        by_turns(runs, 1)  # what runs first takes longest
+        times = by_turns(runs, MOST_ROUNDS, least=LEAST_ROUNDS, within=SECONDS)
+    rows = [_row(name, geometry, form, batch, times.get(name)) for name, geometry, _ in forms]
     return Comparison(
         str(form.geometry),
         form.geometry.input,
@@ -192,11 +195,24 @@ def compare(
     )
 
 
-def _count(name: str, geometry: Geometry, source: Form, batch: int) -> FormRow:
+def _finished(run: Forward) -> None:
+    """Run a form until an accelerator has computed it, too."""
+    y = run()
+    if y.device.type != "cpu":
+        torch.accelerator.synchronize(y.device)
+
+
+def _row(
+    name: str, geometry: Geometry, source: Form, batch: int, seconds: Sequence[float] | None
+) -> FormRow:
     weights, taps = math.prod(geometry.weight_shape), math.prod(geometry.kernel)
     outputs, inputs = math.prod(geometry.output), math.prod(geometry.input)
     biases = 0 if source.bias is None else math.prod(geometry.bias_shape)
     per_output = taps * (geometry.input[0] // geometry.groups)
+    median, spread = None, None
+    if seconds is not None:
+        first, median, third = np.quantile(seconds, (0.25, 0.5, 0.75)).tolist()
+        spread = first, third
     return FormRow(
         name,
         weights,
@@ -204,6 +220,8 @@ def _count(name: str, geometry: Geometry, source: Form, batch: int) -> FormRow:
         (weights + biases + batch * (inputs + outputs)) * source.weight.element_size(),
         _sizes(geometry),
         weights == math.prod(source.geometry.weight_shape),
+        median,
+        spread,
     )
 
 
@@ -213,17 +231,3 @@ def _sizes(geometry: Geometry) -> str:
     spans = [a.dilation * (a.kernel - 1) + 1 - a.before - a.after for a in geometry.axes]
     least = [max(1, span) for span in spans]
     return "any" if set(least) == {1} else f"from {by(least)}"
-
-
-def _measure(runs: Mapping[str, Forward]) -> dict[str, list[float]]:
-    """Return the seconds of each form's runs."""
-    with torch.no_grad():
-        by_turns(runs, 1)  # what runs first takes longest
-        return by_turns(runs, MOST_ROUNDS, least=LEAST_ROUNDS, within=SECONDS)
-
-
-def _with_times(row: FormRow, seconds: Sequence[float] | None) -> FormRow:
-    if seconds is None:
-        return row
-    first, median, third = (float(t) for t in np.quantile(seconds, (0.25, 0.5, 0.75)))
-    return replace(row, seconds=median, spread=(first, third))

@@ -28,11 +28,7 @@ MOST_PRODUCTS = 2**21
 
 
 def affine(form: Form) -> csr_array:
-    """Return [[M, bias], [0, 1]] of a form in float64.
-
-    Raises:
-        InputError: a number is not finite, or the matrix is too large to store.
-    """
+    """Return [[M, bias], [0, 1]] of a form in float64."""
     require_finite(form)
     geometry = form.geometry
     require_room(geometry, 8, "give a smaller input")

@@ -33,7 +33,8 @@ def computed(
     Raises:
         InputError: the output grid has another number of values, or a number is beyond `dtype`.
     """
-    output = output or _output_grid(bias, len(grid))
+    own = bias.shape if bias.ndim == len(grid) else (bias.size, *(1 for _ in grid[1:]))
+    output = output or own
     if math.prod(output) != bias.size:
         raise InputError(f"output={output}: this layer has {bias.size} outputs")
     geometry = Geometry("dense", grid, output, dense_patterns(grid[1:], output[1:]))
@@ -53,11 +54,7 @@ def float_type(layer: nn.Module) -> torch.dtype:
 
 
 def require_dense(layer: nn.Module, inputs: int, outputs: int) -> None:
-    """Refuse a matrix that would take more than MEMORY_LIMIT bytes while it is computed.
-
-    Raises:
-        InputError: it would.
-    """
+    """Refuse a matrix that would take more than MEMORY_LIMIT bytes while it is computed."""
     size = 8 * inputs * outputs
     if size > MEMORY_LIMIT:
         raise InputError(
@@ -77,9 +74,3 @@ def _rounded(layer: nn.Module, values: Float[np.ndarray, "..."], dtype: torch.dt
             f"{str(dtype).removeprefix('torch.')} cannot hold; give layer.double()"
         )
     return rounded
-
-
-def _output_grid(bias: Float[np.ndarray, "..."], axes: int) -> tuple[int, ...]:
-    if bias.ndim == axes:
-        return bias.shape
-    return (bias.size, *(1 for _ in range(axes - 1)))

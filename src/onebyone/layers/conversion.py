@@ -1,13 +1,12 @@
 """Exact conversions between the kinds of layer, or the reason why there is none."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor, nn
+from jaxtyping import Float
+from torch import nn
 
 from onebyone.errors import InputError
 from onebyone.layers.entries import entries
@@ -89,7 +88,9 @@ def convert(
         reason = _sharing_reason(form, projection) or verdict.reason
         raise NotConvertible(reason, verdict.witness, nearest(layer, to, input, output))
     if not share:
-        return build(_map(projection.form, torch.clone))
+        found = projection.form
+        bias = None if found.bias is None else found.bias.clone()
+        return build(Form(found.geometry, found.weight.clone(), bias))
     if not _same_storage(form, projection.form):
         raise InputError(
             f"share=True: {form.geometry} and {projection.form.geometry} store their weights "
@@ -112,11 +113,6 @@ def _trimmed(form: Form, geometry: Geometry) -> Geometry:
     return replace(geometry, axes=axes)
 
 
-def _map(form: Form, change: Callable[[Tensor], Tensor]) -> Form:
-    bias = None if form.bias is None else change(form.bias)
-    return Form(form.geometry, change(form.weight), bias)
-
-
 def _same_storage(a: Form, b: Form) -> bool:
     pairs = [(a.weight, b.weight)]
     if a.bias is not None and b.bias is not None:
@@ -127,7 +123,9 @@ def _same_storage(a: Form, b: Form) -> bool:
 def _sharing_reason(form: Form, projection: Projection) -> str | None:
     """Say which two weights would have to be one, where every connection has its place."""
     source, wanted = LayerMatrix(form), projection.form.geometry
-    forbidden = np.setdiff1d(_nonzero(source), entries(wanted).keys(source.shape[1]))
+    columns = source.shape[1]
+    used = source.entries.keys(columns)[source.weight.data != 0]
+    forbidden = np.setdiff1d(used, entries(wanted).keys(columns))
     if projection.clash is None or len(forbidden):
         return None
     input, output = form.geometry.input, form.geometry.output
@@ -137,8 +135,3 @@ def _sharing_reason(form: Form, projection: Projection) -> str | None:
         for row, column in projection.clash
     ]
     return f"{uses[0]}, and {uses[1]}; {wanted} shares one weight for both"
-
-
-def _nonzero(matrix: LayerMatrix) -> Int[np.ndarray, " entries"]:
-    keys = matrix.entries.keys(matrix.shape[1])
-    return np.compress(matrix.weight.data != 0, keys)

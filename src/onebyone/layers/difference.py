@@ -38,11 +38,7 @@ class Difference:
 
 
 def difference(a: Form, b: Form) -> Difference:
-    """Return ΔM, without building the matrices where one kind of window holds both layers'.
-
-    Raises:
-        InputError: a weight is not finite, or a matrix is too large to store.
-    """
+    """Return ΔM, without building the matrices where one kind of window holds both layers'."""
     for form in (a, b):
         require_finite(form)
     window = common_windows(a.geometry, b.geometry)

@@ -67,15 +67,9 @@ def index_type(entries: int, columns: int) -> type[np.integer]:
 
 
 def require_room(geometry: Geometry, value: int, remedy: str) -> None:
-    """Refuse a matrix that would take more than MEMORY_LIMIT bytes.
+    """Refuse a matrix that would take more than MEMORY_LIMIT bytes, `value` of them for a weight.
 
-    Args:
-        geometry: of the layer.
-        value: bytes of a weight.
-        remedy: what to do instead.
-
-    Raises:
-        InputError: the matrix is too large to store.
+    The `remedy` is said in the error.
     """
     index = index_type(geometry.connections, math.prod(geometry.input))
     size = geometry.connections * (np.dtype(index).itemsize + value)

@@ -52,11 +52,7 @@ def window_patterns(
     padding: int | str | Sequence[int] = 0,
     dilation: int | Sequence[int] = 1,
 ) -> tuple[IndexPattern, ...]:
-    """Return the patterns of a convolution over `space`; arguments mean what they do in PyTorch.
-
-    Raises:
-        InputError: an argument has the wrong length or range, or a window does not fit.
-    """
+    """Return the patterns of a convolution over `space`; arguments mean what they do in PyTorch."""
     rank = len(space)
     kernels = per_axis(kernel, rank, "kernel", least=1)
     strides = per_axis(stride, rank, "stride", least=1)
@@ -69,11 +65,7 @@ def window_patterns(
 
 
 def per_axis(value: int | Sequence[int], rank: int, name: str, least: int) -> tuple[int, ...]:
-    """Return `value` as one int per axis.
-
-    Raises:
-        InputError: the number of values is not `rank`, or one of them is below `least`.
-    """
+    """Return `value` as one int per axis."""
     try:
         values = (value,) * rank if isinstance(value, int) else tuple(map(operator.index, value))
     except TypeError:
@@ -91,11 +83,7 @@ def pads(
     strides: tuple[int, ...],
     dilations: tuple[int, ...],
 ) -> tuple[tuple[int, int], ...]:
-    """Return the zeros before and after each axis that a padding argument stands for.
-
-    Raises:
-        InputError: the argument has the wrong length or range, or 'same' is asked with a stride.
-    """
+    """Return the zeros before and after each axis that a padding argument stands for."""
     if padding == "same":
         if any(s != 1 for s in strides):
             raise InputError(f"padding='same' needs stride 1, not {strides}")

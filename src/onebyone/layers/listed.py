@@ -1,7 +1,7 @@
 """Layers of types that say what they connect, read into the form that holds for all kinds."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeGuard
 
@@ -43,14 +43,7 @@ def read_listed(
 ) -> Form | None:
     """Return the form of a layer whose type says what it connects; None for others.
 
-    Args:
-        layer: the layer.
-        grid: of its input.
-        output: of its output, where a dense layer's outputs have a grid.
-        dtype: of the weights of a pooling; by default PyTorch's.
-
-    Raises:
-        InputError: the grids do not fit the layer.
+    The weights of a pooling are of `dtype`, by default PyTorch's.
     """
     if is_linear(layer):
         return _stored(layer, _linear_geometry(layer, grid, output))
@@ -61,18 +54,13 @@ def read_listed(
         return _stored(layer, Geometry("local", grid, layer.output, layer.axes, layer.groups))
     if is_of(layer, TRANSPOSED):
         return _read_transposed(layer, grid)
-    for kinds, reader in _POOLINGS:
-        if is_of(layer, kinds):
-            return reader(layer, grid, dtype)
-    return None
+    if is_of(layer, POOLINGS):
+        return _read_pooling(layer, grid, dtype)
+    return _read_adaptive(layer, grid, dtype) if is_of(layer, ADAPTIVE) else None
 
 
 def read_convolution(layer: Any, grid: Grid, padding: int | str | Sequence[int]) -> Form:
-    """Return the form of a convolution that pads with so many zeros, whatever its own padding.
-
-    Raises:
-        InputError: the grid does not fit the layer.
-    """
+    """Return the form of a convolution that pads with so many zeros, whatever its own padding."""
     require_input(layer, grid, layer.in_channels, len(layer.kernel_size))
     axes = window_patterns(grid[1:], layer.kernel_size, layer.stride, padding, layer.dilation)
     return _stored(layer, _convolution_geometry(grid, layer.out_channels, axes, layer.groups))
@@ -179,18 +167,8 @@ def _average(
     return Form(geometry, weight, None)
 
 
-_POOLINGS: tuple[tuple[Any, Callable[[nn.Module, Grid, torch.dtype | None], Form | None]], ...] = (
-    (POOLINGS, _read_pooling),
-    (ADAPTIVE, _read_adaptive),
-)
-
-
 def require_input(layer: nn.Module, grid: Grid, channels: int, rank: int) -> None:
-    """Refuse a grid of other channels or axes.
-
-    Raises:
-        InputError: it has.
-    """
+    """Refuse a grid of other channels or axes."""
     _require(
         len(grid) - 1 == rank and grid[0] == channels,
         f"input={grid}: this {type(layer).__name__} takes {channels} channels and {rank} axes",

@@ -85,7 +85,7 @@ class LayerMatrix:
         if form.bias is None:
             return np.zeros(self.shape[0], dtype=as_numpy(form.weight).dtype)
         grid = np.broadcast_to(as_numpy(form.bias), form.geometry.output)
-        return self._flatten(grid)
+        return (np.moveaxis(grid, 0, -1) if self.order == "channels_last" else grid).ravel()
 
     @property
     def connections(self) -> Bool[np.ndarray, "O C"]:
@@ -116,9 +116,6 @@ class LayerMatrix:
 
     def __matmul__(self, x: Num[np.ndarray, " inputs"]) -> Num[np.ndarray, " outputs"]:
         return np.asarray(self.weight @ x)
-
-    def _flatten(self, grid: Num[np.ndarray, "..."]) -> Num[np.ndarray, " values"]:
-        return (np.moveaxis(grid, 0, -1) if self.order == "channels_last" else grid).ravel()
 
 
 def matrix(

@@ -94,11 +94,7 @@ def nearest(
 
 
 def target(source: Geometry, to: str, kernel: int | Sequence[int] | None = None) -> Geometry:
-    """Return the geometry that a layer of kind `to` in the source's place would have.
-
-    Raises:
-        InputError: the kind is unknown, or cannot map the one grid to the other.
-    """
+    """Return the geometry that a layer of kind `to` in the source's place would have."""
     if to not in KINDS:
         raise InputError(f"to={to!r}: give one of {', '.join(KINDS)}")
     if kernel is not None and to != "convolution":

@@ -25,12 +25,7 @@ def read(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None = 
     once: the dense matrix of a convolution with another padding than zeros, of an `nn.Sequential`
     of such layers, and of any other module, whose derivative is taken in eval mode.
 
-    Args:
-        layer: `nn.Linear`, `nn.Conv1d/2d/3d`, `nn.ConvTranspose1d/2d/3d`, `nn.AvgPool1d/2d/3d`,
-            `nn.AdaptiveAvgPool1d/2d/3d`, `LocallyConnected`, an `nn.Sequential` of them, or any
-            module that is linear.
-        input: the grid (C, *space), spatial rank 0 to 3.
-        output: the grid (O, *space'); needed where a dense layer's outputs have a grid.
+    The arguments are those of `matrix`, which is of any layer that can be read.
 
     Raises:
         NotLinear: the module is not linear; it has the witness.
@@ -57,15 +52,7 @@ def read(layer: nn.Module, input: Sequence[int], output: Sequence[int] | None = 
 
 
 def as_grid(value: Sequence[int], name: str) -> Grid:
-    """Return a grid as plain ints.
-
-    Args:
-        value: what was given, (channels, *space).
-        name: the argument that it was given for.
-
-    Raises:
-        InputError: it is none, or has more places than can be counted.
-    """
+    """Return a grid (channels, *space), given as the argument `name`, as plain ints."""
     try:
         grid = tuple(operator.index(n) for n in value)
     except TypeError:

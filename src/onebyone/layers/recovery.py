@@ -103,11 +103,7 @@ class Recovery:
 
 
 def grid_entries(form: Form) -> Num[np.ndarray, "..."]:
-    """Return the layer's matrix as [O, *space', C, *space]; a view for a dense layer.
-
-    Raises:
-        InputError: the fully connected layer of these grids would not fit into memory.
-    """
+    """Return the layer's matrix as [O, *space', C, *space]; a view for a dense layer."""
     geometry = form.geometry
     if geometry.kind == "dense":
         return as_numpy(form.weight)

@@ -43,11 +43,7 @@ class Chain(NamedTuple):
 
 
 def read_sequence(layer: nn.Module, grid: Grid, output: Grid | None) -> Form | None:
-    """Return the form of layers in a row, or of a convolution that pads; None for other modules.
-
-    Raises:
-        InputError: the grids do not fit, or a number of the matrix is not known.
-    """
+    """Return the form of layers in a row, or of a convolution that pads; None for other modules."""
     chain = _chain(layer, grid)
     if chain is None or not chain.maps:
         return None

@@ -24,11 +24,7 @@ def biases(form: Form) -> Float[np.ndarray, "..."]:
 
 
 def require_finite(form: Form) -> None:
-    """Refuse weights and biases that are NaN, infinite, or beyond MOST.
-
-    Raises:
-        InputError: there is one.
-    """
+    """Refuse weights and biases that are NaN, infinite, or beyond MOST."""
     for name, tensor in (("weight", form.weight), ("bias", form.bias)):
         if tensor is None:
             continue
