@@ -74,14 +74,9 @@ CASES = (
 
 
 def chosen(pattern: str | None, *, quick: bool) -> list[Case]:
-    """The cases whose names match.
+    """The cases whose names match a regular expression, by default all that are tagged.
 
-    Args:
-        pattern: a regular expression; by default the cases that are tagged.
-        quick: the quick cases only.
-
-    Raises:
-        InputError: the pattern is none, or nothing matches.
+    With `quick` they are the quick ones only.
     """
     tag = "quick" if quick else "default"
     if pattern is None:

@@ -53,11 +53,7 @@ def _stages(rank: int, channels: int, widths: Sequence[int], depth: int = 2) -> 
 
 
 def torchvision_network(name: str) -> nn.Module:
-    """One of torchvision's networks, weights random.
-
-    Raises:
-        InputError: torchvision is not installed.
-    """
+    """One of torchvision's networks, weights random."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network: nn.Module = torchvision_models().get_model(name, weights=None)

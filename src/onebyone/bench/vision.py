@@ -15,9 +15,6 @@ def torchvision_models() -> ModuleType:
 
     The wheel's compiled operators do not load on a CPU build of torch, and its import stops at
     their missing names; defining the names is enough to build networks.
-
-    Raises:
-        InputError: torchvision is not installed.
     """
     if find_spec("torchvision") is None:
         raise InputError("torchvision is not installed: pip install torchvision")

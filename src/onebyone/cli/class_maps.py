@@ -10,11 +10,7 @@ from onebyone.nin.localisation import draw_maps
 
 
 def draw_class_maps(name: str, path: Path, out: Path) -> None:
-    """Draw the maps of the network called `name` over the image at `path`.
-
-    Raises:
-        InputError: A file cannot be read or written, or the image does not fit the network.
-    """
+    """Draw the maps of the network called `name` over the image at `path`."""
     model = nin.load(name)
     image = nin.labelled(read_image(path)[None], np.zeros(1, np.int64), source=str(path))
     nin.check_fits(model, image)

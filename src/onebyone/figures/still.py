@@ -45,11 +45,7 @@ class Still:
 
 
 def suffix_of(path: Path, known: Sequence[str]) -> str:
-    """Return how a name ends, in small letters.
-
-    Raises:
-        InputError: in no known way.
-    """
+    """Return how a name ends, in small letters, if in a known way."""
     suffix = path.suffix.lower()
     if suffix not in known:
         raise InputError(f"path={str(path)!r}: give a name that ends in {' or '.join(known)}")

@@ -13,15 +13,9 @@ from onebyone.models.weights import put_weights
 
 
 def call(name: str, weights: str | Path | None = None) -> nn.Module:
-    """Call a function that makes a network, and put the network into eval mode.
+    """Call `package.module:function`, and put the network that it makes into eval mode.
 
-    Args:
-        name: `package.module:function`.
-        weights: a file of weights to put into the network.
-
-    Raises:
-        InputError: there is no such function, it fails or returns no module, or the weights do not
-            fit.
+    The file of `weights`, if there is one, is put into the network.
     """
     function = _find(name)
     try:

