@@ -14,10 +14,7 @@ class CaseResult:
     """One case.
 
     Attributes:
-        name: of the case.
-        window: (C, *space).
-        stride: pixels between windows.
-        size: of the image.
+        name, window, stride, size: of the case.
         grid: windows along each axis.
         crops: operations of running every crop; a multiplication and an addition are two.
         here: operations of the emitted graph, fully connected layers included.

@@ -7,8 +7,7 @@ from importlib import resources
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from onebyone.errors import InputError
 from onebyone.layers import LayerMatrix
@@ -42,8 +41,7 @@ def page(matrix: LayerMatrix, mixing: Sequence[nn.Module] = ()) -> str:
         "shape": _shape(form.geometry) | {"bias": int(form.bias is not None)},
         "kind": kind,
         "form": kind,
-        "weight": _numbers(as_numpy(form.weight)),
-        "bias": None if form.bias is None else _numbers(as_numpy(form.bias)),
+        **_parameters(form.weight, form.bias),
     }
     if mixing:
         layer["tail"] = [_mixing(one) for one in mixing]
@@ -56,12 +54,7 @@ def _shape(geometry: Geometry) -> dict[str, Any]:
     axes = _windows(geometry)
     rank = len(axes)
     down, across = (*(IndexPattern(1, 1, 1) for _ in range(2 - rank)), *axes)
-    pairs = {
-        "k": "kernel",
-        "s": "stride",
-        "p": "before",
-        "d": "dilation",
-    }
+    pairs = {"k": "kernel", "s": "stride", "p": "before", "d": "dilation"}
     return {
         "dim": 1 if rank == 1 else 2,
         "c": geometry.input[0],
@@ -75,13 +68,8 @@ def _shape(geometry: Geometry) -> dict[str, Any]:
 
 def _mixing(layer: nn.Module) -> dict[str, Any]:
     """Return a 1×1 convolution as the page's modules name its parts."""
-    weight = layer.get_parameter("weight")
-    bias = layer._parameters["bias"]
-    return {
-        "shape": list(weight.shape[:2]),
-        "weight": _numbers(as_numpy(weight)),
-        "bias": None if bias is None else _numbers(as_numpy(bias)),
-    }
+    weight, bias = layer.get_parameter("weight"), layer._parameters["bias"]
+    return {"shape": list(weight.shape[:2]), **_parameters(weight, bias)}
 
 
 def _windows(geometry: Geometry) -> tuple[IndexPattern, ...]:
@@ -101,9 +89,12 @@ def _window(size: int, outputs: int) -> IndexPattern:
     return window_patterns((size,), kernel, padding=padding)[0]
 
 
-def _numbers(values: np.ndarray) -> list[float]:
+def _parameters(weight: Tensor, bias: Tensor | None) -> dict[str, list[float] | None]:
     """Return numbers in their own precision's shortest decimals: 0.8, not 0.800000011920929."""
-    return [float(str(value)) for value in values.ravel()]
+    return {
+        name: None if tensor is None else [float(str(n)) for n in as_numpy(tensor).ravel()]
+        for name, tensor in (("weight", weight), ("bias", bias))
+    }
 
 
 def _assemble(title: str, layer: dict[str, Any]) -> str:

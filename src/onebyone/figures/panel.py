@@ -134,15 +134,12 @@ def _draw_network(canvas: Canvas, at: Point, panel: Panel) -> None:
     for channel in range(inputs[0]):
         corner = sources[channel * inputs[1] * inputs[2]][0]
         name = f"input channel {channel}" if inputs[0] <= 2 else str(channel)
-        canvas.text(
-            (corner[0] + inputs[2] * CELL_X / 2, top - 10),
-            name,
-            11.5,
-            text_anchor="middle",
-            fill=MUTED,
-        )
-    below = output_top + outputs[1] * CELL_Y + 18
-    canvas.text((middle, below), "output", 11.5, text_anchor="middle", fill=MUTED)
+        _label(canvas, (corner[0] + inputs[2] * CELL_X / 2, top - 10), name)
+    _label(canvas, (middle, output_top + outputs[1] * CELL_Y + 18), "output")
+
+
+def _label(canvas: Canvas, at: Point, words: str) -> None:
+    canvas.text(at, words, 11.5, text_anchor="middle", fill=MUTED)
 
 
 def _draw_sheets(canvas: Canvas, grid: Sheets, cells: list[list[Point]]) -> None:
@@ -250,13 +247,7 @@ def _draw_heads(
     if across and channels <= 2:
         for channel in range(channels):
             center = left + (channel + 0.5) * places * size
-            canvas.text(
-                (center, top - 21),
-                f"input channel {channel}",
-                11.5,
-                text_anchor="middle",
-                fill=MUTED,
-            )
+            _label(canvas, (center, top - 21), f"input channel {channel}")
 
 
 def _entries(matrix: LayerMatrix) -> list[tuple[int, int]]:

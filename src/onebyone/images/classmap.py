@@ -28,9 +28,7 @@ def probabilities_in_strips(
 ) -> Iterator[tuple[slice, Float[np.ndarray, "K rows nx"]]]:
     """Rows of windows and their probabilities, some at a time: a map may be as large as memory.
 
-    Args:
-        scores: Scores of each class at each window.
-        step: One window in so many down and across is taken; rows are counted among these.
+    One window in `step` down and across is taken; rows are counted among these.
     """
     unit, kept = within_unit(scores), scores[:, ::step, ::step]
     rows = max(1, STRIP // max(1, kept[:, :1].size))

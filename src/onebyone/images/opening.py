@@ -14,9 +14,8 @@ from PIL import Image, ImageOps
 from onebyone.errors import InputError
 
 ARRAYS = (".npy", ".npz")
-MODE: Literal["c"] = (
-    "c"  # copy on write: the file stays as it is, and PyTorch takes no array that is read-only
-)
+# Copy on write: the file stays as it is, and PyTorch takes no array that is read-only.
+MODE: Literal["c"] = "c"
 # Pillow's modes that already hold what we want, one array element per channel.
 PLAIN_MODES = ("L", "RGB", "I", "F", "I;16", "I;16B", "I;16L")
 # Of a damaged file Pillow and NumPy raise errors of any kind; these say what they say.
