@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from onebyone.errors import InputError
 from onebyone.layers import LayerMatrix
 from onebyone.layers.index_pattern import IndexPattern, window_patterns
-from onebyone.layers.kinds import Geometry
+from onebyone.layers.kinds import LayerGeometry
 from onebyone.layers.values import as_numpy, require_finite
 from onebyone.template import filled, script_json
 from onebyone.wording import by
@@ -49,7 +49,7 @@ def page(matrix: LayerMatrix, mixing: Sequence[nn.Module] = ()) -> str:
     return _assemble(title, layer)
 
 
-def _shape(geometry: Geometry) -> dict[str, Any]:
+def _shape(geometry: LayerGeometry) -> dict[str, Any]:
     """Return the shape as the page's modules name it, per axis (down, across)."""
     axes = _windows(geometry)
     rank = len(axes)
@@ -72,7 +72,7 @@ def _mixing(layer: nn.Module) -> dict[str, Any]:
     return {"shape": list(weight.shape[:2]), **_parameters(weight, bias)}
 
 
-def _windows(geometry: Geometry) -> tuple[IndexPattern, ...]:
+def _windows(geometry: LayerGeometry) -> tuple[IndexPattern, ...]:
     """Return the windows of the convolution that a dense layer is compared with, or a layer's own.
 
     Over grids of one size it is the pointwise one (S7), towards one position the window itself

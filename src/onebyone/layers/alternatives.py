@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from onebyone.layers.conversion import NotConvertible, convert
-from onebyone.layers.kinds import Form, Geometry, build
+from onebyone.layers.kinds import Form, LayerGeometry, build
 from onebyone.layers.nearest import target
 from onebyone.layers.reading import read
 
@@ -22,7 +22,7 @@ Forward = Callable[[], Tensor]
 
 def alternatives(
     layer: nn.Module, form: Form, x: Tensor
-) -> Iterator[tuple[str, Geometry, Forward | None]]:
+) -> Iterator[tuple[str, LayerGeometry, Forward | None]]:
     """Yield the name of each form, what it connects, and its call on x; None for those too large.
 
     `form` is the layer as it was read, x a batch [B, C, *space].
@@ -49,8 +49,8 @@ def alternatives(
 
 
 def _convolutions(
-    module: nn.Module, geometry: Geometry, x: Tensor
-) -> Iterator[tuple[str, Geometry, Forward | None]]:
+    module: nn.Module, geometry: LayerGeometry, x: Tensor
+) -> Iterator[tuple[str, LayerGeometry, Forward | None]]:
     """Yield the layouts of a convolution, and what else a pointwise one is."""
     rank = len(geometry.axes)
     yield "convolution, channels first", geometry, partial(module, x)

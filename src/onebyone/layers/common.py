@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Shaped
 
 from onebyone.layers.index_pattern import IndexPattern
-from onebyone.layers.kinds import MEMORY_LIMIT, Geometry
+from onebyone.layers.kinds import MEMORY_LIMIT, LayerGeometry
 
 
-def common_windows(a: Geometry, b: Geometry) -> Geometry | None:
+def common_windows(a: LayerGeometry, b: LayerGeometry) -> LayerGeometry | None:
     """Return the smallest windows in which all taps of both layers have a place.
 
     None where there are none: windows of different strides move apart, and windows larger than
@@ -27,7 +27,7 @@ def common_windows(a: Geometry, b: Geometry) -> Geometry | None:
 
 
 def spread(
-    weight: Shaped[np.ndarray, "..."], geometry: Geometry, window: Geometry
+    weight: Shaped[np.ndarray, "..."], geometry: LayerGeometry, window: LayerGeometry
 ) -> Shaped[np.ndarray, "..."]:
     """Return a layer's weights at their places in a larger window, zeros elsewhere.
 

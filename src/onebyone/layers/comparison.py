@@ -14,7 +14,7 @@ from torch import nn
 
 from onebyone.errors import InputError
 from onebyone.layers.alternatives import Forward, alternatives
-from onebyone.layers.kinds import MEMORY_LIMIT, Form, Geometry
+from onebyone.layers.kinds import MEMORY_LIMIT, Form, LayerGeometry
 from onebyone.layers.reading import read
 from onebyone.layers.values import require_finite
 from onebyone.turns import by_turns
@@ -203,7 +203,7 @@ def _finished(run: Forward) -> None:
 
 
 def _row(
-    name: str, geometry: Geometry, source: Form, batch: int, seconds: Sequence[float] | None
+    name: str, geometry: LayerGeometry, source: Form, batch: int, seconds: Sequence[float] | None
 ) -> FormRow:
     weights, taps = math.prod(geometry.weight_shape), math.prod(geometry.kernel)
     outputs, inputs = math.prod(geometry.output), math.prod(geometry.input)
@@ -225,7 +225,7 @@ def _row(
     )
 
 
-def _sizes(geometry: Geometry) -> str:
+def _sizes(geometry: LayerGeometry) -> str:
     if not geometry.shared:
         return f"{by(geometry.input[1:])} only" if geometry.axes else "one"
     spans = [a.dilation * (a.kernel - 1) + 1 - a.before - a.after for a in geometry.axes]

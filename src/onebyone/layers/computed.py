@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from onebyone.errors import InputError
 from onebyone.layers.index_pattern import dense_patterns
-from onebyone.layers.kinds import MEMORY_LIMIT, Form, Geometry
+from onebyone.layers.kinds import MEMORY_LIMIT, Form, LayerGeometry
 
 
 def computed(
@@ -37,7 +37,7 @@ def computed(
     output = output or own
     if math.prod(output) != bias.size:
         raise InputError(f"output={output}: this layer has {bias.size} outputs")
-    geometry = Geometry("dense", grid, output, dense_patterns(grid[1:], output[1:]))
+    geometry = LayerGeometry("dense", grid, output, dense_patterns(grid[1:], output[1:]))
     return Form(
         geometry,
         _rounded(layer, weight, dtype).reshape(geometry.weight_shape),

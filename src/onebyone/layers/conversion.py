@@ -11,7 +11,7 @@ from torch import nn
 from onebyone.errors import InputError
 from onebyone.layers.entries import entries
 from onebyone.layers.equality import compare_forms, place
-from onebyone.layers.kinds import Form, Geometry, build
+from onebyone.layers.kinds import Form, LayerGeometry, build
 from onebyone.layers.matrix import LayerMatrix
 from onebyone.layers.nearest import Nearest, Projection, nearest, project, target
 from onebyone.layers.reading import read
@@ -99,7 +99,7 @@ def convert(
     return build(projection.form)
 
 
-def _trimmed(form: Form, geometry: Geometry) -> Geometry:
+def _trimmed(form: Form, geometry: LayerGeometry) -> LayerGeometry:
     """Return the geometry with the smallest windows that hold a dense layer's connections.
 
     A convolution may need a stride for it. Over a single position the window stays the whole

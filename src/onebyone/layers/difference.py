@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from onebyone.layers.common import common_windows, spread
 from onebyone.layers.entries import positions
-from onebyone.layers.kinds import Form, Geometry
+from onebyone.layers.kinds import Form, LayerGeometry
 from onebyone.layers.matrix import LayerMatrix
 from onebyone.layers.values import as_numpy, require_finite, scaled
 
@@ -47,7 +47,7 @@ def difference(a: Form, b: Form) -> Difference:
     return _of_matrices(LayerMatrix(a), LayerMatrix(b))
 
 
-def _of_weights(a: Form, b: Form, window: Geometry) -> Difference:
+def _of_weights(a: Form, b: Form, window: LayerGeometry) -> Difference:
     """Compare tap by tap: on [O, positions, C/groups, taps], one position where they share."""
     shape = (
         window.output[0],
@@ -90,14 +90,14 @@ def _of_weights(a: Form, b: Form, window: Geometry) -> Difference:
 
 
 def _tap_by_tap(
-    form: Form, window: Geometry, values: Num[np.ndarray, "..."], shape: tuple[int, ...]
+    form: Form, window: LayerGeometry, values: Num[np.ndarray, "..."], shape: tuple[int, ...]
 ) -> Num[np.ndarray, "O positions channels taps"]:
     weight = spread(values, form.geometry, window)
     return np.broadcast_to(weight, window.weight_shape).reshape(shape)
 
 
 def _owners(
-    a: Geometry, b: Geometry, window: Geometry, shape: tuple[int, ...]
+    a: LayerGeometry, b: LayerGeometry, window: LayerGeometry, shape: tuple[int, ...]
 ) -> tuple[Bool[np.ndarray, "..."], Bool[np.ndarray, "..."]] | None:
     """Return which taps of the window each layer has; None where both have all of them."""
     if a.same_windows(b):

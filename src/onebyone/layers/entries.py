@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Int, Num
 
 from onebyone.errors import InputError
-from onebyone.layers.kinds import MEMORY_LIMIT, Geometry
+from onebyone.layers.kinds import MEMORY_LIMIT, LayerGeometry
 
 PART = 2**18
 """Entries that are written for all output channels while they are in the processor's cache."""
@@ -66,7 +66,7 @@ def index_type(entries: int, columns: int) -> type[np.integer]:
     return np.int32 if max(entries, columns) <= np.iinfo(np.int32).max else np.int64
 
 
-def require_room(geometry: Geometry, value: int, remedy: str) -> None:
+def require_room(geometry: LayerGeometry, value: int, remedy: str) -> None:
     """Refuse a matrix that would take more than MEMORY_LIMIT bytes, `value` of them for a weight.
 
     The `remedy` is said in the error.
@@ -80,7 +80,7 @@ def require_room(geometry: Geometry, value: int, remedy: str) -> None:
         )
 
 
-def channels(geometry: Geometry) -> Int[np.ndarray, "O channels_per_group"]:
+def channels(geometry: LayerGeometry) -> Int[np.ndarray, "O channels_per_group"]:
     """Return the input channels that every output channel reads."""
     outputs = geometry.output[0]
     per_group = geometry.input[0] // geometry.groups
@@ -88,7 +88,7 @@ def channels(geometry: Geometry) -> Int[np.ndarray, "O channels_per_group"]:
     return group[:, None] * per_group + np.arange(per_group)
 
 
-def positions(geometry: Geometry) -> tuple[Int[np.ndarray, "..."], Bool[np.ndarray, "..."]]:
+def positions(geometry: LayerGeometry) -> tuple[Int[np.ndarray, "..."], Bool[np.ndarray, "..."]]:
     """Return the flat input position behind each [*space', *kernel], and whether it is inside."""
     rank = len(geometry.axes)
     position = np.zeros((1,) * 2 * rank, dtype=np.int64)
@@ -100,7 +100,7 @@ def positions(geometry: Geometry) -> tuple[Int[np.ndarray, "..."], Bool[np.ndarr
     return position, inside
 
 
-def entries(geometry: Geometry, order: str = "channels_first") -> Entries:
+def entries(geometry: LayerGeometry, order: str = "channels_first") -> Entries:
     """Return the entries of a layer, rows in order, columns ascending."""
     columns = math.prod(geometry.input)
     index = index_type(geometry.connections, columns)
@@ -125,7 +125,7 @@ def entries(geometry: Geometry, order: str = "channels_first") -> Entries:
 
 
 def _runs(
-    geometry: Geometry, starts: Int[np.ndarray, " rows_and_one"]
+    geometry: LayerGeometry, starts: Int[np.ndarray, " rows_and_one"]
 ) -> tuple[tuple[int, int], ...]:
     """Return the runs of positions on the first axis that read inside with the same taps."""
     if not (geometry.shared and geometry.axes):
@@ -144,7 +144,7 @@ def _starts(
 
 
 def _lay_out(
-    geometry: Geometry, order: str, index: type[np.integer]
+    geometry: LayerGeometry, order: str, index: type[np.integer]
 ) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " entries"], Int[np.ndarray, " entries"]]:
     """Return the entries in each row, and of each entry the column and the weight.
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from onebyone.errors import InputError
 from onebyone.layers.difference import Difference, difference
-from onebyone.layers.kinds import Form, Geometry
+from onebyone.layers.kinds import Form, LayerGeometry
 from onebyone.layers.reading import as_grid, read
 from onebyone.layers.values import biases, norm
 
@@ -163,7 +163,10 @@ def _verdict(a: Form, b: Form, tol: float) -> Verdict:
 
 
 def _reason(
-    a: Geometry, b: Geometry, found: Difference, own: Sequence[Float[np.ndarray, " outputs"]]
+    a: LayerGeometry,
+    b: LayerGeometry,
+    found: Difference,
+    own: Sequence[Float[np.ndarray, " outputs"]],
 ) -> tuple[Connection | None, str]:
     """Return the connection and the sentence for layers that are not equal."""
     if found.largest is None:

@@ -9,7 +9,7 @@ from torch import nn
 
 from onebyone.errors import InputError
 from onebyone.layers.index_pattern import dense_patterns, window_patterns
-from onebyone.layers.kinds import Form, Geometry, build
+from onebyone.layers.kinds import Form, LayerGeometry, build
 from onebyone.layers.nearest import project, project_bias
 from onebyone.layers.reading import read
 from onebyone.layers.recovery import Recovery, grid_entries
@@ -104,26 +104,26 @@ def identify(
     raise AssertionError("every layer is a fully connected layer")
 
 
-def _candidates(form: Form, tol: float) -> Iterator[Geometry]:
+def _candidates(form: Form, tol: float) -> Iterator[LayerGeometry]:
     """Yield geometries from the smallest kind to the largest, which always fits."""
     source = form.geometry
     entries = grid_entries(form)
     # First as if everything below the tolerance were nothing, then with all entries.
     recoveries = [Recovery(entries, budget) for budget in sorted({tol, 0.0}, reverse=True)]
-    _, apart, _ = project_bias(form, Geometry("pointwise", source.input, source.output, ()))
+    _, apart, _ = project_bias(form, LayerGeometry("pointwise", source.input, source.output, ()))
     kinds = ["local"] if apart > tol or not source.axes else ["convolution", "local"]
     for kind in kinds:
         for recovery in recoveries:
             groups = recovery.groups()
             for axes in recovery.axes(shared=kind == "convolution"):
-                candidate = Geometry(kind, source.input, source.output, axes, groups)
+                candidate = LayerGeometry(kind, source.input, source.output, axes, groups)
                 if kind == "convolution" and axes == window_patterns(source.input[1:], 1):
                     candidate = replace(candidate, kind="pointwise")
                 # A local layer that stores as much as the fully connected one is no smaller.
                 if math.prod(candidate.weight_shape) < entries.size + candidate.shared:
                     yield candidate
     axes = dense_patterns(source.input[1:], source.output[1:])
-    yield Geometry("dense", source.input, source.output, axes)
+    yield LayerGeometry("dense", source.input, source.output, axes)
 
 
 def _identification(form: Form, distance: float) -> Identification:

@@ -28,7 +28,7 @@ MEMORY_LIMIT = 4 * 2**30
 
 
 @dataclass(frozen=True)
-class Geometry:
+class LayerGeometry:
     """What a layer connects: its kind, its grids (C, *space) → (O, *space') and its windows."""
 
     kind: str
@@ -64,7 +64,7 @@ class Geometry:
         inside = math.prod(int((axis.reads() >= 0).sum()) for axis in self.axes)
         return self.output[0] * (self.input[0] // self.groups) * inside
 
-    def same_windows(self, other: "Geometry") -> bool:
+    def same_windows(self, other: "LayerGeometry") -> bool:
         """Whether both read the same inputs tap for tap, so that their weights correspond."""
         pairs = zip(self.axes, other.axes, strict=True)
         return (
@@ -89,12 +89,12 @@ class Geometry:
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """A linear layer: its geometry with the weights and biases, in `Geometry`'s shapes.
+    """A linear layer: its geometry with the weights and biases, in `LayerGeometry`'s shapes.
 
     `rounded` says that the numbers were computed: each was rounded to the weight's precision.
     """
 
-    geometry: Geometry
+    geometry: LayerGeometry
     weight: Float[Tensor, "..."]
     bias: Float[Tensor, "..."] | None
     rounded: bool = False
@@ -115,7 +115,7 @@ def build(form: Form) -> nn.Module:
     return module
 
 
-def _empty(geometry: Geometry, bias: bool) -> nn.Module:
+def _empty(geometry: LayerGeometry, bias: bool) -> nn.Module:
     """Return the geometry's module without memory for its parameters."""
     with torch.device("meta"):
         if geometry.kind == "dense":

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from onebyone.errors import InputError
 from onebyone.layers.index_pattern import IndexPattern, dense_patterns, per_axis, window_patterns
-from onebyone.layers.kinds import CONVOLUTIONS, Form, Geometry
+from onebyone.layers.kinds import CONVOLUTIONS, Form, LayerGeometry
 from onebyone.layers.local import LocallyConnected
 
 Grid = tuple[int, ...]
@@ -51,7 +51,7 @@ def read_listed(
         return read_convolution(layer, grid, layer.padding)
     if isinstance(layer, LocallyConnected) and is_of(layer, (LocallyConnected,)):
         _require(layer.input == grid, f"input={grid}: this layer takes {layer.input}")
-        return _stored(layer, Geometry("local", grid, layer.output, layer.axes, layer.groups))
+        return _stored(layer, LayerGeometry("local", grid, layer.output, layer.axes, layer.groups))
     if is_of(layer, TRANSPOSED):
         return _read_transposed(layer, grid)
     if is_of(layer, POOLINGS):
@@ -66,7 +66,7 @@ def read_convolution(layer: Any, grid: Grid, padding: int | str | Sequence[int])
     return _stored(layer, _convolution_geometry(grid, layer.out_channels, axes, layer.groups))
 
 
-def _stored(layer: Any, geometry: Geometry) -> Form:
+def _stored(layer: Any, geometry: LayerGeometry) -> Form:
     _require(
         layer.weight.is_floating_point(),
         f"layer={layer} has weights of type {layer.weight.dtype}: give a layer of floats",
@@ -75,7 +75,7 @@ def _stored(layer: Any, geometry: Geometry) -> Form:
     return Form(geometry, layer.weight.detach().reshape(geometry.weight_shape), bias)
 
 
-def _linear_geometry(layer: nn.Linear, grid: Grid, output: Grid | None) -> Geometry:
+def _linear_geometry(layer: nn.Linear, grid: Grid, output: Grid | None) -> LayerGeometry:
     channels, *space = grid
     if layer.in_features == math.prod(grid):
         output = output or (layer.out_features, *(1 for _ in space))
@@ -83,20 +83,20 @@ def _linear_geometry(layer: nn.Linear, grid: Grid, output: Grid | None) -> Geome
             math.prod(output) == layer.out_features,
             f"output={output}: this layer has {layer.out_features} outputs",
         )
-        return Geometry("dense", grid, output, dense_patterns(space, output[1:]))
+        return LayerGeometry("dense", grid, output, dense_patterns(space, output[1:]))
     _require(
         layer.in_features == channels,
         f"input={grid}: this linear layer takes {layer.in_features} values; give a grid of so "
         "many values, or of so many channels",
     )
-    return Geometry("linear", grid, (layer.out_features, *space), window_patterns(space, 1))
+    return LayerGeometry("linear", grid, (layer.out_features, *space), window_patterns(space, 1))
 
 
 def _convolution_geometry(
     grid: Grid, outputs: int, axes: tuple[IndexPattern, ...], groups: int
-) -> Geometry:
+) -> LayerGeometry:
     kind = "pointwise" if axes == window_patterns(grid[1:], 1) else "convolution"
-    return Geometry(kind, grid, (outputs, *(axis.outputs for axis in axes)), axes, groups)
+    return LayerGeometry(kind, grid, (outputs, *(axis.outputs for axis in axes)), axes, groups)
 
 
 def _read_transposed(layer: Any, grid: Grid) -> Form:
@@ -110,7 +110,7 @@ def _read_transposed(layer: Any, grid: Grid) -> Form:
     plain = all(axis.spacing == 1 and axis.before == axis.after >= 0 for axis in axes)
     geometry = _convolution_geometry(grid, layer.out_channels, axes, layer.groups)
     if not plain:
-        geometry = Geometry("transposed", grid, geometry.output, axes, layer.groups)
+        geometry = LayerGeometry("transposed", grid, geometry.output, axes, layer.groups)
     form = _stored(layer, geometry)
     blocks = layer.weight.detach().unflatten(0, (layer.groups, -1)).transpose(1, 2).flatten(0, 1)
     flipped = blocks.flip(tuple(range(2, 2 + rank))).reshape(geometry.weight_shape)

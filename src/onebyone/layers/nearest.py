@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from onebyone.errors import InputError
 from onebyone.layers.entries import entries, positions, require_room
 from onebyone.layers.index_pattern import IndexPattern, dense_patterns, per_axis, window_patterns
-from onebyone.layers.kinds import KINDS, Form, Geometry, build
+from onebyone.layers.kinds import KINDS, Form, LayerGeometry, build
 from onebyone.layers.matrix import LayerMatrix
 from onebyone.layers.reading import read
 from onebyone.layers.values import as_numpy, biases, norm, require_finite
@@ -93,7 +93,9 @@ def nearest(
     return Nearest(build(projection.form), distance, distance / size if size else 0.0)
 
 
-def target(source: Geometry, to: str, kernel: int | Sequence[int] | None = None) -> Geometry:
+def target(
+    source: LayerGeometry, to: str, kernel: int | Sequence[int] | None = None
+) -> LayerGeometry:
     """Return the geometry that a layer of kind `to` in the source's place would have."""
     if to not in KINDS:
         raise InputError(f"to={to!r}: give one of {', '.join(KINDS)}")
@@ -119,7 +121,7 @@ def target(source: Geometry, to: str, kernel: int | Sequence[int] | None = None)
         axes = window_patterns(space, [n + m - 1 for n, m in pairs], 1, [m - 1 for _, m in pairs])
     else:
         axes = source.axes
-    return Geometry(to, source.input, source.output, axes, groups)
+    return LayerGeometry(to, source.input, source.output, axes, groups)
 
 
 def _size(form: Form) -> float:
@@ -134,7 +136,7 @@ def _size(form: Form) -> float:
     return math.hypot(norm(as_numpy(form.weight), uses), norm(bias))
 
 
-def project(source: Form, geometry: Geometry) -> Projection:
+def project(source: Form, geometry: LayerGeometry) -> Projection:
     """Return the source's nearest form of a geometry and what is left over.
 
     The weights pass through as a view where both store them alike.
@@ -149,7 +151,7 @@ def project(source: Form, geometry: Geometry) -> Projection:
 
 
 def _project_weight(
-    source: LayerMatrix, geometry: Geometry
+    source: LayerMatrix, geometry: LayerGeometry
 ) -> tuple[Tensor, float, bool, Clash | None]:
     """Return the mean weight of every sharing class, the norm of what is left, and a clash."""
     columns = source.shape[1]
@@ -196,7 +198,7 @@ def _class_means(
     return base + np.bincount(classes, values - base[classes], size) / counts, first
 
 
-def project_bias(source: Form, geometry: Geometry) -> tuple[Tensor | None, float, bool]:
+def project_bias(source: Form, geometry: LayerGeometry) -> tuple[Tensor | None, float, bool]:
     """Return the bias in the geometry's shape, the norm of what is left, and whether nothing is.
 
     It is a view where it can be.
@@ -215,7 +217,7 @@ def project_bias(source: Form, geometry: Geometry) -> tuple[Tensor | None, float
     return tensor, norm(left), not (bias - mean).any()
 
 
-def _kernel_axes(source: Geometry, kernel: tuple[int, ...]) -> tuple[IndexPattern, ...]:
+def _kernel_axes(source: LayerGeometry, kernel: tuple[int, ...]) -> tuple[IndexPattern, ...]:
     """Return stride-1 axes of a kernel, padded alike on both sides so that the grids fit."""
     pads = []
     for size, outputs, taps in zip(source.input[1:], source.output[1:], kernel, strict=True):

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Num
 from scipy.sparse.linalg import LinearOperator
 
-from onebyone.layers.kinds import Geometry
+from onebyone.layers.kinds import LayerGeometry
 
 
 class LayerOperator(LinearOperator):
@@ -14,11 +14,11 @@ class LayerOperator(LinearOperator):
 
     Args:
         geometry: what the layer connects.
-        weight: its weights, in `Geometry.weight_shape`.
+        weight: its weights, in `LayerGeometry.weight_shape`.
         order: how the vectors flatten their grids, "channels_first" or "channels_last".
     """
 
-    def __init__(self, geometry: Geometry, weight: Num[np.ndarray, "..."], order: str) -> None:
+    def __init__(self, geometry: LayerGeometry, weight: Num[np.ndarray, "..."], order: str) -> None:
         self.geometry = geometry
         self.order = order
         rank = len(geometry.axes)
