@@ -127,8 +127,10 @@ def test_what_cannot_be_measured_says_why() -> None:
 def test_a_batch_of_crops_is_as_large_as_pays_and_fits() -> None:
     subject = sides.prepare(TINY, 0.01)
     assert all(len(batch) == len(subject.crops[0]) for batch in subject.crops)
-    assert sum(map(len, subject.crops)) == subject.sampled <= 27
-    assert len(set(zip(*(p.tolist() for p in subject.places), strict=True))) == subject.sampled
+    assert sum(map(len, subject.crops)) == len(subject.expected) <= 27
+    assert len(set(zip(*(p.tolist() for p in subject.places), strict=True))) == len(
+        subject.expected
+    )
 
 
 @pytest.mark.parametrize(
