@@ -1,5 +1,6 @@
 """What can be captured, and what is refused or run as crops."""
 
+import warnings
 from collections.abc import Callable
 
 import pytest
@@ -99,3 +100,24 @@ class Total(nn.Module):
 def test_an_output_without_the_batch_is_refused() -> None:
     with pytest.raises(InputError, match="first dimension must be the batch"):
         capture(Total(), WINDOW)
+
+
+class Counted(nn.Module):
+    def forward(self, x: Tensor) -> tuple[Tensor, int]:
+        return x.mean((2, 3)), x.shape[0]
+
+
+def test_a_number_that_follows_from_the_batch_is_no_output() -> None:
+    program = export(Counted(), (torch.zeros(3, *WINDOW),), dynamic_shapes=({0: Dim("batch")},))
+    for model in (Counted(), program):
+        with pytest.raises(InputError, match="output 1 is a number that follows from the batch"):
+            capture(model, WINDOW)
+
+
+@pytest.mark.parametrize("batch", [{0: Dim("batch")}, None], ids=["any", "one"])
+def test_a_program_trains_and_evaluates_as_modules_do(batch: dict[int, Dim] | None) -> None:
+    for model in (_network(), Reversed()):
+        program = export(model, (torch.zeros(3, *WINDOW),), dynamic_shapes=(batch,))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotCaptured)
+            assert capture(program, WINDOW).model.train().eval().training is False

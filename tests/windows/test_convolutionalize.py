@@ -216,3 +216,12 @@ def test_bad_arguments():
             ob.convolutionalize(model, **arguments)
     with pytest.raises(ob.InputError, match="training mode"):
         ob.convolutionalize(nn.Sequential(nn.Conv2d(3, 4, 3)).train(), WINDOW)
+
+
+def test_a_program_for_any_batch():
+    model = body(nn.Flatten(), nn.Linear(300, 4)).eval()
+    batch = ({0: Dim("batch")},)
+    program = torch.export.export(model, (torch.zeros(2, *WINDOW),), dynamic_shapes=batch)
+    x = torch.rand(1, 3, 40, 36)
+    found = ob.convolutionalize(program, window=WINDOW).train()
+    torch.testing.assert_close(found(x), ob.convolutionalize(model, window=WINDOW)(x))

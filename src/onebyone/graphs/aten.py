@@ -1,6 +1,6 @@
 """Reading ATen nodes: arguments by name, shapes of one window, where a node came from."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -10,19 +10,26 @@ from onebyone.graphs.value import Value
 
 aten = torch.ops.aten
 
+CONVOLUTIONS = (aten.conv1d.default, aten.conv2d.default, aten.conv3d.default)
+PADDED_BY_NAME = (aten.conv1d.padding, aten.conv2d.padding, aten.conv3d.padding)
+TRANSPOSED = (
+    aten.conv_transpose1d.default, aten.conv_transpose2d.input, aten.conv_transpose3d.input,
+)  # fmt: skip
+VIEWS = (aten.view.default, aten.reshape.default, aten._unsafe_view.default)
+PRODUCTS: dict[Any, tuple[str, str]] = {
+    aten.linear.default: ("input", "weight"),
+    aten.addmm.default: ("mat1", "mat2"),
+    aten.mm.default: ("self", "mat2"),
+    aten.bmm.default: ("self", "mat2"),
+    aten.matmul.default: ("self", "other"),
+}
+"""Products of matrices, and what their factors are called."""
+
 
 def arguments(node: fx.Node) -> dict[str, Any]:
     """The node's arguments by the names of its operator's schema, defaults filled in."""
-    schema = cast(Any, node.target)._schema
-    bound: dict[str, Any] = {}
-    for place, argument in enumerate(schema.arguments):
-        if place < len(node.args):
-            bound[argument.name] = node.args[place]
-        elif argument.name in node.kwargs:
-            bound[argument.name] = node.kwargs[argument.name]
-        else:
-            bound[argument.name] = argument.default_value
-    return bound
+    defaults = {a.name: a.default_value for a in cast(Any, node.target)._schema.arguments}
+    return {**defaults, **dict(zip(defaults, node.args, strict=False)), **node.kwargs}
 
 
 def per_axis(value: int | list[int] | None, rank: int, default: int) -> tuple[int, ...]:
@@ -56,16 +63,9 @@ def layer_name(node: fx.Node) -> str:
     return str(paths[-1]).removeprefix("L['self'].") if paths and paths[-1] else node.name
 
 
-def inputs_of(node: fx.Node) -> Iterator[fx.Node]:
-    """The nodes that a node reads, in order, with repetition."""
-    found: list[fx.Node] = []
-    fx.node.map_arg((node.args, node.kwargs), found.append)
-    return iter(found)
-
-
 def source_of(node: fx.Node) -> fx.Node:
     """The first node that a node reads."""
-    return next(inputs_of(node))
+    return node.all_input_nodes[0]
 
 
 def call_before(graph: fx.Graph, node: fx.Node, target: Any, *args: Any) -> fx.Node:

@@ -8,6 +8,9 @@ from torch import fx
 
 from onebyone.errors import InputError
 from onebyone.graphs.aten import (
+    CONVOLUTIONS,
+    PADDED_BY_NAME,
+    TRANSPOSED,
     arguments,
     aten,
     call_after,
@@ -121,8 +124,10 @@ def _whole(_graph: fx.Graph, node: fx.Node) -> fx.Node | None:
 @_rewrites(operator.getitem)
 def _item(graph: fx.Graph, node: fx.Node) -> fx.Node | None:
     source, place = source_of(node), cast(int, node.args[1])
-    several = _ITEMS.get(source.target)
-    return several(graph, source, place) if several else None
+    if source.target in _SPLITS:
+        return _split_item(graph, source, place)
+    first = _FIRST.get(source.target)
+    return None if place or first is None else first(graph, source)
 
 
 def _split_item(graph: fx.Graph, split: fx.Node, place: int) -> fx.Node:
@@ -132,9 +137,9 @@ def _split_item(graph: fx.Graph, split: fx.Node, place: int) -> fx.Node:
     return call_after(graph, split, aten.slice.Tensor, split.args[0], dim, start, stop)
 
 
-def _norm_item(graph: fx.Graph, norm: fx.Node, place: int) -> fx.Node | None:
+def _norm_item(graph: fx.Graph, norm: fx.Node) -> fx.Node | None:
     bound = arguments(norm)
-    if place or bound.get("training"):
+    if bound.get("training"):
         return None
     names = ("input", "weight", "bias", "running_mean", "running_var")
     image, weight, bias, mean, variance = (bound[name] for name in names)
@@ -144,26 +149,20 @@ def _norm_item(graph: fx.Graph, norm: fx.Node, place: int) -> fx.Node | None:
     )  # fmt: skip
 
 
-def _max_pool_item(graph: fx.Graph, pool: fx.Node, place: int) -> fx.Node | None:
-    rank = value_of(source_of(pool)).ndim - 2
-    return None if place else call_after(graph, pool, MAX_POOLS[rank], *pool.args)
+def _max_pool_item(graph: fx.Graph, pool: fx.Node) -> fx.Node:
+    return call_after(graph, pool, MAX_POOLS[value_of(source_of(pool)).ndim - 2], *pool.args)
 
 
-def _adaptive_max_item(graph: fx.Graph, pool: fx.Node, place: int) -> fx.Node | None:
-    return None if place else _adaptive(graph, pool, AMAX, MAX_POOLS)
+def _adaptive_max_item(graph: fx.Graph, pool: fx.Node) -> fx.Node | None:
+    return _adaptive(graph, pool, AMAX, MAX_POOLS)
 
 
-def _layer_norm_item(graph: fx.Graph, norm: fx.Node, place: int) -> fx.Node | None:
-    bound = arguments(norm)
-    names = ("input", "normalized_shape", "weight", "bias", "eps")
-    args = [bound[name] for name in names]
-    return None if place else call_after(graph, norm, aten.layer_norm.default, *args)
+def _layer_norm_item(graph: fx.Graph, norm: fx.Node) -> fx.Node:
+    return call_after(graph, norm, aten.layer_norm.default, *arguments(norm).values())
 
 
-_ITEMS: dict[Any, Callable[[fx.Graph, fx.Node, int], fx.Node | None]] = {
-    aten.split.Tensor: _split_item,
-    aten.split_with_sizes.default: _split_item,
-    aten.chunk.default: _split_item,
+_SPLITS = (aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default)
+_FIRST: dict[Any, Rewrite] = {
     aten._native_batch_norm_legit_no_training.default: _norm_item,
     aten.native_batch_norm.default: _norm_item,
     aten.native_layer_norm.default: _layer_norm_item,
@@ -207,16 +206,9 @@ def _adaptive(graph: fx.Graph, node: fx.Node, whole: Any, pools: dict[int, Any])
 def _convolution(graph: fx.Graph, node: fx.Node) -> fx.Node:
     image, weight, bias, stride, padding, dilation, transposed, output_padding, groups = node.args
     rank = len(cast(Any, stride))
-    if not transposed:
-        target = getattr(aten, f"conv{rank}d").default
-        return call_before(
-            graph, node, target, image, weight, bias, stride, padding, dilation, groups
-        )
-    packet = getattr(aten, f"conv_transpose{rank}d")
-    return call_before(
-        graph, node, packet.default if rank == 1 else packet.input,
-        image, weight, bias, stride, padding, output_padding, groups, dilation,
-    )  # fmt: skip
+    more = (output_padding, groups, dilation) if transposed else (dilation, groups)
+    target = (TRANSPOSED if transposed else CONVOLUTIONS)[rank - 1]
+    return call_before(graph, node, target, image, weight, bias, stride, padding, *more)
 
 
 @_rewrites(
@@ -231,7 +223,7 @@ def _upsampling(graph: fx.Graph, node: fx.Node) -> fx.Node:
     return call_before(graph, node, target, image, *((None, scales) if known else (sizes, None)))
 
 
-@_rewrites(aten.conv1d.padding, aten.conv2d.padding, aten.conv3d.padding)
+@_rewrites(*PADDED_BY_NAME)
 def _padding_by_name(graph: fx.Graph, node: fx.Node) -> fx.Node:
     """padding="same" puts the odd one behind, as PyTorch does."""
     bound = arguments(node)
@@ -249,9 +241,8 @@ def _padding_by_name(graph: fx.Graph, node: fx.Node) -> fx.Node:
         shape = list(value_of(bound["input"]).shape)
         shape[2:] = [n + total % 2 for n, total in zip(shape[2:], totals, strict=True)]
         image.meta = {**node.meta, "val": value_of(bound["input"]).sized(shape)}
-    target = getattr(aten, f"conv{rank}d").default
     return call_before(
-        graph, node, target, image, bound["weight"], bound["bias"], bound["stride"],
+        graph, node, CONVOLUTIONS[rank - 1], image, bound["weight"], bound["bias"], bound["stride"],
         [total // 2 for total in totals], list(dilation), bound["groups"],
     )  # fmt: skip
 

@@ -1,10 +1,9 @@
 """A trained network as a functional ATen graph."""
 
 import io
-import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,12 +14,13 @@ from torch.export.graph_signature import InputKind, OutputKind
 from torch.utils import _pytree as pytree
 
 from onebyone.errors import InputError, first_line
-from onebyone.graphs.aten import window_shape
+from onebyone.graphs.aten import value_of, window_shape
 from onebyone.graphs.canonical import canonical
-from onebyone.graphs.fixed_batch import InPieces, fixed_batch, for_any_batch
+from onebyone.graphs.fixed_batch import InPieces, fixed_batch, for_any_batch, module_of
 from onebyone.graphs.functional import functional
 from onebyone.graphs.recording import WHOLE, record
-from onebyone.graphs.value import noted
+from onebyone.graphs.value import Value, noted
+from onebyone.models.quiet import quiet
 
 _ONE_BATCH = (
     "it was exported for a batch of {batch}, which its graph holds in other places than sizes; "
@@ -46,7 +46,6 @@ class Captured:
         image: the placeholder.
         model: the live network.
         constants: a module that holds the graph's constants as buffers.
-        results: one node, or constant, for each leaf of the output.
         structure: how the leaves form the output.
     """
 
@@ -54,8 +53,12 @@ class Captured:
     image: fx.Node
     model: nn.Module
     constants: nn.Module
-    results: tuple[Any, ...]
     structure: pytree.TreeSpec
+
+    @property
+    def results(self) -> tuple[Any, ...]:
+        """One node, or constant, for each leaf of the output."""
+        return _results(self.graph)
 
 
 def capture(model: nn.Module | ExportedProgram, window: tuple[int, ...]) -> Captured:
@@ -104,7 +107,7 @@ def _recorded(live: nn.Module, example: torch.Tensor) -> Captured | None:
     if not (all(plain) and all(batched) and functional(graph, image, WHOLE)):
         return None
     canonical(graph)
-    return Captured(graph, image, live, nn.Module(), _results(graph), structure)
+    return Captured(graph, image, live, nn.Module(), structure)
 
 
 def example_windows(model: nn.Module, window: tuple[int, ...], batch: int) -> torch.Tensor:
@@ -147,7 +150,7 @@ def _live(model: nn.Module | ExportedProgram) -> nn.Module:
         return model
     batch = fixed_batch(model)
     if batch is None:
-        return model.module()
+        return module_of(model)
     with _quiet():
         freed = for_any_batch(model, batch)
     return InPieces(model, batch) if freed is None else freed
@@ -167,41 +170,37 @@ def _export(
 @contextmanager
 def _plain_types() -> Iterator[None]:
     """Capture the network in its own types; autocast is for those who run it."""
-    with ExitStack() as stack:
-        for device in ("cpu", "cuda"):
-            stack.enter_context(torch.autocast(device, enabled=False))
+    with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
         yield
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep back export's notes on its own working; what it raises says what went wrong."""
-    logger = logging.getLogger("torch.fx.experimental.symbolic_shapes")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+    with (
+        quiet("torch.fx.experimental.symbolic_shapes"),
+        warnings.catch_warnings(),
+        redirect_stderr(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _from_program(program: ExportedProgram, live: nn.Module, outputs: Any) -> Captured:
-    constants = nn.Module()
-    graph, image = _copied(program, constants)
+    graph, image, constants = _copied(program)
     if not functional(graph, image):
         with torch.no_grad(), _plain_types(), _quiet():
             program = program.run_decompositions({})
-        constants = nn.Module()
-        graph, image = _copied(program, constants)
+        graph, image, constants = _copied(program)
     _refuse_state(program)
     canonical(graph)
-    results = _results(graph)
-    structure = program.call_spec.out_spec
-    if structure is None:
-        structure = pytree.tree_structure(outputs)
-    return Captured(graph, image, live, constants, results, structure)
+    for place, leaf in enumerate(_results(graph)):
+        if isinstance(leaf, fx.Node) and not isinstance(value_of(leaf), Value):
+            raise InputError(
+                f"model output {place} is a number that follows from the batch: it is none of a "
+                "window; return tensors whose first dimension is the batch"
+            )
+    return Captured(graph, image, live, constants, pytree.tree_structure(outputs))
 
 
 def _results(graph: fx.Graph) -> tuple[Any, ...]:
@@ -218,9 +217,9 @@ def _refuse_state(program: ExportedProgram) -> None:
         )
 
 
-def _copied(program: ExportedProgram, constants: nn.Module) -> tuple[fx.Graph, fx.Node]:
-    """A program's graph that reads parameters from the live network, and its only input."""
-    graph = fx.Graph()
+def _copied(program: ExportedProgram) -> tuple[fx.Graph, fx.Node, nn.Module]:
+    """A program's graph that reads parameters from the live network, its input, its constants."""
+    graph, constants = fx.Graph(), nn.Module()
     copies: dict[fx.Node, fx.Node] = {}
     inputs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
     for node in program.graph.nodes:
@@ -240,7 +239,7 @@ def _copied(program: ExportedProgram, constants: nn.Module) -> tuple[fx.Graph, f
     images = [node for node in graph.nodes if node.op == "placeholder"]
     if len(images) != 1:
         raise InputError(f"model takes {len(images)} inputs; slide needs exactly one, the windows")
-    return graph, images[0]
+    return graph, images[0], constants
 
 
 def _meta(node: fx.Node) -> dict[str, Any]:
@@ -276,13 +275,12 @@ def _uncaptured(live: nn.Module, example: torch.Tensor, outputs: Any, reason: st
     crops.meta["val"] = noted(example)
     call = graph.call_module("model", (crops,))
     leaves, structure = pytree.tree_flatten(outputs)
-    items = list(leaves)
     for place, leaf in enumerate(leaves):
         if isinstance(leaf, torch.Tensor):
-            items[place] = graph.call_function(_leaf, (call, place))
-            items[place].meta["val"] = noted(leaf)
-    graph.output(tuple(items))
-    return Captured(graph, image, live, nn.Module(), tuple(items), structure)
+            leaves[place] = graph.call_function(_leaf, (call, place))
+            leaves[place].meta["val"] = noted(leaf)
+    graph.output(tuple(leaves))
+    return Captured(graph, image, live, nn.Module(), structure)
 
 
 def _called(live: nn.Module) -> str:

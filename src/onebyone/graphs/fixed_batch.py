@@ -6,6 +6,7 @@ whose shapes have changed. They are written with the batch's size; if the result
 the program, window by window, the network takes any batch. If not, it runs in pieces.
 """
 
+import copy
 import math
 import operator
 from typing import Any, cast
@@ -14,31 +15,32 @@ import torch
 from torch import Tensor, fx, nn
 from torch._subclasses import FakeTensorMode
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind
 from torch.utils import _pytree as pytree
 
-from onebyone.graphs.aten import aten, is_call, value_of
+from onebyone.graphs.aten import VIEWS, aten, is_call, value_of
 from onebyone.models.quiet import quiet
 
 _TIMES = 7
 """How many batches the graph is run on to see what holds the batch."""
 _MOST_TRIES = 500
-_RESHAPES = (aten.view.default, aten.reshape.default, aten._unsafe_view.default)
 _COPIES = (aten.expand.default, aten.repeat.default)
 
 
 def fixed_batch(program: ExportedProgram) -> int | None:
     """The batch that a program was exported for; None where it takes any."""
-    names = {
-        spec.arg.name
-        for spec in program.graph_signature.input_specs
-        if spec.kind is InputKind.USER_INPUT
-    }
+    inputs = program.graph_signature.user_inputs
     for node in program.graph.find_nodes(op="placeholder"):
         value = node.meta.get("val")
-        if node.name in names and isinstance(value, Tensor) and value.ndim > 0:
+        if node.name in inputs and isinstance(value, Tensor) and value.ndim > 0:
             return value.shape[0] if isinstance(value.shape[0], int) else None
     return None
+
+
+def module_of(program: ExportedProgram) -> fx.GraphModule:
+    """A program's network, which takes `train` and `eval` as others do, though it has one mode."""
+    module = program.module()
+    del module.train, module.eval  # which would refuse
+    return module
 
 
 def for_any_batch(program: ExportedProgram, batch: int) -> fx.GraphModule | None:
@@ -49,7 +51,7 @@ def for_any_batch(program: ExportedProgram, batch: int) -> fx.GraphModule | None
         batch: that batch.
     """
     fixed = program.module(check_guards=False)
-    network = fx.GraphModule(fixed, _copy(fixed.graph))  # without the check of input shapes
+    network = fx.GraphModule(fixed, copy.deepcopy(fixed.graph))  # which checks no input shapes
     images = network.graph.find_nodes(op="placeholder")
     if len(images) != 1 or not _is_whole(value_of(images[0])) or batch < 1:
         return None
@@ -68,7 +70,7 @@ class InPieces(nn.Module):
 
     def __init__(self, program: ExportedProgram, batch: int) -> None:
         super().__init__()
-        self.network, self.batch = program.module(), batch
+        self.network, self.batch = module_of(program), batch
         self.training = False
 
     def forward(self, windows: Tensor) -> Any:
@@ -99,7 +101,7 @@ class _Freeing:
     def __init__(self, network: fx.GraphModule, image: fx.Node, batch: int) -> None:
         self.network, self.image, self.fixed = network, image, batch
         self.order = [node for node in network.graph.nodes if node.op != "output"]
-        self.sizes = {n: [*n.args[1]] for n in self.order if is_call(n, *_RESHAPES, *_COPIES)}
+        self.sizes = {n: [*n.args[1]] for n in self.order if is_call(n, *VIEWS, *_COPIES)}
         with network.graph.inserting_after(image):
             self.batch = network.graph.call_function(aten.sym_size.int, (image, 0))
         self.found: dict[fx.Node, Any] = {self.batch: batch * _TIMES}
@@ -194,16 +196,6 @@ class _Freeing:
             self.found[times] = self.found[self.batch] * factor
             sizes[place] = times
         node.update_arg(1, sizes)
-
-
-def _copy(graph: fx.Graph) -> fx.Graph:
-    """A graph without checks of its input, which hold the batch."""
-    found = fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {}
-    result = found.graph_copy(graph, copies)
-    found.output(result)
-    found.set_codegen(graph._codegen)
-    return found
 
 
 def _is_whole(value: Any) -> bool:

@@ -12,13 +12,19 @@ from typing import Any, cast
 import torch
 from torch import fx
 
-from onebyone.graphs.aten import arguments, aten, value_of, window_shape
+from onebyone.graphs.aten import (
+    CONVOLUTIONS,
+    PADDED_BY_NAME,
+    arguments,
+    aten,
+    value_of,
+    window_shape,
+)
 from onebyone.graphs.value import Batch, Value
 
 # Operators that PyTorch composes of others, and that decomposing by an empty table leaves whole.
 _KEPT = {
-    aten.conv1d.default, aten.conv2d.default, aten.conv3d.default,
-    aten.conv1d.padding, aten.conv2d.padding, aten.conv3d.padding,
+    *CONVOLUTIONS, *PADDED_BY_NAME,
     aten.linear.default, aten.layer_norm.default, aten.sym_size.int,
     aten.adaptive_avg_pool1d.default, aten.adaptive_avg_pool2d.default,
     aten.adaptive_avg_pool3d.default, aten.avg_pool1d.default,

@@ -5,6 +5,7 @@ from typing import Any
 from torch import fx
 
 from onebyone.graphs.aten import (
+    CONVOLUTIONS,
     arguments,
     aten,
     call_after,
@@ -15,13 +16,11 @@ from onebyone.graphs.aten import (
 )
 from onebyone.graphs.value import Value
 
-_CONVOLUTIONS = (aten.conv1d.default, aten.conv2d.default, aten.conv3d.default)
-
 
 def fold_batch_norm(graph: fx.Graph, norm: fx.Node) -> None:
     """Scale the weights of the convolution before a BatchNorm, from the live parameters."""
     conv, weight, bias, mean, variance, _, _, eps, _ = norm.args
-    if not isinstance(conv, fx.Node) or conv.target not in _CONVOLUTIONS or len(conv.users) > 1:
+    if not isinstance(conv, fx.Node) or conv.target not in CONVOLUTIONS or len(conv.users) > 1:
         return
     kernel = value_of(conv.args[1])  # type: ignore[arg-type]  # a convolution's weight
     like = value_of(mean)  # type: ignore[arg-type]  # a buffer
@@ -40,9 +39,7 @@ def fold_batch_norm(graph: fx.Graph, norm: fx.Node) -> None:
     centre = emit(aten.sub.Tensor, own, mean) if own is not None else emit(aten.neg.default, mean)
     shift = emit(aten.mul.Tensor, centre, scale)
     shift = emit(aten.add.Tensor, shift, bias) if bias is not None else shift
-    merged = call_before(
-        graph, norm, conv.target, conv.args[0], folded, shift, *conv.args[3:],
-    )  # fmt: skip
+    merged = call_before(graph, norm, conv.target, conv.args[0], folded, shift, *conv.args[3:])
     merged.meta = dict(conv.meta)
     norm.replace_all_uses_with(merged)
     graph.erase_node(norm)

@@ -6,7 +6,7 @@ import torch
 from torch import fx
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count, flop_registry
 
-from onebyone.graphs.aten import arguments, aten, value_of
+from onebyone.graphs.aten import CONVOLUTIONS, arguments, value_of
 from onebyone.graphs.value import Batch, Value
 
 
@@ -18,16 +18,13 @@ def multiply_adds(node: fx.Node) -> int:
     """
     if not isinstance(node.target, torch._ops.OpOverload) or not _may_multiply(node.target):
         return 0
-    if node.target in _CONVOLUTIONS:
+    if node.target in CONVOLUTIONS:
         read, weight = (value_of(arguments(node)[name]).at(1) for name in ("input", "weight"))
         return int(conv_flop_count(read, weight, value_of(node).at(1)))
     args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda n: _at_batch_one(value_of(n)))
     with FlopCounterMode(display=False) as counter:
         node.target(*cast(Any, args), **cast(Any, kwargs))
     return int(counter.get_total_flops())
-
-
-_CONVOLUTIONS = {aten.conv1d.default, aten.conv2d.default, aten.conv3d.default}
 
 
 def elements(node: fx.Node) -> int:
@@ -38,10 +35,7 @@ def elements(node: fx.Node) -> int:
 
 def _may_multiply(target: torch._ops.OpOverload[Any, Any]) -> bool:
     """Whether an operator is counted, or made of others, which may be."""
-    composite = torch._C._dispatch_has_kernel_for_dispatch_key(
-        str(target._name), "CompositeImplicitAutograd"
-    )
-    return composite or target.overloadpacket in flop_registry
+    return target._can_decompose() or target.overloadpacket in flop_registry
 
 
 def _at_batch_one(value: Any) -> Any:
