@@ -7,6 +7,7 @@ import onnx
 import pytest
 
 from helpers.onnx_pairs import floats, model
+from onebyone.equivalence.onnx.files import File
 from onebyone.equivalence.onnx.integers import integers
 from onebyone.equivalence.onnx.integers.draws import Draw
 
@@ -18,7 +19,7 @@ def verdict(folder: Path, before: onnx.ModelProto, after: onnx.ModelProto) -> bo
     paths = folder / "before.onnx", folder / "after.onnx"
     for made, path in zip((before, after), paths, strict=True):
         onnx.save(made, path)
-    return integers(*paths).passed
+    return integers(*map(File, paths)).passed
 
 
 @pytest.mark.parametrize("power", [0.125, 0.5, 4.0])

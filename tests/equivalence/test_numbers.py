@@ -8,6 +8,7 @@ import pytest
 
 from helpers.onnx_pairs import floats, model, shape
 from onebyone.equivalence.onnx import numbers as module
+from onebyone.equivalence.onnx.files import File
 from onebyone.equivalence.onnx.numbers import numbers
 from onebyone.rewriting.report import Check
 
@@ -18,7 +19,7 @@ def verdict(folder: Path, before: onnx.ModelProto, after: onnx.ModelProto) -> Ch
     paths = folder / "before.onnx", folder / "after.onnx"
     for made, path in zip((before, after), paths, strict=True):
         onnx.save(made, path)
-    return numbers(*paths)
+    return numbers(*map(File, paths))
 
 
 def same(folder: Path, made: onnx.ModelProto) -> Check:

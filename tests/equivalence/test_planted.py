@@ -7,6 +7,7 @@ import pytest
 
 from helpers.onnx_faults import BASES, FAULTS, SAME, Base
 from onebyone.equivalence.onnx import check_onnx
+from onebyone.equivalence.onnx.files import File
 from onebyone.equivalence.onnx.integers import integers
 from onebyone.equivalence.onnx.numbers import numbers
 from onebyone.equivalence.onnx.structure import structure
@@ -28,7 +29,7 @@ FIRST = {name: kind for kind, (name, _) in reversed(FAULTS.items())}.values()
 @pytest.mark.parametrize("kind", FIRST)
 def test_structure_refutes_a_fault(kind: str, tmp_path: Path):
     name, edits = FAULTS[kind]
-    row = structure(*saved(tmp_path, BASES[name], BASES[name].edited(*edits)))
+    row = structure(*map(File, saved(tmp_path, BASES[name], BASES[name].edited(*edits))))
     assert not row.passed
 
 
@@ -49,10 +50,10 @@ def test_a_fault_is_refuted(kind: str, tmp_path: Path, record_property):
 @pytest.mark.parametrize("name", BASES)
 def test_a_graph_without_a_fault_is_not(name: str, tmp_path: Path):
     """Each way by itself: as a whole, the check sees at once that the files are the same."""
-    paths = saved(tmp_path, BASES[name], BASES[name])
-    assert structure(*paths).detail == UNDERSTOOD
-    assert integers(*paths).passed
-    assert numbers(*paths).passed
+    files = [*map(File, saved(tmp_path, BASES[name], BASES[name]))]
+    assert structure(*files).detail == UNDERSTOOD
+    assert integers(*files).passed
+    assert numbers(*files).passed
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ import pytest
 from onnx import numpy_helper
 
 from helpers.onnx_pairs import PAIRS
+from onebyone.equivalence.onnx.files import File
 from onebyone.equivalence.onnx.integers import integers
 from onebyone.equivalence.onnx.structure import structure
 from onebyone.errors import InputError
@@ -113,10 +114,10 @@ def close(a: list[np.ndarray], b: list[np.ndarray] | None) -> bool:
     )
 
 
-def passes(rung: Callable[[Path, Path], Check], first: Path, second: Path) -> bool:
+def passes(rung: Callable[[File, File], Check], first: Path, second: Path) -> bool:
     """Whether a check passes; a file that is damaged until it is no valid one does not."""
     try:
-        return rung(first, second).passed
+        return rung(File(first), File(second)).passed
     except InputError:
         return False
 

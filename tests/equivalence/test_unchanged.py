@@ -9,6 +9,7 @@ import pytest
 
 from helpers.onnx_pairs import floats, model, shape
 from onebyone.equivalence.onnx import SAME, check_onnx
+from onebyone.equivalence.onnx.files import File
 from onebyone.equivalence.onnx.structure import difference, structure
 from onebyone.equivalence.onnx.structure.table import Table
 from onebyone.equivalence.onnx.structure.values import Term
@@ -86,21 +87,21 @@ def test_a_file_equals_itself(name: str, tmp_path: Path):
     rows = check_onnx(*paths)
     assert [row.name for row in rows] == ["structure", "integers", "numbers"]
     assert all(row.passed and row.detail == SAME for row in rows)
-    assert structure(*paths).detail == UNDERSTOOD
+    assert structure(*map(File, paths)).detail == UNDERSTOOD
 
 
 @pytest.mark.parametrize("name", PARTS)
 def test_a_part_equals_itself(name: str, tmp_path: Path):
     """A layer before it is written otherwise."""
     paths = saved(tmp_path, made(name, LAYER), made(name, LAYER_AGAIN))
-    assert structure(*paths).detail == UNDERSTOOD
+    assert structure(*map(File, paths)).detail == UNDERSTOOD
     assert check_onnx(*paths, "structure")[0].detail == UNDERSTOOD
 
 
 @pytest.mark.parametrize("name", PARTS)
 def test_a_layer_that_differs_before_it(name: str, tmp_path: Path):
     paths = saved(tmp_path, made(name, LAYER), made(name, "y = MatMul(x, w)"))
-    assert not structure(*paths).passed
+    assert not structure(*map(File, paths)).passed
 
 
 def test_the_first_difference_may_lie_deep():

@@ -99,10 +99,10 @@ def compare(
     trust: bool = False,
     begin: Callable[[str], None] = lambda _: None,
 ) -> tuple[Check, ...]:
-    """Climb the rungs for two files or programs, whoever wrote them.
+    """Climb the rungs for two files or programs, as `equal` takes them.
 
     Args:
-        before: a file or program as for `equal`.
+        before: a file or program.
         after: another of the same kind.
         level: "full" or "structure".
         trust: load `.pt2` files whatever they hold.

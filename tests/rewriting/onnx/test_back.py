@@ -19,6 +19,7 @@ from helpers.onnx_cases import (
     feeds,
     run,
 )
+from onebyone.equivalence.onnx.files import File
 from onebyone.equivalence.onnx.structure import structure
 from onebyone.rewriting.onnx import rewrite_onnx
 
@@ -141,7 +142,7 @@ def test_the_normal_form_comes_back(case: Case, opset: int, layout: str, tmp_pat
     before, after = onnx.load(first), onnx.load(back)
     assert normal(after) == normal(before)
     assert weights(after) == weights(before)
-    row = structure(first, back)
+    row = structure(File(first), File(back))
     assert row.passed, row
     inputs = feeds(before)
     for a, b in zip(run(first, inputs), run(back, inputs), strict=True):

@@ -8,6 +8,7 @@ import onnx
 import pytest
 
 from helpers.onnx_cases import LAYOUTS, Graph, run
+from onebyone.equivalence.onnx.files import File
 from onebyone.equivalence.onnx.structure import structure
 from onebyone.rewriting.onnx import rewrite_onnx
 
@@ -29,7 +30,7 @@ def test_every_size(opset: int, shape: tuple[int | str, ...], layout: str, tmp_p
     y = g.add("MatMul", g.input(*shape), g.weight("w", 4, 5))
     onnx.save(g.model(g.add("Add", y, g.weight("b", 5))), before)
     assert rewrite_onnx(before, "convolution", after, layout=layout).report.rewritten
-    assert structure(before, after).passed
+    assert structure(File(before), File(after)).passed
     for sizes in product(*(SIZES[name] for name in names(shape))):
         chosen = dict(zip(names(shape), sizes, strict=True))
         x = np.random.default_rng(0).integers(-3, 4, [chosen.get(k, k) for k in shape])

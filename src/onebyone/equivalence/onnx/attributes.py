@@ -4,9 +4,10 @@ import struct
 from functools import cache
 from typing import Any
 
-import numpy as np
 import onnx
 import onnx_ir as ir
+
+from onebyone.equivalence.onnx.constants import content
 
 SILENT = {"dilations": 1, "output_padding": 0, "pads": 0, "strides": 1}
 """Lists that say nothing where they hold this number only; ONNX has defaults of no length."""
@@ -27,14 +28,13 @@ def since(node: ir.Node, version: int) -> int:
         return version
 
 
-def settings(node: ir.Node, version: int, *skipped: str) -> tuple[Setting, ...]:
-    """A node's attributes but those skipped, at ONNX's defaults, or with graphs.
+def meaning(node: ir.Node, version: int) -> tuple[Any, ...]:
+    """What a node does with its inputs, but for the graphs within it: an operator, its settings."""
+    return node.domain, node.op_type, node.overload, since(node, version), settings(node, version)
 
-    Args:
-        node: with the attributes.
-        version: of the operator set that the node's operator is from.
-        skipped: names.
-    """
+
+def settings(node: ir.Node, version: int, *skipped: str) -> tuple[Setting, ...]:
+    """A node's attributes but those skipped, at ONNX's defaults of that version, or with graphs."""
     usual = _defaults(node.op_type, version, node.domain)
     said = (
         _setting(attribute)
@@ -77,7 +77,5 @@ def bits(value: Any) -> Any:
     if isinstance(value, ir.TypeAndShape):
         return str(value)
     if isinstance(value, ir.TensorProtocol):
-        array = value.numpy()
-        held = repr(array.tolist()).encode() if array.dtype == np.object_ else array.tobytes()
-        return int(value.dtype), tuple(value.shape.numpy()), held
+        return int(value.dtype), tuple(value.shape.numpy()), content(value)
     return value

@@ -69,8 +69,13 @@ def constant_of(value: ir.Value) -> ir.TensorProtocol | None:
 def digest(array: np.ndarray) -> str:
     """SHA-256 of the elements' bytes in the order of the view's axes."""
     total = hashlib.sha256()
-    for piece in in_bytes(array):
-        total.update(piece.data)
+    if array.dtype == np.object_:  # text
+        total.update(repr(array.tolist()).encode())
+        return total.hexdigest()
+    for piece in pieces(array):
+        # Compact first: rows that lie far apart compete for cache lines.
+        compact = piece if piece.flags.c_contiguous else piece.copy(order="K")
+        total.update(np.ascontiguousarray(compact).reshape(-1).view(np.uint8).data)
     return total.hexdigest()
 
 
@@ -79,17 +84,6 @@ def content(tensor: ir.TensorProtocol) -> str:
     if _CONTENT not in tensor.meta:
         tensor.meta[_CONTENT] = Tensor(tensor).read(digest)
     return str(tensor.meta[_CONTENT])
-
-
-def in_bytes(array: np.ndarray) -> Iterator[np.ndarray]:
-    """The bytes of all elements in the order of the axes, some at a time."""
-    if array.dtype == np.object_:  # text
-        yield np.frombuffer(repr(array.tolist()).encode(), np.uint8)
-        return
-    for piece in pieces(array):
-        # Compact first: rows that lie far apart compete for cache lines.
-        compact = piece if piece.flags.c_contiguous else piece.copy(order="K")
-        yield np.ascontiguousarray(compact).reshape(-1).view(np.uint8)
 
 
 def scaled(array: np.ndarray, factor: float) -> np.ndarray:

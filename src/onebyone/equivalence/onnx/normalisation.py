@@ -7,14 +7,12 @@ import onnx_ir as ir
 def write_out(model: ir.Model, label: str) -> None:
     """Replace each LayerNormalization whose statistics nothing reads.
 
-    Args:
-        model: that is changed.
-        label: what new values' names begin with, so that no two files have one in common.
+    New values' names begin with the label, so that no two files have one in common.
     """
     version = model.opset_imports.get("", model.opset_imports.get("ai.onnx", 1))
     for graph in model.graphs():
         for node in list(graph):
-            if node.op_type == "LayerNormalization" and node.domain in ("", "ai.onnx"):
+            if node.op_type == "LayerNormalization" and not node.domain:
                 used = [v for v in node.outputs[1:] if v.uses() or v.is_graph_output()]
                 x = node.inputs[0]
                 if x is not None and x.shape is not None and not used:
@@ -25,9 +23,9 @@ def _replace(graph: ir.Graph, node: ir.Node, x: ir.Value, version: int, label: s
     result, given = node.outputs[0], node.inputs[1:]
     assert x.shape is not None, "a normalisation of unknown rank is left"
     rank = x.shape.rank()
-    axis = node.attributes["axis"].as_int() if "axis" in node.attributes else -1
+    axis = node.attributes.get_int("axis", -1)
     axes = list(range(axis if axis < 0 else axis - rank, 0))
-    epsilon = node.attributes["epsilon"].as_float() if "epsilon" in node.attributes else 1e-5
+    epsilon = node.attributes.get_float("epsilon", 1e-5)
 
     def add(operator: str, *inputs: ir.Value, **attributes: list[int]) -> ir.Value:
         name = f"{label}:{result.name}/{len(made)}"

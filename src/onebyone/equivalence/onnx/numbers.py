@@ -12,15 +12,8 @@ from typing import Any
 import numpy as np
 
 from onebyone.equivalence.ladder import NUMBERS, Check, DoesNotRun, Unlike, rung
-from onebyone.equivalence.onnx.files import opened
-from onebyone.equivalence.onnx.runtime import (
-    Feeds,
-    drawn,
-    fed,
-    large,
-    outputs,
-    session,
-)
+from onebyone.equivalence.onnx.files import File
+from onebyone.equivalence.onnx.runtime import Feeds, drawn, fed, large, outputs, session
 from onebyone.models import onnx_file
 
 DRAWS = 3
@@ -41,7 +34,7 @@ RECURRENT = frozenset({"GRU", "LSTM", "RNN"})
 
 
 @rung(NUMBERS)
-def numbers(before: Path, after: Path) -> Check:
+def numbers(before: File, after: File) -> Check:
     """Run both files as they are; the yardstick is what rounding alone does to the original.
 
     That spread is the largest difference of the original from itself with onnxruntime's
@@ -49,10 +42,10 @@ def numbers(before: Path, after: Path) -> Check:
     unit in the last place. Every dynamic size takes each of `SIZES`, as far as the original runs
     with it and it takes no long time.
     """
-    first, second = (_session_of(path, optimised=False) for path in (before, after))
+    first, second = (_session_of(file.path, optimised=False) for file in (before, after))
     optimised = None
     with suppress(DoesNotRun):  # some files load only without optimisations
-        optimised = _session_of(before, optimised=True)
+        optimised = _session_of(before.path, optimised=True)
     runs = _Runs(first, second, optimised, before)
     runs.all()
     return runs.verdict()
@@ -65,7 +58,7 @@ class _Runs:
     original: Any
     other: Any
     optimised: Any
-    path: Path
+    file: File
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     count: int = 0
     found: float = 0.0
@@ -106,7 +99,7 @@ class _Runs:
     @cached_property
     def recurrent(self) -> bool:
         """Whether the original has a layer that onnxruntime aborts in, given an empty batch."""
-        model = opened(self.path)
+        model = self.file.model
         bodies = (node for function in model.functions.values() for node in function.all_nodes())
         return any(node.op_type in RECURRENT for node in (*model.graph.all_nodes(), *bodies))
 
@@ -135,13 +128,15 @@ class _Runs:
     def compare(self, feeds: Feeds, expected: Feeds) -> None:
         """Run both files on the same inputs, and the original where only rounding differs."""
         given = outputs(self.other, feeds)
-        fault = _unlike(expected, given)
-        if fault:
+        if fault := _unlike(expected, given):
             raise Unlike(fault)
-        self.found = max(self.found, _distance(expected, given))
-        self.relative = max(self.relative, _relative(expected, given))
-        alike = _alike(self.original, self.optimised, feeds, self.rng)
-        self.spread = max(self.spread, *(_distance(expected, x) for x in alike))
+        found, relative = _apart(expected, given)
+        self.found, self.relative = max(self.found, found), max(self.relative, relative)
+        alike = [outputs(self.original, _moved(feeds, self.rng))]
+        if self.optimised is not None:
+            with suppress(DoesNotRun):
+                alike.append(outputs(self.optimised, feeds))
+        self.spread = max(self.spread, *(_apart(expected, x)[0] for x in alike))
         self.scale = max(self.scale, *(_largest(array) for array in expected.values()))
         self.count += 1
 
@@ -162,16 +157,6 @@ def _session_of(path: Path, *, optimised: bool) -> Any:
     if bare is None:
         return session(path, optimised=optimised)
     return session(bare, optimised=optimised, folder=path.parent)
-
-
-def _alike(
-    original: Any, optimised: Any, feeds: Feeds, rng: np.random.Generator
-) -> Iterator[dict[str, np.ndarray]]:
-    """What the original gives where only rounding differs."""
-    yield outputs(original, _moved(feeds, rng))
-    if optimised is not None:
-        with suppress(DoesNotRun):
-            yield outputs(optimised, feeds)
 
 
 def _unlike(expected: Mapping[str, np.ndarray], given: Mapping[str, np.ndarray]) -> str:
@@ -209,28 +194,24 @@ def _largest(array: np.ndarray) -> float:
     return float(np.abs(_finite(array)).max(initial=0.0))
 
 
-def _distance(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> float:
-    distances = (_largest(_finite(a[name]) - _finite(b[name])) for name in a)
-    return max(distances, default=0.0)
-
-
-def _relative(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> float:
-    worst = 0.0
+def _apart(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> tuple[float, float]:
+    """The largest difference, and the largest relative to its element of `a`."""
+    largest = relative = 0.0
     for name in a:
         x, y = _finite(a[name]), _finite(b[name])
-        parts = np.abs(x - y) / np.maximum(np.abs(x), np.finfo(np.float32).tiny)
-        worst = max(worst, float(parts.max(initial=0.0)))
-    return worst
+        differences = np.abs(x - y)
+        largest = max(largest, _largest(differences))
+        parts = differences / np.maximum(np.abs(x), np.finfo(np.float32).tiny)
+        relative = max(relative, float(parts.max(initial=0.0)))
+    return largest, relative
 
 
 def _moved(feeds: Feeds, rng: np.random.Generator) -> Feeds:
     """Each float one unit in the last place up or down, or where it is."""
-    out = {}
+    out = dict(feeds)
     for name, array in feeds.items():
         if issubclass(array.dtype.type, np.floating):
             way = rng.integers(-1, 2, array.shape)
             ends = np.choose(way + 1, [array.dtype.type(-np.inf), array, array.dtype.type(np.inf)])
             out[name] = np.asarray(np.nextafter(array, ends))
-        else:
-            out[name] = array
     return out

@@ -35,11 +35,8 @@ def session(
 ) -> Any:
     """An onnxruntime session on the CPU, quiet.
 
-    Args:
-        model: a file, or the bytes of one.
-        optimised: whether onnxruntime may fuse operators and choose layouts.
-        folder: where external data lies, for bytes.
-        parallel: whether an operator runs on all cores.
+    Bytes may have external data in a folder. Where it is optimised, onnxruntime may fuse operators
+    and choose layouts; where it is parallel, an operator runs on all cores.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
@@ -72,18 +69,14 @@ def normal(rng: np.random.Generator, shape: Sequence[int], kind: type) -> np.nda
 def drawn(
     running: Any, rng: np.random.Generator, least: int
 ) -> tuple[Feeds, Feeds, dict[str, int]]:
-    """Inputs that a session runs with, what it gives, and the dynamic sizes.
-
-    Args:
-        running: the session.
-        rng: to draw with.
-        least: the dynamic sizes start here where it runs so.
+    """Inputs that a session runs with, what it gives, and the dynamic sizes, from `least` on.
 
     Raises:
         Undecided: it runs with none that were tried.
     """
     reason: object = ""
-    names = symbols(running)
+    # Each once; one without a name is called by its place.
+    names = list(dict.fromkeys(name for value in _inputs(running) for name in _dynamic(value)))
     for start in (least, *STARTS) if names else (least,):
         # Each has a size of its own, so that axes in another order have other sizes.
         numbers = rng.permutation(len(names)) + start
@@ -99,17 +92,8 @@ def drawn(
     raise Undecided(f"no sizes found that the original runs with: {reason}")
 
 
-def symbols(running: Any) -> list[str]:
-    """The names of a session's dynamic sizes; one without a name is called by its place."""
-    return list(dict.fromkeys(name for value in _inputs(running) for name in _dynamic(value)))
-
-
 def fed(running: Any, rng: np.random.Generator, sizes: Mapping[str, int]) -> Feeds:
-    """Random inputs whose dynamic axes have these sizes.
-
-    Raises:
-        Undecided: an input is of a type that is not drawn.
-    """
+    """Random inputs whose dynamic axes have these sizes; `Undecided` where none are drawn."""
     feeds = {}
     for value in _inputs(running):
         if value.type not in TYPES:

@@ -5,12 +5,11 @@ Files of one text are one function, whatever their operators mean: nothing here 
 
 from collections.abc import Hashable, Mapping, Sequence
 
-import numpy as np
 import onnx_ir as ir
 
-from onebyone.equivalence.onnx.attributes import settings, since
+from onebyone.equivalence.onnx.attributes import meaning
 from onebyone.equivalence.onnx.bodies import bodies
-from onebyone.equivalence.onnx.constants import Tensor, constant_of, in_bytes
+from onebyone.equivalence.onnx.constants import constant_of, content
 
 Number = tuple[int, int]
 """Of a value: the line of what makes it, and which of its results it is."""
@@ -19,7 +18,9 @@ Number = tuple[int, int]
 def same_text(before: ir.Model, after: ir.Model) -> bool:
     """Whether two files have one text, with the same constants bit for bit."""
     first, second = _Text(before), _Text(after)
-    return first.lines == second.lines and all(map(_same_bits, first.constants, second.constants))
+    return first.lines == second.lines and all(
+        content(a) == content(b) for a, b in zip(first.constants, second.constants, strict=True)
+    )
 
 
 class _Text:
@@ -97,11 +98,7 @@ class _Text:
             for name, graph in bodies(node).items()
         ]
         return (
-            node.domain,
-            node.op_type,
-            node.overload,
-            since(node, version),
-            settings(node, version),
+            *meaning(node, version),
             tuple(value and self._numbers[value] for value in node.inputs),
             tuple(bool(value.name) for value in node.outputs),
             *within,
@@ -115,14 +112,3 @@ def _needed(node: ir.Node) -> list[ir.Value]:
         *(value for value in node.inputs if value is not None),
         *(value for graph in graphs for value in (*graph.inputs, *graph.outputs)),
     ]
-
-
-def _same_bits(a: ir.TensorProtocol, b: ir.TensorProtocol) -> bool:
-    """Whether two constants of one type and shape have the same bits."""
-
-    def alike(first: np.ndarray) -> bool:
-        return Tensor(b).read(
-            lambda second: all(map(np.array_equal, in_bytes(first), in_bytes(second)))
-        )
-
-    return Tensor(a).read(alike)

@@ -10,13 +10,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 import numpy as np
 import onnx_ir as ir
 
 from onebyone.equivalence.ladder import INTEGERS, Check, Undecided, Unlike, rung
-from onebyone.equivalence.onnx.files import load
+from onebyone.equivalence.onnx.attributes import bits
+from onebyone.equivalence.onnx.constants import constant_of
+from onebyone.equivalence.onnx.files import File
 from onebyone.equivalence.onnx.integers.exactness import Surroundings, difference_in
 from onebyone.equivalence.onnx.integers.inner import Pair, pairs, save
 from onebyone.equivalence.onnx.integers.regions import Region, differing
@@ -28,26 +29,18 @@ REACH = 4
 """So many times parts that differ are made to reach further."""
 
 
-class Graph(NamedTuple):
-    """A file, and its graph as the check of structure reads it, too."""
-
-    path: Path
-    model: ir.Model
-
-
 @rung(INTEGERS)
-def integers(before: Path, after: Path) -> Check:
+def integers(before: File, after: File) -> Check:
     """Run every part in which the files differ on integers, in both forms.
 
     Graphs within nodes are files of their own here, which are given what they read from outside.
     """
     ignored: set[str] = set()
-    files = Graph(before, load(before)), Graph(after, load(after))
-    own = _own(*files, ignored)
+    own = _own(before, after, ignored)
     if not own.passed:
         return own
     details = [own.detail]
-    for label, pair in pairs(files[0].model, files[1].model, ignored):
+    for label, pair in pairs(before.written_out, after.written_out, ignored):
         inner = _inner(pair)
         if not inner.passed:
             return replace(inner, detail=f"in the {label}: {inner.detail}")
@@ -65,14 +58,14 @@ def _inner(pair: Pair | None) -> Check:
         return Check(INTEGERS, True, "no part differs")
     with TemporaryDirectory() as folder:
         try:
-            return integers(*save(pair, Path(folder)))
+            return integers(*map(File, save(pair, Path(folder))))
         except InputError as error:
             reason = str(error).partition(f"{folder}/")[2] or str(error)
             raise Undecided(f"it cannot stand by itself: {reason}") from error
 
 
 @rung(INTEGERS)
-def _own(before: Graph, after: Graph, ignored: set[str]) -> Check:
+def _own(before: File, after: File, ignored: set[str]) -> Check:
     """The check of the graphs themselves.
 
     A name that both files have may mean different things in them. So parts that differ are tried
@@ -97,13 +90,7 @@ def _own(before: Graph, after: Graph, ignored: set[str]) -> Check:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one part.
-
-    Attributes:
-        part: in the original.
-        fault: what differs; empty where nothing does.
-        unsure: why it could not be decided; empty where it could.
-    """
+    """What came of a part of the original: a fault, why it could not be decided, or neither."""
 
     part: Region
     fault: str = ""
@@ -120,7 +107,7 @@ def _verdict(rows: Sequence[Outcome]) -> Check:
     return Check(INTEGERS, not unsure, detail, decided=not unsure)
 
 
-def _rows(before: Graph, after: Graph, ignored: set[str]) -> list[Outcome]:
+def _rows(before: File, after: File, ignored: set[str]) -> list[Outcome]:
     pairs, runs = _parts(before, after, ignored)
     rows = []
     for first, second in pairs:
@@ -132,25 +119,29 @@ def _rows(before: Graph, after: Graph, ignored: set[str]) -> list[Outcome]:
 
 
 def _parts(
-    before: Graph, after: Graph, ignored: set[str]
+    before: File, after: File, ignored: set[str]
 ) -> tuple[list[tuple[Region, Region]], Sequence[Surroundings]]:
     """The parts that differ, and the values around them in runs of other sizes.
 
     A name whose shapes differ does not mean the same in both files: it is ignored too.
     """
-    old_ends, new_ends = ([str(v.name) for v in f.model.graph.outputs] for f in (before, after))
+    old_ends, new_ends = ([str(v.name) for v in f.graph.outputs] for f in (before, after))
     if old_ends != new_ends:
         raise Unlike(f"outputs {old_ends} before, {new_ends} after")
+    for pair in zip(before.graph.outputs, after.graph.outputs, strict=True):
+        a, b = (bits(constant_of(value)) for value in pair)
+        if None not in (a, b) and a != b:
+            raise Unlike(f"output {pair[0].name} is another constant")
     ends = set(old_ends)
     ignored -= ends
     while True:
-        parts = differing(before.model.graph, after.model.graph, ignored)
+        parts = differing(before.graph, after.graph, ignored)
         names = {name for pair in parts for region in pair for name in (region.end, *region.starts)}
         if not names:
             return [], []
-        first, second = Whole(before.path, names), Whole(after.path, names)
+        first, second = Whole(before, names), Whole(after, names)
         # Of floats only the sizes count: where the files say them, one run shows all.
-        once = all(_settled(file.model.graph, names) for file in (before, after))
+        once = all(_settled(file.graph, names) for file in (before, after))
         old = [first.drawn(seed) for seed in range(1 if once else RUNS)]
         new = [second.run(feeds) for feeds, _ in old]
         sequences = names - old[0][1].keys()
@@ -177,14 +168,8 @@ def _settled(graph: ir.Graph, names: Collection[str]) -> bool:
     """Whether values are floats whose sizes are the same for every input."""
     values = ir.convenience.create_value_mapping(graph)
     found = [values.get(name) for name in names]
-    return all(
-        value is not None
-        and value.dtype is not None
-        and value.dtype.is_floating_point()
-        and value.shape is not None
-        and value.shape.is_static()
-        for value in found
-    )
+    shapes = [v.shape for v in found if v and v.dtype and v.dtype.is_floating_point()]
+    return len(shapes) == len(found) and all(s is not None and s.is_static() for s in shapes)
 
 
 def _kind(array: np.ndarray) -> str:

@@ -18,14 +18,9 @@ def pairs(
 ) -> Iterator[tuple[str, Pair | None]]:
     """Graphs within nodes of one file and those in their place in the other, each as a model.
 
-    Args:
-        before: the original.
-        after: the other file.
-        ignored: names in both files that do not mean the same.
-
     Yields:
         Which graph it is; both, or None where the other file has none that reads and makes values
-        of the same names.
+        of the same names, `ignored` ones aside.
     """
     names = [set(ir.convenience.create_value_mapping(m.graph)) for m in (before, after)]
     common = (names[0] & names[1]) - set(ignored)

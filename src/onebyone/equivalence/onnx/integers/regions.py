@@ -6,12 +6,13 @@ files, and it differs where the nodes or the constants that they read do.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import onnx_ir as ir
 
-from onebyone.equivalence.onnx.attributes import since
+from onebyone.equivalence.onnx.attributes import bits, meaning
 from onebyone.equivalence.onnx.bodies import bodies, reads
-from onebyone.equivalence.onnx.constants import constant_of, content
+from onebyone.equivalence.onnx.constants import constant_of
 
 LINEAR = frozenset({"Conv", "ConvTranspose", "Einsum", "Gemm", "MatMul"})
 EXACT = LINEAR | {
@@ -26,12 +27,9 @@ ROUNDING = frozenset({"Cast", "QuantizeLinear"})
 
 @dataclass(frozen=True)
 class Region:
-    """The nodes of one file that compute a value from others.
+    """The nodes of one file that compute a value from others, by their names.
 
-    Attributes:
-        end: the name of the value that it ends in.
-        starts: the names of the values that it starts from, which are no constants.
-        nodes: in an order in which they can run.
+    The nodes are in an order in which they can run.
     """
 
     end: str
@@ -57,7 +55,7 @@ class Region:
     def scaled(self) -> bool:
         """Whether a Gemm has another alpha or beta than 1."""
         return any(
-            node.op_type == "Gemm" and name in node.attributes and node.attributes[name].value != 1
+            node.op_type == "Gemm" and node.attributes.get_float(name, 1.0) != 1
             for node in self.nodes
             for name in ("alpha", "beta")
         )
@@ -70,13 +68,7 @@ class Region:
 def differing(
     before: ir.Graph, after: ir.Graph, ignored: Collection[str]
 ) -> list[tuple[Region, Region]]:
-    """Pairs of regions that end in one name and differ.
-
-    Args:
-        before: the graph of the original.
-        after: the graph of the other file.
-        ignored: names in both files that do not mean the same.
-    """
+    """Pairs of regions that end in one name, which is not ignored, and differ."""
     first, second = _made(before), _made(after)
     common = (first.keys() & second.keys()) - set(ignored)
     made = [name for name, value in first.items() if value.producer() is not None]
@@ -138,29 +130,15 @@ def _region(output: ir.Value, common: Collection[str]) -> Region:
     return Region(str(output.name), tuple(starts), tuple(nodes.values()))
 
 
-def _signature(region: Region) -> list[tuple[str, ...]]:
+def _signature(region: Region) -> list[tuple[Any, ...]]:
     """What the region computes, with its own values by number and constants by content."""
     numbers = {name: name for name in region.starts}
     lines = []
     for node in region.nodes:
-        given = ["" if v is None else numbers.get(str(v.name)) or _content(v) for v in node.inputs]
-        settings = sorted(
-            name if name in bodies(node) else str(ir.serde.serialize_attribute(attribute))
-            for name, attribute in node.attributes.items()
-        )
-        lines.append((node.domain, node.op_type, _version(node), *settings, *given))
+        given = [v and (numbers.get(str(v.name)) or bits(constant_of(v))) for v in node.inputs]
+        assert node.graph is not None, "a node of a file is in its graph"
+        version = node.graph.opset_imports.get(node.domain, 1)
+        lines.append((*meaning(node, version), *bodies(node), *given))
         for value in node.outputs:
             numbers[str(value.name)] = f"#{len(numbers)}"
     return lines
-
-
-def _version(node: ir.Node) -> str:
-    """Since which operator set the operator means what it does in this file."""
-    assert node.graph is not None, "a node of a file is in its graph"
-    return str(since(node, node.graph.opset_imports.get(node.domain, 1)))
-
-
-def _content(value: ir.Value) -> str:
-    tensor = constant_of(value)
-    assert tensor is not None, "what no node of the region makes is an input or a constant"
-    return f"{tensor.dtype} {tuple(tensor.shape.numpy())} {content(tensor)}"

@@ -2,15 +2,14 @@
 
 from collections.abc import Collection
 from math import prod
-from pathlib import Path
 
 import numpy as np
 import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
+from onebyone.equivalence.onnx.files import File
 from onebyone.equivalence.onnx.runtime import Feeds, drawn, outputs, session
-from onebyone.models import onnx_file
 from onebyone.models.onnx_tensors import bytes_of
 
 HEAVY = 1 << 25
@@ -18,21 +17,17 @@ HEAVY = 1 << 25
 
 
 class Whole:
-    """A session of a file whose outputs are values that it computes anywhere.
+    """A session of a file whose outputs are values that it computes anywhere."""
 
-    Attributes:
-        session: with the file's inputs.
-        heavy: whether its weights are many.
-    """
-
-    def __init__(self, path: Path, names: Collection[str]) -> None:
-        model = _inlined(onnx_file.parse(path, bare=True))
+    def __init__(self, file: File, names: Collection[str]) -> None:
+        model = _inlined(file.message())
         made = {output for node in model.graph.node for output in node.output}
         del model.graph.output[:]
         for name in sorted(made.intersection(names)):
             model.graph.output.append(onnx.ValueInfoProto(name=name))
-        self.heavy = sum(map(_bytes, model.graph.initializer)) > HEAVY
-        self.session = session(model.SerializeToString(), optimised=False, folder=path.parent)
+        weights = model.graph.initializer
+        self.heavy = sum(bytes_of(ir.DataType(w.data_type), prod(w.dims)) for w in weights) > HEAVY
+        self.session = session(model.SerializeToString(), optimised=False, folder=file.path.parent)
 
     def drawn(self, seed: int) -> tuple[Feeds, Feeds]:
         """Inputs that it runs with, and the values and inputs then."""
@@ -44,10 +39,6 @@ class Whole:
     def run(self, feeds: Feeds) -> Feeds:
         """The values, and the inputs."""
         return feeds | outputs(self.session, feeds)
-
-
-def _bytes(tensor: onnx.TensorProto) -> int:
-    return bytes_of(ir.DataType(tensor.data_type), prod(tensor.dims))
 
 
 def _inlined(model: onnx.ModelProto) -> onnx.ModelProto:

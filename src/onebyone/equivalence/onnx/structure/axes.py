@@ -26,11 +26,7 @@ class Cell:
 
 
 def cells_of(operands: Sequence[Operand]) -> list[Cell]:
-    """The axes of all operands cut into cells, letter by letter.
-
-    Raises:
-        Undecided: axes with one letter do not run together.
-    """
+    """The axes of all operands cut into cells, letter by letter."""
     groups: dict[Letter, dict[int, Group]] = {}
     for index, (value, letters) in enumerate(operands):
         for letter, group in zip(letters, value.layout, strict=True):

@@ -1,24 +1,23 @@
 """Whether two files are one function, by their structure: for every input, in real arithmetic."""
 
-from pathlib import Path
-
 import numpy as np
 import onnx_ir as ir
 
 from onebyone.equivalence.ladder import STRUCTURE, Check, Undecided, Unlike, rung
-from onebyone.equivalence.onnx.files import load
+from onebyone.equivalence.onnx.files import File
 from onebyone.equivalence.onnx.structure.layout import view
 from onebyone.equivalence.onnx.structure.reading import dimensions, read
 from onebyone.equivalence.onnx.structure.table import Table
 from onebyone.equivalence.onnx.structure.values import Term, Value
+from onebyone.wording import by
 
 
 @rung(STRUCTURE)
-def structure(before: Path, after: Path) -> Check:
+def structure(before: File, after: File) -> Check:
     """Read both files into one table of functions and compare the outputs' entries."""
     table = Table()
     try:
-        old, new = load(before), load(after)
+        old, new = before.written_out, after.written_out
         symbols: dict[str, str] = {}
         _compare_inputs(old, new, symbols)
         first, second = read(table, old, 0, {}), read(table, new, 1, symbols)
@@ -26,28 +25,18 @@ def structure(before: Path, after: Path) -> Check:
         _compare_outputs(table, first, second)
     except Undecided as reason:
         file, node = table.place
-        where = f" at {node} of {(before, after)[file].name}" if node else ""
+        where = f" at {node} of {(before, after)[file].path.name}" if node else ""
         raise Undecided(f"{reason}{where}") from reason
     return Check(STRUCTURE, True, "equal for every input in real arithmetic", inputs=None)
 
 
 def _compare_inputs(before: ir.Model, after: ir.Model, symbols: dict[str, str]) -> None:
-    """Find out whether both files have the same inputs.
-
-    Args:
-        before: the original.
-        after: the other file.
-        symbols: gets what the first file calls the second one's dynamic sizes.
-
-    Raises:
-        Unlike: they do not.
-    """
-    first = {value.name: value for value in before.graph.inputs}
-    second = {value.name: value for value in after.graph.inputs}
-    if list(first) != list(second):
-        raise Unlike(f"the inputs are {list(first)} before and {list(second)} after")
-    for name, value in first.items():
-        other = second[name]
+    """Refuse other inputs; note what the first file calls the second one's dynamic sizes."""
+    first, second = ([v.name for v in model.graph.inputs] for model in (before, after))
+    if first != second:
+        raise Unlike(f"the inputs are {first} before and {second} after")
+    for value, other in zip(before.graph.inputs, after.graph.inputs, strict=True):
+        name = value.name
         old, new = dimensions(value, str(name)), dimensions(other, str(name))
         if value.type != other.type:
             raise Unlike(f"input {name} is {value.type} before and {other.type} after")
@@ -104,7 +93,7 @@ def _elements(old: Term, new: Term) -> str:
     if old.element != new.element:
         return f"constants of type {a.dtype} before and {b.dtype} after"
     if old.attributes[0] != new.attributes[0]:
-        sizes = [" × ".join(map(str, term.attributes[0])) for term in (old, new)]
+        sizes = [by(term.attributes[0]) for term in (old, new)]
         return f"constants of sizes {sizes[0]} before and {sizes[1]} after"
     for index, (x, y) in enumerate(zip(a.flat, b.flat, strict=True)):
         if np.asarray(x).tobytes() != np.asarray(y).tobytes():

@@ -23,13 +23,6 @@ class Outline:
     element: int
     sizes: tuple[int | str, ...] | None
 
-    @property
-    def numbers(self) -> tuple[int | None, ...] | None:
-        """The sizes that are known; names that files give to others say nothing."""
-        if self.sizes is None:
-            return None
-        return tuple(size if isinstance(size, int) else None for size in self.sizes)
-
     def repeated(self) -> "Outline":
         """One axis more, before the others, of a size that is not known."""
         return Outline(self.element, None if self.sizes is None else ("", *self.sizes))
@@ -89,14 +82,11 @@ def inferred(call: Call) -> list[Outline]:
 
 
 def _outline(output: ir.Value, found: Any) -> Outline:
-    if found is not None and found.WhichOneof("value") not in (None, "tensor_type"):
-        return Outline(0, None)
-    if found is None or not found.tensor_type.HasField("shape"):
+    kind = None if found is None else found.WhichOneof("value")
+    if kind is None or (kind == "tensor_type" and not found.tensor_type.HasField("shape")):
         return declared(output)
-    sizes = (
-        d.dim_value if d.HasField("dim_value") else d.dim_param for d in found.tensor_type.shape.dim
-    )
-    return Outline(found.tensor_type.elem_type, tuple(sizes))
+    read = ir.serde.deserialize_type_proto_for_type(found)
+    return declared(ir.Value(type=read, shape=ir.serde.deserialize_type_proto_for_shape(found)))
 
 
 def outline(value: Value) -> Outline:

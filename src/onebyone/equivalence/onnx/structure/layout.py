@@ -38,13 +38,11 @@ Group = tuple[Digit, ...]
 Layout = tuple[Group, ...]
 
 
-def identity(sizes: Iterable[Size]) -> Layout:
-    """The map of a value that is the function itself; axes of size 1 have no digits."""
-    return fresh_axes(0, sizes)
+def identity(sizes: Iterable[Size], number: int = 0) -> Layout:
+    """The map of a value that is the function itself, whose axes are numbered from there on.
 
-
-def fresh_axes(number: int, sizes: Iterable[Size]) -> Layout:
-    """New axes from a number on, one for each size but 1."""
+    Axes of size 1 have no digits.
+    """
     layout: list[Group] = []
     for size in sizes:
         layout.append(() if size == ONE else (Digit(number, ONE, size),))
@@ -74,6 +72,7 @@ def regroup(layout: Layout, target: Sequence[Size]) -> Layout:
     Raises:
         Undecided: the new axes cut digits where their sizes do not divide.
     """
+    given, wanted = list(map(size_of, layout)), list(target)
     left = list(reversed([digit for group in layout for digit in group]))
     groups = []
     for size in target:
@@ -81,22 +80,20 @@ def regroup(layout: Layout, target: Sequence[Size]) -> Layout:
         missing = size
         while missing != ONE:
             if not left:
-                raise Undecided(
-                    f"a reshape to {_by(target)} has more elements than {_show(layout)}"
-                )
+                raise Undecided(f"a reshape to {wanted} has more elements than {given}")
             digit = left.pop()
             rest = missing.over(digit.size)
             if rest is None:
                 pieces = digit.split(missing)
                 if pieces is None:
-                    raise Undecided(f"a reshape of {_show(layout)} to {_by(target)}")
+                    raise Undecided(f"a reshape of {given} to {wanted}")
                 digit, rest = pieces[0], ONE
                 left.append(pieces[1])
             group.append(digit)
             missing = rest
         groups.append(merged(group))
     if left:
-        raise Undecided(f"a reshape of {_show(layout)} to fewer elements, {_by(target)}")
+        raise Undecided(f"a reshape of {given} to fewer elements, {wanted}")
     return tuple(groups)
 
 
@@ -114,9 +111,8 @@ def refined(groups: Sequence[Group]) -> list[tuple[Digit, ...]]:
             (h.size for h in heads if all(other.size.over(h.size) for other in heads)), None
         )
         if size is None:
-            raise Undecided(
-                f"axes {' and '.join(_by([d.size for d in g]) for g in groups)} together"
-            )
+            sizes = " and ".join(str([digit.size for digit in group]) for group in groups)
+            raise Undecided(f"axes {sizes} together")
         row = []
         for stack, head in zip(stacks, heads, strict=True):
             pieces = head.split(size)
@@ -157,11 +153,3 @@ def _number(digit: Digit) -> int:
     known = digit.size.known
     assert known is not None, "a constant has known sizes"
     return known
-
-
-def _by(sizes: Iterable[Size]) -> str:
-    return "[" + ", ".join(map(str, sizes)) + "]"
-
-
-def _show(layout: Layout) -> str:
-    return _by(size_of(group) for group in layout)

@@ -7,7 +7,7 @@ from typing import Any
 import onnx_ir as ir
 
 from onebyone.equivalence.ladder import Undecided
-from onebyone.equivalence.onnx.attributes import since
+from onebyone.equivalence.onnx.attributes import meaning
 from onebyone.equivalence.onnx.bodies import bodies
 from onebyone.equivalence.onnx.constants import Tensor, constant_of, digest
 from onebyone.equivalence.onnx.structure.inference import Outline, declared, inferred, outline
@@ -25,24 +25,17 @@ DRAWN = {
 """Operators that, where they are not followed, draw at random."""
 OLDEST = 7
 """Before this operator set, operands broadcast otherwise."""
-STANDARD = ("", "ai.onnx")
 
 
 def read(table: Table, model: ir.Model, index: int, symbols: dict[str, str]) -> dict[str, Value]:
-    """Enter all functions of a file into the table.
+    """Enter all functions of a file into the table; its outputs by name, in order.
 
-    Args:
-        table: to enter them in.
-        model: the file.
-        index: of the file, for the names of its nodes.
-        symbols: what the first file calls this file's dynamic sizes, by this file's names.
-
-    Returns:
-        The outputs by name, in order.
+    The file has an index, for the names of its nodes; `symbols` say what the first file calls the
+    dynamic sizes of this one.
     """
     reader = _Reader(table, index, symbols, dict(model.opset_imports))
     reader.read(model.graph, ())
-    return {_name(value): reader.values[value] for value in model.graph.outputs}
+    return {str(value.name): reader.values[value] for value in model.graph.outputs}
 
 
 @dataclass(frozen=True)
@@ -70,8 +63,8 @@ class _Reader:
             if not value.is_graph_input():
                 self._constant(value, value.const_value)
         for number, value in enumerate(graph.inputs):
-            self.table.place = (self.index, _name(value))
-            key = ".".join(map(str, (*place, number))) if place else _name(value)
+            self.table.place = (self.index, str(value.name))
+            key = ".".join(map(str, (*place, number))) if place else str(value.name)
             self.values[value] = self._input("given" if place else "input", key, value)
         for node in graph:
             self._enter(node, place)
@@ -114,7 +107,7 @@ class _Reader:
         arity = tuple((name, len(g.inputs), len(g.outputs)) for name, g in within.items())
         values = [self.values[value] for graph in within.values() for value in graph.outputs]
         outlines = [declared(output) for output in call.node.outputs]
-        if call.node.op_type == "Loop" and call.node.domain in STANDARD:
+        if call.node.op_type == "Loop" and not call.node.domain:
             outlines = self._turns(within["body"])
         return _literal(replace(call, inputs=[*call.inputs, *values]), outlines, "", arity)
 
@@ -160,7 +153,7 @@ def _results(call: Call) -> Sequence[Value]:
 
 def _followed(call: Call, outlines: Sequence[Outline]) -> Sequence[Value]:
     """The results that a rule finds."""
-    if call.node.domain not in STANDARD or call.version < OLDEST:
+    if call.node.domain or call.version < OLDEST:
         raise Undecided("")
     sizes = computed_sizes(call, outlines[0].element)
     if sizes is not None and outlines[0].sizes is not None and len(outlines[0].sizes) < 2:
@@ -182,14 +175,15 @@ def _literal(
 ) -> list[Value]:
     """An operator that is not followed: equal where all it reads lies alike in both files."""
     node, table = call.node, call.table
-    about = since(node, call.version), call.settings(), arity, len(outlines)
-    kind = (node.domain, node.overload, *about)
-    draws = node.op_type in DRAWN and node.domain in STANDARD
+    kind = *meaning(node, call.version), arity, len(outlines)
+    draws = node.op_type in DRAWN and not node.domain
     shapes = [value.shape for value in call.inputs if value is not None and value.axes is not None]
     given = {str(size): size for shape in shapes for size in shape}
     results = []
     for index, made in enumerate(outlines):
-        name, what = f"{node.op_type} as it lies", (kind, index, made.numbers)
+        # Names that files give to sizes say nothing.
+        numbers = made.sizes and tuple(n if isinstance(n, int) else None for n in made.sizes)
+        name, what = f"{node.op_type} as it lies", (kind, index, numbers)
         term = table.literal(name, what, call.inputs, made.element, reason, draws)
         if made.sizes is None:
             results.append(Value(term, None))
@@ -202,8 +196,3 @@ def _literal(
         ]
         results.append(Value(term, identity(named)))
     return results
-
-
-def _name(value: ir.Value) -> str:
-    assert value.name is not None, "a value of a file has a name"
-    return value.name

@@ -32,7 +32,10 @@ def computed_sizes(call: Call, element: int) -> Known | None:
 
     A size that is not known counts as one that fits into 32 bits.
     """
-    rule = _RULES.get(call.node.op_type)
+    name, given = call.node.op_type, [value for value in call.inputs if value is not None]
+    if name not in _OF_SHAPES and any(value.elements is None for value in given):
+        return None
+    rule = (_OF_SHAPES | _OF_ELEMENTS).get(name)
     sizes = rule(call) if rule else None
     if sizes is None:
         return None
@@ -41,68 +44,59 @@ def computed_sizes(call: Call, element: int) -> Known | None:
     return sizes if fit else None
 
 
-def _shape(call: Call) -> Known | None:
+def _shape(call: Call) -> Known:
     return call[0].shape[slice(call.attribute("start", 0), call.attribute("end"))]
 
 
-def _same(call: Call) -> Known | None:
-    return call.known(0)
+def _size(call: Call) -> Known:
+    return (product(call[0].shape),)
 
 
-def _concat(call: Call) -> Known | None:
-    parts = [call.known(index) for index in range(len(call.inputs))]
-    known = [part for part in parts if part is not None]
-    return tuple(size for part in known for size in part) if len(known) == len(parts) else None
+def _same(call: Call) -> Known:
+    return call.sizes(0)
+
+
+def _concat(call: Call) -> Known:
+    return tuple(size for index in range(len(call.inputs)) for size in call.sizes(index))
 
 
 def _gather(call: Call) -> Known | None:
-    held, places = call.known(0), call.known(1)
-    if held is None or places is None:
-        return None
-    numbers = call.integers(1)
+    held, numbers = call.sizes(0), call.integers(1)
     inside = all(-len(held) <= number < len(held) for number in numbers)
     return tuple(held[number] for number in numbers) if inside else None
 
 
 def _slice(call: Call) -> Known | None:
-    held = call.known(0)
-    if held is None or call.version < 10 or None in (call.known(1), call.known(2)):
+    if call.version < 10:
         return None
     steps = call.integers(4) if call.has(4) else (1,)
     ends = list(zip(call.integers(1), call.integers(2), steps, strict=False))
-    return held[slice(*ends[0])] if len(ends) == 1 and steps != (0,) else None
+    return call.sizes(0)[slice(*ends[0])] if len(ends) == 1 and steps != (0,) else None
 
 
 def _multiplied(call: Call) -> Known | None:
-    a, b = call.known(0), call.known(1)
-    if a is None or b is None or not (len(a) == len(b) or 1 in (len(a), len(b))):
+    a, b = call.sizes(0), call.sizes(1)
+    if len(a) != len(b) and 1 not in (len(a), len(b)):
         return None
     a, b = (x * len(y) if len(x) == 1 else x for x, y in ((a, b), (b, a)))
     return tuple(x * y for x, y in zip(a, b, strict=True))
 
 
 def _divided(call: Call) -> Known | None:
-    a, b = call.known(0), call.known(1)
-    if a is None or b is None or len(a) != len(b):
+    a, b = call.sizes(0), call.sizes(1)
+    if len(a) != len(b):
         return None
     quotients = [x.over(y) for x, y in zip(a, b, strict=True)]
     return None if None in quotients else tuple(q for q in quotients if q is not None)
 
 
 def _all(call: Call) -> Known | None:
-    held = call.known(0)
-    if held is None or call.attribute("noop_with_empty_axes", 0):
-        return None
-    return (product(held),)
+    return None if call.attribute("noop_with_empty_axes", 0) else (product(call.sizes(0)),)
 
 
-def _size(call: Call) -> Known | None:
-    return (product(call[0].shape),)
-
-
-_RULES: dict[str, Callable[[Call], Known | None]] = {
-    "Shape": _shape,
-    "Size": _size,
+_Rule = Callable[[Call], Known | None]
+_OF_SHAPES: dict[str, _Rule] = {"Shape": _shape, "Size": _size}
+_OF_ELEMENTS: dict[str, _Rule] = {
     "Identity": _same,
     "Cast": _same,
     "Squeeze": _same,

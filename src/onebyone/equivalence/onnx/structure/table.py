@@ -23,7 +23,6 @@ from onebyone.equivalence.onnx.structure.axes import (
 from onebyone.equivalence.onnx.structure.layout import (
     Digit,
     Layout,
-    fresh_axes,
     identity,
     merged,
     radix,
@@ -113,13 +112,7 @@ class Table:
     ) -> Term:
         """The entry for an operator that reads its operands as they lie.
 
-        Args:
-            operator: its name.
-            attributes: its settings.
-            operands: values; None where one is left out.
-            element: the result's element type.
-            reason: why it is not followed.
-            draws: whether it draws at random: in one file, no two draws are the same function.
+        One that draws at random is another function each time that one file has it.
         """
         links: list[tuple[Term, Any]] = []
         given: list[Hashable] = []
@@ -178,7 +171,7 @@ class Table:
         if all(value.constant for value, _ in operands):
             if not (reduced or over or fresh):
                 return _deferred(operator, operands, out, attributes, element)
-            operands = [(self._fixed(value), letters) for value, letters in operands]
+            operands = [(Value(self.entry(v), identity(v.shape)), at) for v, at in operands]
 
         def kind(letter: Letter) -> str:
             return "over" if letter in over else "kept" if letter in out else "reduced"
@@ -196,7 +189,7 @@ class Table:
             letter: merged(cell.place for cell in cells if cell.letter == letter)
             for letter in (*out, *ordered)
         }
-        for letter, group in zip(fresh, fresh_axes(len(axes), fresh.values()), strict=True):
+        for letter, group in zip(fresh, identity(fresh.values(), len(axes)), strict=True):
             layout[letter] = group
         settings = (
             attributes,
@@ -214,9 +207,6 @@ class Table:
         present = tuple(sorted({place.axis for place in here.values()}))
         groups = tuple(constant_group(here, axis) for axis in present)
         return self.entry(Value(value.function, groups)), present
-
-    def _fixed(self, value: Value) -> Value:
-        return Value(self.entry(value), identity(value.shape)) if value.constant else value
 
 
 def _deferred(

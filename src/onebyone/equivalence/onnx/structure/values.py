@@ -16,13 +16,11 @@ Known = tuple[Size, ...]
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """A function in the table.
+    """A function in the table: an operator with its settings, applied to entries.
 
     Attributes:
         number: its place in the table.
-        operator: what is applied.
-        attributes: with what settings.
-        operands: to what: entries, each with how its axes lie on this one's.
+        operands: entries, each with how its axes lie on this one's.
         element: the element type, as ONNX numbers them.
         names: of the nodes that first gave it, by file.
         constant: where its elements are, and their order.
@@ -43,11 +41,7 @@ class Term:
 class Formula:
     """An elementwise function of constants; it joins the table once its axes have an order.
 
-    Attributes:
-        operator: what is applied.
-        attributes: with what settings.
-        operands: constants, and which axis of the formula each of their axes is.
-        element: the element type.
+    With each operand stands which axis of the formula each of its axes is.
     """
 
     operator: str
@@ -72,11 +66,7 @@ class Value:
 
     @property
     def layout(self) -> Layout:
-        """The digits of each axis of the value.
-
-        Raises:
-            Undecided: it is not known how many axes there are.
-        """
+        """The digits of each axis of the value; `Undecided` where the axes are not known."""
         if self.axes is None:
             raise Undecided("the number of axes is not known")
         return self.axes
@@ -97,11 +87,7 @@ class Value:
         return self.function.element
 
     def reshaped(self, target: Sequence[Size]) -> "Value":
-        """The same elements with other axes.
-
-        Raises:
-            Undecided: the reshape is no regrouping of axes.
-        """
+        """The same elements with other axes; `Undecided` where that is no regrouping of digits."""
         return Value(self.function, regroup(self.layout, target))
 
     def transposed(self, order: Sequence[int]) -> "Value":

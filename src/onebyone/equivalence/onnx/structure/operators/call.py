@@ -12,14 +12,7 @@ from onebyone.equivalence.onnx.structure.values import Known, Value
 
 @dataclass(frozen=True)
 class Call:
-    """A node whose inputs have been read.
-
-    Attributes:
-        table: of all functions.
-        node: as onnx-ir has it.
-        inputs: a value for each input; None where it is left out.
-        version: of the operator set.
-    """
+    """A node whose inputs have been read; None is one that is left out."""
 
     table: Table
     node: Any
@@ -45,28 +38,15 @@ class Call:
         """All attributes bit for bit, without defaults and those skipped."""
         return settings(self.node, self.version, *skipped)
 
-    def known(self, index: int) -> Known | None:
-        """The elements of an input that is a small integer tensor, as far as they are known."""
-        value = self.inputs[index] if self.has(index) else None
-        return None if value is None else value.elements
-
     def sizes(self, index: int) -> Known:
-        """The elements of an input that must be known integers.
-
-        Raises:
-            Undecided: they are not.
-        """
-        known = self.known(index)
-        if known is None:
+        """The elements of an input that must be known integers, or else it is `Undecided`."""
+        elements = self[index].elements if self.has(index) else None
+        if elements is None:
             raise Undecided(f"{self.node.op_type} whose input {index} is computed at run time")
-        return known
+        return elements
 
     def integers(self, index: int) -> tuple[int, ...]:
-        """The same, as numbers.
-
-        Raises:
-            Undecided: they are not known, or depend on a symbol.
-        """
+        """The same, as numbers; `Undecided` where they depend on a symbol."""
         numbers = [size.known for size in self.sizes(index)]
         if None in numbers:
             raise Undecided(f"{self.node.op_type} whose input {index} depends on a dynamic size")

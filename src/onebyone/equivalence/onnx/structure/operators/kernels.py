@@ -28,11 +28,7 @@ class Kernel(NamedTuple):
 
 
 def kernels(call: Call, lengths: Sequence[int]) -> list[Kernel]:
-    """The kernel of a node along each axis of positions.
-
-    Raises:
-        Undecided: its padding depends on the input's size.
-    """
+    """The kernel of a node along each axis of positions, where no padding depends on a size."""
     rank = len(lengths)
     mode = call.attribute("auto_pad", "NOTSET")
     if mode not in ("NOTSET", "VALID") and set(lengths) != {1}:  # one element needs no padding

@@ -8,7 +8,7 @@ from onebyone.equivalence.ladder import Undecided
 from onebyone.equivalence.onnx.structure.operators.arithmetic import PRODUCT, arithmetic, times
 from onebyone.equivalence.onnx.structure.operators.call import Call, operator
 from onebyone.equivalence.onnx.structure.operators.kernels import kernels
-from onebyone.equivalence.onnx.structure.operators.slices import padded, strided
+from onebyone.equivalence.onnx.structure.operators.slices import padded, sliced
 from onebyone.equivalence.onnx.structure.sizes import ONE, Size
 from onebyone.equivalence.onnx.structure.values import Letter, Operand, Value
 
@@ -51,7 +51,7 @@ def _convolution(call: Call) -> Value:
     for axis, kernel in single:
         x = padded(call, x, axis, kernel.before, kernel.after)
     for axis, kernel in single:
-        x = strided(call, x, axis, kernel.stride)
+        x = sliced(call, x, axis, step=kernel.stride)
     spatial: list[Letter] = []
     taps: list[Letter] = []
     out: list[Letter] = []
@@ -70,8 +70,7 @@ def _convolution(call: Call) -> Value:
         spatial.append(s)
         taps.append(t)
         out.append(o)
-    x = _grouped(x, 1, group)
-    w = _grouped(w, 0, group)
+    x, w = _grouped(x, 1, group), _grouped(w, 0, group)
     y = call.table.join(
         PRODUCT,
         [(x, ["n", "g", "c", *spatial]), (w, ["g", "o", "c", *taps])],

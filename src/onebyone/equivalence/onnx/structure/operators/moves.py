@@ -42,16 +42,11 @@ def _reshape(call: Call) -> Value:
     if not call.attribute("allowzero", 0):
         kept = [*shape, *target[len(shape) :]]
         target = [size if size.terms else old for old, size in zip(kept, target, strict=False)]
-    return call[0].reshaped(completed(shape, target))
-
-
-def completed(shape: tuple[Size, ...], target: list[Size]) -> list[Size]:
-    """The target of a reshape with the size that was left open as -1."""
     given = product(size for size in target if size != OPEN)
     rest = product(shape).over(given)
     if rest is None:
         raise Undecided(f"a reshape of {product(shape)} elements to a multiple of {given}")
-    return [rest if size == OPEN else size for size in target]
+    return call[0].reshaped([rest if size == OPEN else size for size in target])
 
 
 @operator("Squeeze")

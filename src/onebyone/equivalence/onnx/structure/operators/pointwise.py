@@ -24,12 +24,10 @@ def _commutative(call: Call) -> Value:
     return broadcast(call, commutative=True)
 
 
-@operator("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor")
-def _comparison(call: Call) -> Value:
-    return broadcast(call, element=BOOL)
-
-
-@operator("IsNaN", "IsInf")
+@operator(
+    "And", "Equal", "Greater", "GreaterOrEqual", "IsInf", "IsNaN", "Less", "LessOrEqual", "Or",
+    "Xor",
+)  # fmt: skip
 def _test(call: Call) -> Value:
     return broadcast(call, element=BOOL)
 

@@ -3,7 +3,7 @@
 from onebyone.equivalence.ladder import Undecided
 from onebyone.equivalence.onnx.structure.operators.call import Call, operator
 from onebyone.equivalence.onnx.structure.operators.kernels import kernels
-from onebyone.equivalence.onnx.structure.operators.slices import strided
+from onebyone.equivalence.onnx.structure.operators.slices import sliced
 from onebyone.equivalence.onnx.structure.sizes import ONE, Size
 from onebyone.equivalence.onnx.structure.values import Letter, Value
 
@@ -21,14 +21,10 @@ def _reduction(call: Call) -> Value:
     return reduced(call, call.node.op_type, gone, bool(call.attribute("keepdims", 1)))
 
 
-@operator("GlobalAveragePool")
-def _global_average(call: Call) -> Value:
-    return reduced(call, "ReduceMean", set(range(2, len(call[0].shape))), keep=True)
-
-
-@operator("GlobalMaxPool")
-def _global_maximum(call: Call) -> Value:
-    return reduced(call, "ReduceMax", set(range(2, len(call[0].shape))), keep=True)
+@operator("GlobalAveragePool", "GlobalMaxPool")
+def _global(call: Call) -> Value:
+    name = "ReduceMax" if call.node.op_type == "GlobalMaxPool" else "ReduceMean"
+    return reduced(call, name, set(range(2, len(call[0].shape))), keep=True)
 
 
 def reduced(call: Call, name: str, gone: set[int], keep: bool) -> Value:
@@ -53,7 +49,7 @@ def _pool(call: Call) -> Value:
         kernel.length > 1 or kernel.before or kernel.after for kernel in sides
     ):
         for axis, kernel in enumerate(sides, 2):
-            value = strided(call, value, axis, kernel.stride)
+            value = sliced(call, value, axis, step=kernel.stride)
         return value
     letters: list[Letter] = list(range(len(value.shape)))
     fresh: dict[Letter, Size] = {

@@ -1,6 +1,5 @@
 """Operators that act along one axis in order: slices, padding, concatenation."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from onebyone.equivalence.ladder import Undecided
@@ -28,12 +27,9 @@ def padded(call: Call, value: Value, axis: int, before: int, after: int) -> Valu
     return along(call, "zeros", value, axis, longer, (before, after))
 
 
-def strided(call: Call, value: Value, axis: int, step: int) -> Value:
-    """Every `step`-th element of one axis."""
-    return sliced(call, value, axis, 0, None, step)
-
-
-def sliced(call: Call, value: Value, axis: int, start: int, stop: int | None, step: int) -> Value:
+def sliced(
+    call: Call, value: Value, axis: int, start: int = 0, stop: int | None = None, step: int = 1
+) -> Value:
     """A slice of one axis; `stop` is None where it goes to the end."""
     size = value.shape[axis]
     known = size.known
@@ -98,21 +94,14 @@ def _concat(call: Call) -> Value:
     rank = len(call[0].shape)
     axis = call.axis(0, rank)
     values = [call[index] for index in range(len(call.inputs))]
-    operands = []
-    for index, value in enumerate(values):
-        letters: list[Letter] = list(range(rank))
-        letters[axis] = ("part", index)
-        operands.append((value, letters))
-    out: list[Letter] = list(range(rank))
-    out[axis] = "new"
-    total = sum((value.shape[axis] for value in values), Size())
-    return call.table.join(
-        "Concat",
-        operands,
-        out,
-        ordered=[("part", index) for index in range(len(values))],
-        fresh={"new": total},
-    )
+    parts = [("part", index) for index in range(len(values))]
+
+    def letters(own: Letter) -> list[Letter]:
+        return [*range(axis), own, *range(axis + 1, rank)]
+
+    operands = [(value, letters(part)) for value, part in zip(values, parts, strict=True)]
+    fresh: dict[Letter, Size] = {"new": sum((value.shape[axis] for value in values), Size())}
+    return call.table.join("Concat", operands, letters("new"), ordered=parts, fresh=fresh)
 
 
 @operator("Split")
@@ -129,7 +118,7 @@ def _split(call: Call) -> list[Value]:
         sizes = tuple(min(each, known - each * index) for index in range(count))
     starts = [sum(sizes[:index]) for index in range(len(sizes))]
     return [
-        sliced(call, value, axis, start, start + size, 1)
+        sliced(call, value, axis, start, start + size)
         for start, size in zip(starts, sizes, strict=True)
     ]
 
@@ -142,10 +131,6 @@ def _gather(call: Call) -> Value:
     if value.constant or call.inputs[1] is None or call[1].shape not in ((), (ONE,)):
         raise Undecided("Gather of several places")
     place = call.integers(1)[0]
-    stop = place + 1 or None
-    one = sliced(call, value, axis, place, stop, 1)
-    return one if call[1].shape else one.reshaped(_without(value.shape, axis))
-
-
-def _without(shape: Sequence[Size], axis: int) -> list[Size]:
-    return [size for index, size in enumerate(shape) if index != axis]
+    one = sliced(call, value, axis, place, place + 1 or None)
+    rest = [*value.shape[:axis], *value.shape[axis + 1 :]]
+    return one if call[1].shape else one.reshaped(rest)
