@@ -42,7 +42,6 @@ class Header:
     """What a file says of its tensors.
 
     Attributes:
-        path: of the file.
         tensors: type, shape and place of each, by name.
         metadata: what else was noted; None where there is no such entry.
         start: the first byte of the numbers.

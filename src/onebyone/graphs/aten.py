@@ -15,6 +15,7 @@ PADDED_BY_NAME = (aten.conv1d.padding, aten.conv2d.padding, aten.conv3d.padding)
 TRANSPOSED = (
     aten.conv_transpose1d.default, aten.conv_transpose2d.input, aten.conv_transpose3d.input,
 )  # fmt: skip
+EVERY_CONVOLUTION = (*CONVOLUTIONS, *PADDED_BY_NAME, *TRANSPOSED, aten.convolution.default)
 VIEWS = (aten.view.default, aten.reshape.default, aten._unsafe_view.default)
 PRODUCTS: dict[Any, tuple[str, str]] = {
     aten.linear.default: ("input", "weight"),

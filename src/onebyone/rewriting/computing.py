@@ -1,6 +1,6 @@
 """How a layer computes by the other operator: ATen's operators, run at once or put into a graph.
 
-Each function takes what to do with an operator: `run` for tensors, a `Writer` for nodes of a graph.
+Each takes what to do with an operator: `operator.call` for tensors, a `Writer` for a graph's nodes.
 Results lie in memory as the old operator's do, for what views them.
 """
 
@@ -9,20 +9,14 @@ from typing import Any
 
 from torch import Tensor
 
-from onebyone.graphs.aten import aten, value_of
+from onebyone.graphs.aten import CONVOLUTIONS, aten, value_of
 from onebyone.rewriting.layouts import LAYOUTS
 from onebyone.rewriting.moves import Move, transpose
 from onebyone.rewriting.relabelling import Relabelling
 
 Write = Callable[..., Any]
 
-CONVOLUTIONS = (aten.conv1d.default, aten.conv2d.default, aten.conv3d.default)
 LAST = 2**63 - 1  # the end of a slice that has none
-
-
-def run(target: Callable[..., Any], *args: Any) -> Any:
-    """Compute an operator at once."""
-    return target(*args)
 
 
 def shape_of(x: Any) -> Any:

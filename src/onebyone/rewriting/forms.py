@@ -8,13 +8,14 @@ keeps its shape, and the layer views it.
 """
 
 from collections.abc import Mapping, Sequence
+from operator import call
 from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from onebyone.graphs.aten import aten
-from onebyone.rewriting.computing import convolve, multiply, relabelled, run
+from onebyone.rewriting.computing import convolve, multiply, relabelled
 from onebyone.rewriting.relabelling import Relabelling
 from onebyone.wording import by
 
@@ -66,7 +67,7 @@ class LinearByConvolution(RelabelledLayer):
     def forward(self, x: Float[Tensor, "*lead C"]) -> Float[Tensor, "*lead O"]:
         """Lay the channels before the positions, convolve, and lay them back."""
         kernel = adapted(self.relabelling, self.weight)
-        y: Tensor = convolve(run, x, kernel, self.bias, self.layout)
+        y: Tensor = convolve(call, x, kernel, self.bias, self.layout)
         return y
 
     def extra_repr(self) -> str:
@@ -86,7 +87,7 @@ class ConvolutionByLinear(RelabelledLayer):
         """Lay the channels behind the positions, multiply, and lay them back."""
         weight = adapted(self.relabelling, self.weight)
         matrix = weight if weight.ndim == 2 else weight.mT
-        y: Tensor = multiply(run, x, matrix, self.bias, self.stride, aten.matmul.default)
+        y: Tensor = multiply(call, x, matrix, self.bias, self.stride, aten.matmul.default)
         return y
 
 
@@ -94,7 +95,7 @@ def adapted(change: Relabelling, weight: Tensor) -> Tensor:
     """A weight relabelled; one of another shape than it is for stays as it is."""
     if weight.shape != change.before:
         return weight
-    new: Tensor = relabelled(run, weight, change)
+    new: Tensor = relabelled(call, weight, change)
     return new
 
 

@@ -20,10 +20,8 @@ class Left(Exception):
 def not_pointwise(kernel: Sequence[int], padded: bool, spread: bool) -> str:
     """Why a convolution is no linear layer at every position; empty where it is one.
 
-    Args:
-        kernel: its extent.
-        padded: whether it reads beyond the border.
-        spread: whether it puts zeros between positions or behind them, as a transposed one may.
+    It is padded where it reads beyond the border, and spread where it puts zeros between positions
+    or behind them, as a transposed one may.
     """
     if any(size != 1 for size in kernel):
         return f"its kernel is {by(kernel)}: only a 1×1 convolution is linear (S2)"

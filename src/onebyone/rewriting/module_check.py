@@ -9,7 +9,6 @@ more.
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from onebyone.equivalence import Check
-from onebyone.equivalence.programs import LARGEST, same_bits
+from onebyone.equivalence.programs import LARGEST, apart, same_bits
 from onebyone.rewriting.forms import ConvolutionByLinear, LinearByConvolution
 from onebyone.rewriting.modules import Pair
 
@@ -28,10 +27,6 @@ SPACE = (5, 4, 3)
 
 def check_modules(pairs: Sequence[Pair], level: str) -> tuple[Check, ...]:
     """Compare rewritten layers with what they were.
-
-    Args:
-        pairs: each layer before and after.
-        level: "full" or "structure".
 
     Returns:
         "structure", and with "full" also "integers" and "numbers"; none without layers. A check
@@ -75,11 +70,8 @@ def _structure(pair: Pair) -> str:
 
 def _untied(pairs: Sequence[Pair]) -> list[str]:
     """Whether as many layers share weights as did before."""
-    was, now = (
-        [id(_parameter(layer)) for layer in layers]
-        for layers in ([pair.before for pair in pairs], [pair.after for pair in pairs])
-    )
-    if len(set(was)) == len(set(now)) == len(set(zip(was, now, strict=True))):
+    ties = {(id(_parameter(pair.before)), id(_parameter(pair.after))) for pair in pairs}
+    if all(len(set(ids)) == len(ties) for ids in zip(*ties, strict=True)):
         return []
     return ["layers that shared a weight no longer do, or others do now"]
 
@@ -164,24 +156,12 @@ def _integers(pair: Pair) -> str:
     return ""
 
 
-@dataclass(frozen=True)
-class _Difference:
-    """How far two results are apart, and what re-ordering the sums of the first one does."""
-
-    largest: float
-    relative: float
-    reordered: float
-    within: bool
-
-
 def _numbers(pairs: Sequence[Pair]) -> Check:
     real = [pair for pair in pairs if not _weight(pair.before).is_meta]
-    found = {pair.name: _difference(pair) for pair in real}
-    beyond = [name for name, difference in found.items() if not difference.within]
-    most, relative, reordered = (
-        max((getattr(d, name) for d in found.values()), default=0.0)
-        for name in ("largest", "relative", "reordered")
-    )
+    found = [_difference(pair) for pair in real]
+    beyond = [pair.name for pair, (*_, within) in zip(real, found, strict=True) if not within]
+    columns = zip((0.0, 0.0, 0.0, True), *found, strict=True)
+    most, relative, reordered, _ = (max(column) for column in columns)
     detail = (
         f"{len(real)} layers on random inputs differ by {most:.1e} at most, {relative:.1e} of the "
         f"largest output; their sums in another order by {reordered:.1e}"
@@ -190,7 +170,11 @@ def _numbers(pairs: Sequence[Pair]) -> Check:
     return Check("numbers", not beyond, detail)
 
 
-def _difference(pair: Pair) -> _Difference:
+def _difference(pair: Pair) -> tuple[float, float, float, bool]:
+    """How far a layer's results are apart, absolute and relative; what another order does.
+
+    Last, whether that is no more than rounding.
+    """
     generator = torch.Generator().manual_seed(0)
     matrix, own = _matrix(pair.before), pair.before._parameters["bias"]
     bias = None if own is None else own.detach()
@@ -212,12 +196,7 @@ def _difference(pair: Pair) -> _Difference:
         _filled(pair.before, matrix.abs(), None if bias is None else bias.abs()), x.abs()
     )
     bound = 2 * (inputs + 2) * torch.finfo(x.dtype).eps * sizes
-    apart = (expected - found).abs()
     same = (expected == found) | (expected.isnan() & found.isnan())
-    apart = apart.masked_fill(same, 0)
-    return _Difference(
-        float(apart.max()),
-        float(apart.max() / expected.abs().max().clamp_min(torch.finfo(x.dtype).tiny)),
-        float((expected - shuffled).abs().max()),
-        bool((same | (apart <= bound)).all()),
-    )
+    within = same | ((expected - found).abs() <= bound)
+    reordered, _ = apart([expected], [shuffled])
+    return *apart([expected], [found]), reordered, bool(within.all())

@@ -11,7 +11,7 @@ from functools import cache, partial
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+from torch.nn.parameter import is_lazy
 
 from onebyone.errors import InputError
 from onebyone.layers.kinds import CONVOLUTIONS
@@ -32,13 +32,7 @@ from onebyone.rewriting.selection import Selection
 
 @dataclass(frozen=True)
 class Pair:
-    """A layer before and after, for the check.
-
-    Attributes:
-        name: its path.
-        before: the layer as it was, with its weight.
-        after: the layer as it is.
-    """
+    """A layer with its path as it was, and as it is, for the check."""
 
     name: str
     before: nn.Module
@@ -50,15 +44,8 @@ def rewrite_module(
 ) -> tuple[nn.Module, Report, list[Pair]]:
     """Make the layers of a module compute by the other operator.
 
-    Args:
-        source: any module.
-        to: "convolution" or "linear".
-        selection: of layers by their path in the module.
-        layout: one of `layouts.LAYOUTS`, for new convolutions.
-        inplace: change the module itself; otherwise a copy.
-
     Returns:
-        The module, the report, and each rewritten layer before and after.
+        The module, or a copy of it, the report, and each rewritten layer before and after.
 
     Raises:
         InputError: the module cannot be copied, or nothing is found under `where`.
@@ -153,11 +140,6 @@ def _not_linear(layer: Any) -> str:
     padded = isinstance(layer.padding, tuple) and any(layer.padding)
     spread = isinstance(layer, TRANSPOSED) and (max(layer.stride) > 1 or any(layer.output_padding))
     return not_pointwise(layer.kernel_size, padded, spread)
-
-
-def is_lazy(tensor: Tensor) -> bool:
-    """Whether a parameter or buffer gets its shape when the model is first called."""
-    return isinstance(tensor, UninitializedParameter | UninitializedBuffer)
 
 
 @cache

@@ -36,16 +36,7 @@ MOVES = (
 def rewrite_program(
     program: ExportedProgram, to: str, selection: Selection, layout: str
 ) -> tuple[ExportedProgram, Report]:
-    """Make the linear layers of a program 1×1 convolutions, or the other way round.
-
-    Args:
-        program: from torch.export, decomposed or not; it stays as it is.
-        to: "convolution" or "linear".
-        selection: of layers by the path of their module.
-        layout: one of `layouts.LAYOUTS`, for new convolutions.
-
-    Returns:
-        The new program, and the report.
+    """Make the linear layers of a program, which stays as it is, 1×1 convolutions, or back.
 
     Raises:
         InputError: nothing is found under `where`.

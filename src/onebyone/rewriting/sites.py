@@ -1,15 +1,26 @@
 """Where a graph multiplies by a constant matrix, and how the other operator is written there."""
 
+import operator
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import fx
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
-from onebyone.graphs.aten import arguments, aten, is_call, per_axis, value_of
+from onebyone.graphs.aten import (
+    EVERY_CONVOLUTION,
+    PRODUCTS,
+    TRANSPOSED,
+    VIEWS,
+    arguments,
+    aten,
+    is_call,
+    per_axis,
+    value_of,
+)
 from onebyone.rewriting.computing import (
-    CONVOLUTIONS,
     Write,
     convolve,
     convolve_columns,
@@ -21,15 +32,10 @@ from onebyone.rewriting.layouts import LAYOUTS
 from onebyone.rewriting.left import Left, not_pointwise
 from onebyone.rewriting.relabelling import Relabelling, matrices
 
-PADDED_BY_NAME = (aten.conv1d.padding, aten.conv2d.padding, aten.conv3d.padding)
-TRANSPOSED = (
-    aten.conv_transpose1d.default, aten.conv_transpose2d.input, aten.conv_transpose3d.input,
-)  # fmt: skip
 TURNS = (
     aten.t.default, aten.numpy_T.default, aten.mT.default, aten.permute.default,
     aten.transpose.int,
 )  # fmt: skip
-VIEWS = (aten.view.default, aten.reshape.default, aten._unsafe_view.default)
 
 
 @dataclass(frozen=True)
@@ -52,13 +58,7 @@ class Site:
 
 
 def read_site(node: fx.Node, to: str, layout: str, weights: Collection[fx.Node]) -> Site | None:
-    """Read a node as a site; None where it multiplies by no constant.
-
-    Args:
-        node: any node.
-        to: "convolution" or "linear".
-        layout: of new convolutions.
-        weights: the placeholders of constants.
+    """Read a node as a site; None where it multiplies by none of the placeholders of weights.
 
     Raises:
         Left: it multiplies by a constant, and must stay as it is.
@@ -66,18 +66,17 @@ def read_site(node: fx.Node, to: str, layout: str, weights: Collection[fx.Node])
     if to == "linear":
         return _read_convolution(node, weights)
     if is_call(node, aten.bmm.default, aten.matmul.default):
-        batched = arguments(node)
-        pair = batched["self"], batched["mat2" if "mat2" in batched else "other"]
-        if pair[1] in weights and value_of(pair[0]).ndim == value_of(pair[1]).ndim == 3:
-            return _batched(node, *pair, layout)
+        x, weight = (arguments(node)[name] for name in PRODUCTS[node.target])
+        if weight in weights and value_of(x).ndim == value_of(weight).ndim == 3:
+            return _batched(node, x, weight, layout)
     return _read_product(node, layout, weights)
 
 
 def _read_product(node: fx.Node, layout: str, weights: Collection[fx.Node]) -> Site | None:
-    if not is_call(node, *_OPERANDS):
+    if not is_call(node, *PRODUCTS):
         return None
     bound = arguments(node)
-    x, operand = (bound[name] for name in _OPERANDS[node.target])
+    x, operand = (bound[name] for name in PRODUCTS[node.target])
     weight, turned = _constant(operand, weights)
     if weight is None:
         left, turned = _constant(x, weights)
@@ -121,13 +120,6 @@ def _read_left(node: fx.Node, x: Any, weight: fx.Node, turned: bool, layout: str
     return Site(node, weight, node, _kernel(shape, turned, layout), emit)
 
 
-_OPERANDS: dict[Any, tuple[str, str]] = {
-    aten.linear.default: ("input", "weight"),
-    aten.addmm.default: ("mat1", "mat2"),
-    aten.mm.default: ("self", "mat2"),
-    aten.bmm.default: ("self", "mat2"),
-    aten.matmul.default: ("self", "other"),
-}
 _BIASED = (aten.linear.default, aten.addmm.default)
 
 
@@ -138,17 +130,8 @@ def _constant(operand: Any, weights: Collection[fx.Node]) -> tuple[fx.Node | Non
     if not is_call(operand, *TURNS) or value_of(operand).ndim != 2:
         return None, False
     weight, turned = _constant(operand.args[0], weights)
-    return weight, turned is not ([dim % 2 for dim in _order(operand)] == [1, 0])
-
-
-def _order(turn: fx.Node) -> list[int]:
-    """Where each dimension of a matrix comes from."""
-    bound = arguments(turn)
-    if "dims" in bound:
-        return list(bound["dims"])
-    if "dim0" in bound:
-        return [0, 1] if (bound["dim0"] - bound["dim1"]) % 2 == 0 else [1, 0]
-    return [1, 0]
+    like = operator.call(operand.target, torch.empty(2, 3, device="meta"), *operand.args[1:])
+    return weight, turned is not (like.shape == (3, 2))
 
 
 def readers(weight: fx.Node) -> list[fx.Node]:
@@ -190,8 +173,7 @@ def _batched(node: fx.Node, x: fx.Node, weight: fx.Node, layout: str) -> Site:
 
 
 def _read_convolution(node: fx.Node, weights: Collection[fx.Node]) -> Site | None:
-    known = (*CONVOLUTIONS, *PADDED_BY_NAME, *TRANSPOSED, aten.convolution.default)
-    if not is_call(node, *known) or arguments(node)["weight"] not in weights:
+    if not is_call(node, *EVERY_CONVOLUTION) or arguments(node)["weight"] not in weights:
         return None
     bound = arguments(node)
     x, weight, bias, groups = (bound[name] for name in ("input", "weight", "bias", "groups"))

@@ -25,13 +25,6 @@ def rewrite_safetensors(
     A file does not say which of its matrices are linear layers: without `where`, those called
     `weight` are taken, embeddings too.
 
-    Args:
-        source: a `.safetensors` file.
-        to: "convolution" or "linear".
-        out: the file to write; None writes nothing.
-        selection: of tensors by name.
-        layout: one of `layouts.LAYOUTS`.
-
     Raises:
         InputError: the file cannot be read, or nothing is found under `where`.
     """

@@ -27,12 +27,7 @@ LARGEST = 3  # of the integers: with it float32 is exact for sums over 1.8 milli
 def check_programs(
     before: ExportedProgram, after: ExportedProgram, level: str
 ) -> tuple[Check, ...]:
-    """Compare two programs, whoever made them.
-
-    Args:
-        before: the original.
-        after: the other one, in which values that stay have their names.
-        level: "full" or "structure".
+    """Compare two programs, whoever made them; values that stay have their names in both.
 
     Returns:
         "structure"; with "full" also "integers", and "numbers" where the program carries inputs.

@@ -11,21 +11,8 @@ from torch.export.graph_signature import InputKind
 from torch.utils import _pytree as pytree
 
 from onebyone.equivalence.ladder import Undecided
-from onebyone.graphs.aten import arguments, aten, is_call, value_of
+from onebyone.graphs.aten import EVERY_CONVOLUTION, PRODUCTS, arguments, aten, is_call, value_of
 
-PRODUCTS: dict[Any, tuple[str, str]] = {
-    aten.linear.default: ("input", "weight"),
-    aten.mm.default: ("self", "mat2"),
-    aten.addmm.default: ("mat1", "mat2"),
-    aten.bmm.default: ("self", "mat2"),
-    aten.matmul.default: ("self", "other"),
-}
-CONVOLUTIONS = (
-    aten.conv1d.default, aten.conv2d.default, aten.conv3d.default,
-    aten.conv1d.padding, aten.conv2d.padding, aten.conv3d.padding,
-    aten.conv_transpose1d.default, aten.conv_transpose2d.input, aten.conv_transpose3d.input,
-    aten.convolution.default,
-)  # fmt: skip
 SIZE = 3  # of dynamic dimensions, when fragments are run
 
 
@@ -72,14 +59,7 @@ class Program:
 
 
 class Fragment:
-    """What makes one value of a program: from other values that both programs have, and constants.
-
-    Attributes:
-        end: the node of that value.
-        sources: names of the values that it is made from.
-        constants: names of the constants.
-        products: the nodes that multiply.
-    """
+    """What makes one value of a program: values that both programs have, constants, products."""
 
     def __init__(self, owner: Program, end: fx.Node, common: set[str]) -> None:
         self.owner, self.end = owner, end
@@ -92,7 +72,7 @@ class Fragment:
             if node in seen:
                 continue
             seen.add(node)
-            if is_call(node, *PRODUCTS, *CONVOLUTIONS):
+            if is_call(node, *PRODUCTS, *EVERY_CONVOLUTION):
                 self.products.append(node)
             for source in node.all_input_nodes:
                 if isinstance(value_of(source), int | torch.SymInt):

@@ -41,17 +41,11 @@ _CHANNELS: dict[Any, tuple[int, int, int]] = {
 
 
 def check_runs(before: Run, after: Run, inputs: Any) -> Check:
-    """Compare two programs on inputs.
-
-    Args:
-        before: runs the one by an interpreter, and gives all its tensors.
-        after: runs the other.
-        inputs: of both.
-    """
+    """Compare two programs, each run by an interpreter that gives all its tensors, on inputs."""
     expected, found = before(inputs, fx.Interpreter), after(inputs, fx.Interpreter)
     reordered = before(inputs, _Reordered)
-    largest, relative = _apart(expected, found)
-    spread, _ = _apart(expected, reordered)
+    largest, relative = apart(expected, found)
+    spread, _ = apart(expected, reordered)
     # Half of the digits: rounding stays far below, anything wrong is far above.
     types = [t.dtype for t in expected if t.is_floating_point()]
     tolerance = max((torch.finfo(dtype).eps ** 0.5 for dtype in types), default=0.0)
@@ -62,7 +56,7 @@ def check_runs(before: Run, after: Run, inputs: Any) -> Check:
     return Check(NUMBERS, relative <= tolerance, detail, inputs=1)
 
 
-def _apart(expected: list[Tensor], found: list[Tensor]) -> tuple[float, float]:
+def apart(expected: list[Tensor], found: list[Tensor]) -> tuple[float, float]:
     """The largest difference, and the largest relative to the largest number of its tensor."""
     largest = relative = 0.0
     for a, b in zip(expected, found, strict=True):
@@ -71,7 +65,7 @@ def _apart(expected: list[Tensor], found: list[Tensor]) -> tuple[float, float]:
         if a.numel():
             same = (a == b) | (a.isnan() & b.isnan())
             difference = (a.double() - b.double()).abs().nan_to_num(torch.inf)
-            apart = float(difference.masked_fill(same, 0).max())
-            largest = max(largest, apart)
-            relative = max(relative, apart / max(float(a.double().abs().max()), 1e-30))
+            most = float(difference.masked_fill(same, 0).max())
+            largest = max(largest, most)
+            relative = max(relative, most / max(float(a.double().abs().max()), 1e-30))
     return largest, relative

@@ -13,14 +13,14 @@ def is_plain(gemm: ir.Node) -> bool:
     """Whether a convolution does all that a Gemm does: no scale, and C is a bias or none."""
     added = gemm.inputs[2] if len(gemm.inputs) > 2 else None
     bias = added is None or sizes_of(added) == known(gemm.outputs[0])[1:]
-    return bias and _float(gemm, "alpha") == 1 and _float(gemm, "beta") == 1
+    return bias and all(gemm.attributes.get_float(name, 1.0) == 1 for name in ("alpha", "beta"))
 
 
 def scaled(editor: Editor, gemm: ir.Node, y: ir.Value) -> ir.Value:
     """alpha·y + beta·C, beside a convolution without bias."""
     sizes, name = known(gemm.outputs[0]), gemm.outputs[0].name
     added = gemm.inputs[2] if len(gemm.inputs) > 2 else None
-    alpha, beta = _float(gemm, "alpha"), _float(gemm, "beta")
+    alpha, beta = gemm.attributes.get_float("alpha", 1.0), gemm.attributes.get_float("beta", 1.0)
 
     def times(value: ir.Value, factor: float, label: str) -> ir.Value:
         if factor == 1:
@@ -42,7 +42,8 @@ def merge_positions(editor: Editor, x: ir.Value, channels: int, before: ir.Node)
     """[d0, ..., C] as [d0, positions, C]."""
     sizes, name = known(x), f"{x.name}/merged"
     positions = sizes[1:-1]
-    joined = prod(k for k in positions if isinstance(k, int)) if _fixed(positions) else None
+    fixed = [k for k in positions if isinstance(k, int)]
+    joined = prod(fixed) if len(fixed) == len(positions) else None
     target = (sizes[0], joined, channels)
     if _is_plain(target):
         return _reshaped(editor, x, target, before, name)
@@ -63,10 +64,6 @@ def split_positions(
     # Sizes of 0 are themselves; before opset 14 they are those that are there, right for the first.
     attributes = {"allowzero": 1} if editor.opset >= 14 else {}
     return editor.add("Reshape", [y, shape], before, name=name, sizes=target, attributes=attributes)
-
-
-def _fixed(sizes: Sizes) -> bool:
-    return all(isinstance(k, int) for k in sizes)
 
 
 def _is_plain(target: Sizes) -> bool:
@@ -100,7 +97,3 @@ def _computed(
         outer = [cut(0, -1, "positions")]
     parts = [*outer, editor.numbers([last], f"{name}/channels")]
     return editor.add("Concat", parts, before, name=f"{name}/shape", attributes={"axis": 0})
-
-
-def _float(node: ir.Node, name: str) -> float:
-    return node.attributes[name].as_float() if name in node.attributes else 1.0

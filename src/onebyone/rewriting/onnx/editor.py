@@ -1,6 +1,7 @@
 """Small edits of a graph, for the opset that it is written in."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
@@ -13,6 +14,7 @@ Attribute = int | float | str | Sequence[int]
 _NEW = "onebyone.new"
 
 
+@dataclass(frozen=True)
 class Editor:
     """Adds and replaces nodes of one graph.
 
@@ -20,15 +22,13 @@ class Editor:
         graph: the graph.
         opset: of ONNX's own operators.
         names: of the whole model.
-        order: how new values have their axes, as their names say it: "channels_first" or
-            "channels_last".
+        order: how new values have their axes, "channels_first" or "channels_last", for their names.
     """
 
-    def __init__(self, graph: ir.Graph, opset: int, names: Names, order: str) -> None:
-        self.graph = graph
-        self.opset = opset
-        self.names = names
-        self.order = order
+    graph: ir.Graph
+    opset: int
+    names: Names
+    order: str
 
     def add(
         self,
@@ -42,17 +42,10 @@ class Editor:
         attributes: Mapping[str, Attribute] | None = None,
         like: ir.Node | None = None,
     ) -> ir.Value:
-        """A new node before another, and what it puts out.
+        """A new node before another or at the end; its output has the first input's type.
 
-        Args:
-            operator: its kind.
-            inputs: what it reads; the output gets the type of the first.
-            before: where it goes; None for the end.
-            name: of the node; by default as that of `like`.
-            output: of the value; the node's where none is given.
-            sizes: of the value.
-            attributes: of the node.
-            like: the node whose place it takes, with documentation and metadata.
+        Without an `output` of its own, the value has the node's name. A node that takes another
+        one's place is `like` it: with its documentation, metadata and, by default, its name.
         """
         if like and not name:
             name = became(like.name, like.op_type, operator)
@@ -173,11 +166,6 @@ def integers(node: ir.Node, name: str, place: int) -> tuple[int, ...] | None:
     if constant is None:
         return None
     return tuple(int(k) for k in constant.numpy().reshape(-1))
-
-
-def integer(node: ir.Node, name: str, default: int) -> int:
-    """An integer attribute."""
-    return node.attributes[name].as_int() if name in node.attributes else default
 
 
 def _type(inputs: Sequence[ir.Value | None]) -> ir.TensorType | None:

@@ -34,11 +34,8 @@ def write_whole(model: ir.Model, path: Path, reads: Collection[Path] = ()) -> No
     """Write a model beside `path` and move it there; external data is external again.
 
     Whatever interrupts it, `path` and the data that it names are what they were, or the new ones.
-
-    Args:
-        model: what is written.
-        path: its file; data of its tensors lie beside it, in one whose name begins as its own.
-        reads: files that stay, though the model that was at `path` may have read them, too.
+    Data lie in a file whose name begins with that of `path`; of those that the model that was there
+    has read, the files in `reads` stay.
 
     Raises:
         InputError: It cannot be written there.

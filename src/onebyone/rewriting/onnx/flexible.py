@@ -8,10 +8,10 @@ import onnx_ir as ir
 
 from onebyone.rewriting.moves import Move
 from onebyone.rewriting.onnx import layer_norm
-from onebyone.rewriting.onnx.editor import Editor, integer, integers, source
+from onebyone.rewriting.onnx.editor import Editor, integers, source
 from onebyone.rewriting.onnx.names import turned
 from onebyone.rewriting.onnx.relabelled import RelabelledTensor
-from onebyone.rewriting.onnx.value_sizes import Sizes, dtype_of, sizes_of, tensor_shape
+from onebyone.rewriting.onnx.value_sizes import Sizes, sizes_of, tensor_shape
 from onebyone.rewriting.relabelling import of_move
 
 Form = Callable[[Sizes], Move | None]
@@ -59,9 +59,7 @@ class Flexible:
     def follow(self, editor: Editor, made: dict[tuple[ir.Value, Move], ir.Value]) -> None:
         """Adapt axes and constants to the move; the data inputs are the caller's.
 
-        Args:
-            editor: of the node's graph.
-            made: constants that were moved already.
+        Constants that were moved are in `made`, for whoever else reads them.
         """
         node = self.node
         for place in self.constants:
@@ -78,14 +76,14 @@ class Flexible:
             node.attributes["axes"] = ir.AttrInt64s("axes", self.axes)
         elif self.axes:
             value = source(node, self.place)
-            dtype = np.int32 if dtype_of(value) == ir.DataType.INT32 else np.int64
+            dtype = np.int32 if value.dtype == ir.DataType.INT32 else np.int64
             axes = editor.numbers(np.array(self.axes, dtype), turned(value.name, editor.order))
             node.replace_input_with(self.place, axes)
 
 
 def read_flexible(node: ir.Node, form: Form, opset: int) -> Flexible | None:
     """How an operator follows the form that its values would take; None where it cannot."""
-    if node.domain not in {"", "ai.onnx"} and node.op_type not in _QUANTISERS:
+    if node.domain and node.op_type not in _QUANTISERS:
         return None
     if opset < 13 and node.op_type in {"Softmax", "LogSoftmax", "Hardmax"}:
         return None  # it flattened what followed its axis
@@ -97,12 +95,9 @@ def read_flexible(node: ir.Node, form: Form, opset: int) -> Flexible | None:
     found = None if reader is None else reader(node, move)
     if found is None or not found.data:
         return None
-    values = [node.inputs[k] for k in found.data] + list(node.outputs)
-    for value in values:
-        its = sizes_of(value)
-        if its is None or form(its) != move or len(its) != move.rank:
-            return None
-    return found
+    theirs = [sizes_of(v) for v in (*(node.inputs[k] for k in found.data), *node.outputs)]
+    fit = (its is not None and form(its) == move and len(its) == move.rank for its in theirs)
+    return found if all(fit) else None
 
 
 def _along(
@@ -113,7 +108,7 @@ def _along(
     constants: tuple[int, ...] = (),
 ) -> Flexible | None:
     """An operator along one axis, by default this one."""
-    moved = move.carry(integer(node, "axis", axis))
+    moved = move.carry(node.attributes.get_int("axis", axis))
     return None if moved is None else Flexible(node, move, data, constants, axis=moved)
 
 
@@ -139,7 +134,7 @@ def _layer_norm(node: ir.Node, move: Move) -> Flexible | None:
     """Over the last axis only, in single precision, its scale and bias constant."""
     values = [value for value in node.inputs if value is not None]
     rank = len(sizes_of(values[0]) or ())
-    plain = integer(node, "axis", -1) in {-1, rank - 1} and len(node.outputs) == 1
+    plain = node.attributes.get_int("axis", -1) in {-1, rank - 1} and len(node.outputs) == 1
     tensors = [constant(value) for value in values[1:]]
     single = all(t is not None and t.dtype == ir.DataType.FLOAT for t in tensors)
     places = tuple(range(1, len(values)))
@@ -179,7 +174,7 @@ def _by_axes(node: ir.Node, move: Move) -> Flexible | None:
     place = 3 if node.op_type == "Slice" else 1
     axes = [move.carry(k) for k in integers(node, "axes", place) or ()]
     moved = tuple(k for k in axes if k is not None)
-    fits = axes and len(moved) == len(axes) and integer(node, "keepdims", 1)
+    fits = axes and len(moved) == len(axes) and node.attributes.get_int("keepdims", 1) != 0
     return Flexible(node, move, (0,), axes=moved, place=place) if fits else None
 
 

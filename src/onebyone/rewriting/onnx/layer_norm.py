@@ -15,28 +15,23 @@ OPERATOR = "LayerNormalization"
 def write_out(editor: Editor, node: ir.Node, axis: int) -> None:
     """Write a normalisation over one axis; its node stays, as the last of the operators.
 
-    Args:
-        editor: of the node's graph.
-        node: whose scale and bias lie along the axis already.
-        axis: that it shall be over.
+    Its scale and bias lie along the axis already.
     """
     x, *given = (value for value in node.inputs if value is not None)
     assert x is not None
     label = became(node.name, OPERATOR, "{}")
-    epsilon = node.attributes["epsilon"].as_float() if "epsilon" in node.attributes else 1e-5
-    least = editor.numbers(np.array(epsilon, np.float32), label.format("epsilon"))
-    inputs, attributes = (
-        ([], {"axes": [axis]})
-        if editor.opset < 18
-        else ([editor.numbers([axis], label.format("axes"))], {})
-    )
+    epsilon = np.array(node.attributes.get_float("epsilon", 1e-5), np.float32)
+    least = editor.numbers(epsilon, label.format("epsilon"))
+    axes = None if editor.opset < 18 else editor.numbers([axis], label.format("axes"))
 
     def add(operator: str, *inputs: ir.Value) -> ir.Value:
         return editor.add(operator, inputs, node, name=label.format(operator))
 
     def mean(value: ir.Value) -> ir.Value:
+        if axes is not None:
+            return add("ReduceMean", value, axes)
         name = label.format("ReduceMean")
-        return editor.add("ReduceMean", [value, *inputs], node, name=name, attributes=attributes)
+        return editor.add("ReduceMean", [value], node, name=name, attributes={"axes": [axis]})
 
     deviation = add("Sub", x, mean(x))
     spread = add("Sqrt", add("Add", mean(add("Mul", deviation, deviation)), least))

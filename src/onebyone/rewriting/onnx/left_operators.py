@@ -1,11 +1,9 @@
 """Operators that hold a linear layer or a 1×1 convolution in a form that is not rewritten."""
 
-import onnx_ir as ir
-
 _QUANTISED = "quantised as an operator, not in QDQ form"
 _FUSED = "fused by a runtime; rewrite the file before it is optimised"
 _PRODUCTS = ("QLinearMatMul", "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul")
-_LEFT = {
+LEFT = {
     "convolution": {
         **dict.fromkeys((*_PRODUCTS, "QGemm"), _QUANTISED),
         **dict.fromkeys(("FusedMatMul", "FusedGemm"), _FUSED),
@@ -18,8 +16,4 @@ _LEFT = {
         "DeformConv": "its positions depend on its input",
     },
 }
-
-
-def left_because(node: ir.Node, to: str) -> str:
-    """Why an operator is left whatever its arguments; empty for all others."""
-    return _LEFT[to].get(node.op_type, "")
+"""Why an operator is left, whatever its arguments, by what the layers are to become."""

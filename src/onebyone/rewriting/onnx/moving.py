@@ -5,7 +5,7 @@ from collections.abc import Callable
 import onnx_ir as ir
 
 from onebyone.rewriting.moves import Move, between, squeeze, transpose, unsqueeze
-from onebyone.rewriting.onnx.editor import integer, integers
+from onebyone.rewriting.onnx.editor import integers
 from onebyone.rewriting.onnx.value_sizes import Sizes, sizes_of
 
 
@@ -15,10 +15,9 @@ def move_of(node: ir.Node | None) -> Move | None:
         move: Move = node.meta["onebyone.move"]
         return move
     source = sizes_of(node.inputs[0]) if node is not None and node.inputs else None
-    if node is None or source is None:
+    if node is None or source is None or node.domain or node.op_type not in _READERS:
         return None
-    reader = _READERS.get(node.op_type) if node.domain in {"", "ai.onnx"} else None
-    return None if reader is None else reader(node, source)
+    return _READERS[node.op_type](node, source)
 
 
 def count(graph: ir.Graph) -> int:
@@ -27,23 +26,18 @@ def count(graph: ir.Graph) -> int:
 
 
 def _transpose(node: ir.Node, source: Sizes) -> Move:
-    order = range(len(source))[::-1]
-    return transpose(node.attributes["perm"].as_ints() if "perm" in node.attributes else order)
+    return transpose(node.attributes.get_ints("perm", range(len(source))[::-1]))
 
 
-def _squeeze(node: ir.Node, source: Sizes) -> Move | None:
+def _ones(node: ir.Node, source: Sizes) -> Move | None:
     axes = integers(node, "axes", 1)
-    return None if axes is None else squeeze(len(source), axes)
-
-
-def _unsqueeze(node: ir.Node, source: Sizes) -> Move | None:
-    axes = integers(node, "axes", 1)
-    return None if axes is None else unsqueeze(len(source), axes)
+    make = squeeze if node.op_type == "Squeeze" else unsqueeze
+    return None if axes is None else make(len(source), axes)
 
 
 def _flatten(node: ir.Node, source: Sizes) -> Move | None:
     ones = len(source) > 1 and all(size == 1 for size in source[2:])
-    return Move(len(source), (0, 1)) if ones and integer(node, "axis", 1) == 1 else None
+    return Move(len(source), (0, 1)) if ones and node.attributes.get_int("axis", 1) == 1 else None
 
 
 def _reshape(node: ir.Node, source: Sizes) -> Move | None:
@@ -53,8 +47,8 @@ def _reshape(node: ir.Node, source: Sizes) -> Move | None:
 
 _READERS: dict[str, Callable[[ir.Node, Sizes], Move | None]] = {
     "Transpose": _transpose,
-    "Squeeze": _squeeze,
-    "Unsqueeze": _unsqueeze,
+    "Squeeze": _ones,
+    "Unsqueeze": _ones,
     "Flatten": _flatten,
     "Reshape": _reshape,
 }

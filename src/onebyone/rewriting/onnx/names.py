@@ -11,11 +11,8 @@ class Names:
     def __init__(self, model: ir.Model) -> None:
         self._taken: set[str] = set()
         for graph in model.graphs():
-            self._taken.update(graph.initializers)
-            self._taken.update(value.name or "" for value in graph.inputs)
-            for node in graph:
-                self._taken.add(node.name or "")
-                self._taken.update(value.name or "" for value in node.outputs)
+            self._taken.update(ir.convenience.create_value_mapping(graph))
+            self._taken.update(node.name or "" for node in graph)
 
     def fresh(self, name: str) -> str:
         """This name, or with the first free number behind it."""

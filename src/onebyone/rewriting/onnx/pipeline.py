@@ -12,7 +12,7 @@ from onebyone.rewriting.onnx import files, layer_norm, to_convolution, to_linear
 from onebyone.rewriting.onnx.chains import expand
 from onebyone.rewriting.onnx.editor import Editor
 from onebyone.rewriting.onnx.flexible import Form
-from onebyone.rewriting.onnx.left_operators import left_because
+from onebyone.rewriting.onnx.left_operators import LEFT
 from onebyone.rewriting.onnx.moving import count
 from onebyone.rewriting.onnx.names import Names
 from onebyone.rewriting.onnx.settling import settle
@@ -29,15 +29,7 @@ def rewrite_onnx(
 ) -> Rewritten:
     """Rewrite the linear layers of an ONNX file as convolutions, or the other way.
 
-    Args:
-        source: the file.
-        to: "convolution" or "linear".
-        out: the file to write; may be `source`; None to report only.
-        selection: of layers by the names of their nodes.
-        layout: one of `layouts.LAYOUTS`, for new convolutions.
-
-    Returns:
-        The path written, None where nothing was, and a row for each layer that could be meant.
+    Without `out`, which may be the source, there is a report only.
 
     Raises:
         InputError: the file cannot be read or written, or nothing is found under `where`.
@@ -56,20 +48,15 @@ def rewrite_onnx(
 
 
 class _Rewrite:
-    """One rewrite of one model.
-
-    Attributes:
-        rows: what is said of each layer, in the order of the file.
-        layers: those that are rewritten.
-    """
+    """One rewrite of one model: what is said of each layer, and those that are rewritten."""
 
     def __init__(self, model: ir.Model, to: str, layout: str, selection: Selection) -> None:
         self._model = model
         self._layout = layout
         self._to = to
         self._opset = model.opset_imports.get("", model.opset_imports.get("ai.onnx", 1))
-        value_sizes.infer(model)
         self._declared = _declared(model)
+        value_sizes.infer(model)
         self._unused = {id(value) for value in _unused(model)}
         self.rows: dict[ir.Node, Row] = {}
         self.layers: dict[ir.Node, Layer] = {}
@@ -86,15 +73,11 @@ class _Rewrite:
         self._keep_ties()
 
     def _read(self, node: ir.Node) -> Layer | None:
-        """A node as a layer; None if it is none of the kind looked for.
-
-        Raises:
-            Left: it must stay as it is.
-        """
+        """A node as a layer, or why it is `Left`; None if it is none of the kind looked for."""
         here = to_convolution if self._to == "convolution" else to_linear
-        if reason := left_because(node, self._to):
+        if reason := LEFT[self._to].get(node.op_type):
             raise Left(reason)
-        if node.op_type not in here.CANDIDATES or node.domain not in {"", "ai.onnx"}:
+        if node.op_type not in here.CANDIDATES or node.domain:
             return None
         if node in self._inside:
             raise Left("it is in the body of a function")

@@ -18,7 +18,7 @@ class RelabelledTensor(ir.LazyTensor):
         self.source = source
         self.relabelling = relabelling
         super().__init__(
-            lambda: ir.Tensor(np.ascontiguousarray(self._turned()), dtype=source.dtype),
+            lambda: ir.Tensor(self._turned().reshape(relabelling.after), dtype=source.dtype),
             dtype=source.dtype,
             shape=ir.Shape(relabelling.after),
             name=source.name,
@@ -50,10 +50,6 @@ class RelabelledTensor(ir.LazyTensor):
 
     def _turned(self) -> np.ndarray:
         return self.source.numpy().reshape(self.relabelling.view).transpose(self.relabelling.order)
-
-    def numpy(self) -> np.ndarray:
-        """The numbers, in the new shape."""
-        return np.ascontiguousarray(self._turned()).reshape(self.relabelling.after)
 
 
 def stream(tensor: ir.TensorProtocol, file: Any) -> None:

@@ -19,12 +19,7 @@ from onebyone.rewriting.onnx.value_sizes import known, note
 
 
 def settle(editor: Editor, form: Form) -> None:
-    """Bring each value of a graph into the form that takes the fewest moves.
-
-    Args:
-        editor: of the graph, with the moves of the rewritten layers in it.
-        form: the other form of a value of these sizes; None where it has only one.
-    """
+    """Bring each value of a graph into one of its two forms, so that the fewest moves are left."""
     merge(editor)
     fold(editor, form)
     graph = _Forms(editor, form)

@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from onebyone.rewriting.moves import Move, transpose
 from onebyone.rewriting.onnx.beside import is_plain, merge_positions, scaled, split_positions
-from onebyone.rewriting.onnx.editor import Editor, drop, integer, integers, is_new, maker, source
+from onebyone.rewriting.onnx.editor import Editor, drop, integers, is_new, maker, source
 from onebyone.rewriting.onnx.names import turned
 from onebyone.rewriting.onnx.value_sizes import known, sizes_of
 
@@ -49,7 +49,7 @@ def build(span: Span, editor: Editor, weight: ir.Value) -> str:
     bias, last = _bias(span, outputs) if plain else (None, node)
     result = span.result if last is node else last.outputs[0]
     sizes = known(span.result)
-    if integer(node, "transA", 0):
+    if node.attributes.get_int("transA", 0):
         x = editor.move(x, transpose((1, 0)), last, f"{x.name}/Transpose")
     if span.merged:
         x = merge_positions(editor, x, channels * span.groups, last)

@@ -8,7 +8,7 @@ import onnx_ir as ir
 from onebyone.rewriting.layouts import LAYOUTS
 from onebyone.rewriting.left import Left
 from onebyone.rewriting.moves import Move, transpose, unsqueeze
-from onebyone.rewriting.onnx.editor import integer, integers
+from onebyone.rewriting.onnx.editor import integers
 from onebyone.rewriting.onnx.spans import Span, build
 from onebyone.rewriting.onnx.value_sizes import Sizes, check_numbers, known, sizes_of
 from onebyone.rewriting.onnx.weights import Layer, Weight, read_weight
@@ -18,11 +18,7 @@ CANDIDATES = frozenset({"MatMul", "Gemm"})
 
 
 def read(node: ir.Node, layout: str, opset: int) -> Layer:
-    """A MatMul or Gemm as a convolution.
-
-    Raises:
-        Left: It stays as it is, and why.
-    """
+    """A MatMul or Gemm as a convolution, or why it is `Left`."""
     a, b = node.inputs[:2]
     x, weight = a, read_weight(b)
     on_the_left = weight is None and node.op_type == "MatMul"
@@ -39,7 +35,7 @@ def read(node: ir.Node, layout: str, opset: int) -> Layer:
         return _layer(span, weight, _pointwise(weight, weight.sizes, True, span))
     if len(weight.sizes) != 2:
         raise Left(f"its weight has {len(weight.sizes)} axes, not 2")
-    out_first = weight.turned != (on_the_left or bool(integer(node, "transB", 0)))
+    out_first = weight.turned != (on_the_left or bool(node.attributes.get_int("transB", 0)))
     flat = None if on_the_left else _flattened(node, x)
     if flat is not None:
         first, order = flat
@@ -92,7 +88,7 @@ def _grouped(node: ir.Node, x: ir.Value, weight: Weight) -> tuple[ir.Node, ir.No
 
 def _target(node: ir.Node) -> tuple[int, ...] | None:
     """The sizes that a Reshape asks for, 0 where it keeps one."""
-    reshape = node.op_type == "Reshape" and not integer(node, "allowzero", 0)
+    reshape = node.op_type == "Reshape" and not node.attributes.get_int("allowzero", 0)
     return integers(node, "shape", 1) if reshape else None
 
 
@@ -102,9 +98,10 @@ def _flattened(node: ir.Node, value: ir.Value) -> tuple[ir.Node, tuple[int, ...]
     None where there were none, or where each had one position.
     """
     flatten, sizes = value.producer(), sizes_of(value)
-    if flatten is None or integer(node, "transA", 0) or sizes is None or len(sizes) != 2:
+    turned = node.attributes.get_int("transA", 0) != 0
+    if flatten is None or turned or sizes is None or len(sizes) != 2:
         return None
-    if flatten.op_type not in {"Flatten", "Reshape"} or integer(flatten, "axis", 1) != 1:
+    if flatten.op_type not in {"Flatten", "Reshape"} or flatten.attributes.get_int("axis", 1) != 1:
         return None
     first, features = flatten, sizes_of(flatten.inputs[0])
     if features is None or len(features) not in {3, 4, 5}:

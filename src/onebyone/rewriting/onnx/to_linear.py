@@ -9,7 +9,7 @@ import onnx_ir as ir
 from onebyone.rewriting.layouts import channels_last
 from onebyone.rewriting.left import Left
 from onebyone.rewriting.moves import Move
-from onebyone.rewriting.onnx.editor import Editor, drop, integer, source
+from onebyone.rewriting.onnx.editor import Editor, drop, source
 from onebyone.rewriting.onnx.names import became, turned
 from onebyone.rewriting.onnx.value_sizes import Sizes, check_numbers, known
 from onebyone.rewriting.onnx.weights import Layer, read_weight
@@ -21,12 +21,8 @@ _TO_THE_END = (1 << 63) - 1
 
 
 def read(node: ir.Node, _layout: str, opset: int) -> Layer:
-    """A Conv or ConvTranspose as a Gemm or MatMul.
-
-    Raises:
-        Left: It stays as it is, and why.
-    """
-    x, groups = node.inputs[0], integer(node, "group", 1)
+    """A Conv or ConvTranspose as a Gemm or MatMul, or why it is `Left`."""
+    x, groups = node.inputs[0], node.attributes.get_int("group", 1)
     weight = read_weight(node.inputs[1])
     if weight is None:
         raise Left("its weight is not constant")
@@ -35,7 +31,8 @@ def read(node: ir.Node, _layout: str, opset: int) -> Layer:
     check_numbers(x, opset)
     sizes = known(x)
     known(node.outputs[0])
-    kernel, strides = weight.sizes[2:], _ints(node, "strides", weight.sizes[2:])
+    kernel = weight.sizes[2:]
+    strides = tuple(node.attributes.get_ints("strides", (1,) * len(kernel)))
     whole = all(k == 1 for k in sizes[2:])
     if any(k > 1 for k in kernel):
         _check_whole_extent(node, kernel, sizes, groups)
@@ -53,12 +50,11 @@ def read(node: ir.Node, _layout: str, opset: int) -> Layer:
 
 
 def _check_padding(node: ir.Node, kernel: Sequence[int]) -> None:
-    pads = _ints(node, "pads", kernel, 0)
-    automatic = node.attributes["auto_pad"].as_string() if "auto_pad" in node.attributes else ""
+    automatic = node.attributes.get_string("auto_pad", "")
     same = automatic.startswith("SAME") and any(k > 1 for k in kernel)
-    if any(pads) or same:
+    if any(node.attributes.get_ints("pads", ())) or same:
         raise Left("it pads: the outputs at the border are its bias (S10), not the layer's")
-    if any(_ints(node, "output_padding", kernel, 0)) or "output_shape" in node.attributes:
+    if any(node.attributes.get_ints("output_padding", ())) or "output_shape" in node.attributes:
         raise Left("it sets its output's shape")
 
 
@@ -159,9 +155,3 @@ def _regrouped(editor: Editor, x: ir.Value, end: list[int], before: ir.Node) -> 
     """The same positions, the channels otherwise; no -1, which cannot stand beside a 0."""
     kept = [0] * (len(known(x)) - 1)
     return editor.reshape(x, kept + end, before, f"{x.name}/groups")
-
-
-def _ints(node: ir.Node, name: str, kernel: Sequence[int], default: int = 1) -> tuple[int, ...]:
-    if name in node.attributes:
-        return tuple(node.attributes[name].as_ints())
-    return (default,) * len(kernel)

@@ -11,7 +11,7 @@ _FLOATS = {ir.DataType.FLOAT, ir.DataType.FLOAT16}
 
 
 def infer(model: ir.Model) -> None:
-    """Note the sizes beside each value; the model's own declarations stay as they are."""
+    """Note the sizes beside each value; declared shapes stay as they are."""
     copy = model.clone()
     ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(copy)
     for graph, known in zip(model.graphs(), copy.graphs(), strict=True):
@@ -22,8 +22,9 @@ def infer(model: ir.Model) -> None:
                 note(value, tensor_shape(value.const_value))
             elif shape is not None:
                 note(value, tuple(d if isinstance(d, int) else d.value for d in shape))
-            if value.dtype is None and name in theirs and theirs[name].dtype is not None:
-                value.meta["onebyone.dtype"] = theirs[name].dtype
+            dtype = theirs[name].dtype if name in theirs else None
+            if value.dtype is None and dtype is not None:
+                value.dtype = dtype
 
 
 def tensor_shape(tensor: ir.TensorProtocol) -> tuple[int, ...]:
@@ -43,20 +44,8 @@ def sizes_of(value: ir.Value | None) -> Sizes | None:
     return sizes
 
 
-def dtype_of(value: ir.Value) -> ir.DataType | None:
-    """The type of a value's numbers."""
-    dtype: ir.DataType | None = value.dtype or value.meta.get("onebyone.dtype")
-    if dtype is None and value.const_value is not None:
-        dtype = value.const_value.dtype
-    return dtype
-
-
 def known(value: ir.Value | None) -> Sizes:
-    """The sizes of a layer's input or output.
-
-    Raises:
-        Left: Not even the rank is known.
-    """
+    """The sizes of a layer's input or output, which is `Left` where not even the rank is known."""
     sizes = sizes_of(value)
     if sizes is None:
         raise Left("the rank of its input is not known")
@@ -64,12 +53,8 @@ def known(value: ir.Value | None) -> Sizes:
 
 
 def check_numbers(value: ir.Value | None, opset: int) -> None:
-    """See whether there are both forms for numbers of this type.
-
-    Raises:
-        Left: There are not.
-    """
-    dtype = None if value is None else dtype_of(value)
+    """A layer is `Left` if there are not both forms for numbers of its type."""
+    dtype = None if value is None else value.dtype
     if dtype in _FLOATS or dtype is None or (dtype == ir.DataType.BFLOAT16 and opset >= 22):
         return
     raise Left(f"its numbers are {dtype.name.lower()}, for which there are not both forms")

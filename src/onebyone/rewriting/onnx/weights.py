@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onebyone.rewriting.left import Left
-from onebyone.rewriting.onnx.editor import Editor, integer
+from onebyone.rewriting.onnx.editor import Editor
 from onebyone.rewriting.onnx.relabelled import RelabelledTensor
 from onebyone.rewriting.onnx.value_sizes import note, sizes_of, tensor_shape
 from onebyone.rewriting.relabelling import Relabelling
@@ -47,11 +47,7 @@ class Weight:
         return self.path[-1].outputs[0] if self.path else self.base
 
     def scales(self, relabelling: Relabelling) -> list[tuple[ir.Node, int]]:
-        """The quantisers whose scales and zero points follow, and along which axis they lie then.
-
-        Raises:
-            Left: They cannot.
-        """
+        """The quantisers whose scales follow, with their axes then, or why that is `Left`."""
         quantisers = [node for node in self.path if node.op_type in _QUANTISERS]
         axes = [self._follow(node, relabelling) for node in quantisers]
         return [(n, axis) for n, axis in zip(quantisers, axes, strict=True) if axis is not None]
@@ -61,7 +57,7 @@ class Weight:
         if isinstance(self.tensor, RelabelledTensor):
             return  # tied: done for another layer
         for node, axis in self.scales(relabelling):
-            old = integer(node, "axis", 1)
+            old = node.attributes.get_int("axis", 1)
             for value in node.inputs[1:]:
                 tensor = value.const_value if value is not None else None
                 if value is not None and tensor is not None and tensor.shape.rank() > 1:
@@ -80,7 +76,7 @@ class Weight:
             raise Left("the shape of its scales is not known")
         if not scales or scales == (1,):
             return None
-        axis = relabelling.carry(integer(node, "axis", 1))
+        axis = relabelling.carry(node.attributes.get_int("axis", 1))
         if axis is None:
             raise Left("its scales run along an axis that does not stay whole")
         if len(scales) > 1:
@@ -97,11 +93,7 @@ class Weight:
 class Layer:
     """A layer that can be rewritten.
 
-    Attributes:
-        node: as it is in the file.
-        weight: that it multiplies by.
-        relabelling: of the weight.
-        build: puts the rewritten layer into the graph, given its weight; says what it became.
+    Given its weight, `build` puts the rewritten layer into the graph and says what it became.
     """
 
     node: ir.Node
@@ -163,5 +155,5 @@ def put(value: ir.Value, tensor: ir.TensorProtocol) -> None:
 
 def _swaps(node: ir.Node) -> bool:
     sizes = sizes_of(node.inputs[0])
-    order = tuple(node.attributes["perm"].as_ints()) if "perm" in node.attributes else (1, 0)
+    order = tuple(node.attributes.get_ints("perm", (1, 0)))
     return sizes is not None and len(sizes) == 2 and order == (1, 0)
