@@ -38,7 +38,7 @@ class NotCaptured(UserWarning):
 
 @dataclass(frozen=True)
 class Captured:
-    """A network for one window as a graph.
+    """A network for one window as a functional graph, without what does nothing in eval mode.
 
     Attributes:
         graph: one placeholder, the windows [N, C, *space]; parameters and buffers are `get_attr`
@@ -62,14 +62,11 @@ class Captured:
 
 
 def capture(model: nn.Module | ExportedProgram, window: tuple[int, ...]) -> Captured:
-    """Capture a network by torch.export, with a batch of any size.
+    """Capture a network by running it, or by torch.export, with a batch of any size.
 
     Args:
         model: a module in eval mode that takes [N, C, *space], or an exported program of one.
         window: (C, *space).
-
-    Returns:
-        The functional graph, without operators that do nothing in eval mode.
 
     Raises:
         InputError: the network does not run on the window, keeps a state between calls, or an
@@ -231,7 +228,8 @@ def _copied(program: ExportedProgram) -> tuple[fx.Graph, fx.Node, nn.Module]:
             copies[node] = graph.create_node("get_attr", target, name=node.name)
         else:
             copies[node] = graph.node_copy(node, copies.__getitem__)
-        copies[node].meta = _meta(node)
+        kept = {name: node.meta.get(name) for name in ("val", "nn_module_stack")}
+        copies[node].meta = {**kept, "val": noted(kept["val"])}
     given = zip(program.graph_signature.output_specs, _results(program.graph), strict=True)
     # A changed input is an output, too; each window is read from the image, which stays as it was.
     ends = [leaf for spec, leaf in given if spec.kind is OutputKind.USER_OUTPUT]
@@ -240,13 +238,6 @@ def _copied(program: ExportedProgram) -> tuple[fx.Graph, fx.Node, nn.Module]:
     if len(images) != 1:
         raise InputError(f"model takes {len(images)} inputs; slide needs exactly one, the windows")
     return graph, images[0], constants
-
-
-def _meta(node: fx.Node) -> dict[str, Any]:
-    """What a captured graph keeps of what torch.export notes at a node."""
-    kept = {"val": noted(node.meta.get("val"))}
-    layers = node.meta.get("nn_module_stack")
-    return kept if layers is None else {**kept, "nn_module_stack": layers}
 
 
 def _attribute(spec: Any, program: ExportedProgram, constants: nn.Module) -> str:
@@ -261,8 +252,10 @@ def _attribute(spec: Any, program: ExportedProgram, constants: nn.Module) -> str
 
 def _uncaptured(live: nn.Module, example: torch.Tensor, outputs: Any, reason: str) -> Captured:
     """The network as one opaque call, with a warning that says why."""
+    exported = isinstance(live, InPieces | fx.GraphModule)
+    name = "the exported program" if exported else type(live).__name__
     warnings.warn(
-        f"{_called(live)} cannot be captured with a batch of any size, so it runs as "
+        f"{name} cannot be captured with a batch of any size, so it runs as "
         f"crops and nothing is shared: {reason}",
         NotCaptured,
         stacklevel=4,  # the caller of slide
@@ -281,11 +274,6 @@ def _uncaptured(live: nn.Module, example: torch.Tensor, outputs: Any, reason: st
             leaves[place].meta["val"] = noted(leaf)
     graph.output(tuple(leaves))
     return Captured(graph, image, live, nn.Module(), structure)
-
-
-def _called(live: nn.Module) -> str:
-    made = isinstance(live, InPieces | fx.GraphModule)
-    return "the exported program" if made else type(live).__name__
 
 
 def _leaf(outputs: Any, place: int) -> Any:

@@ -44,12 +44,7 @@ def module_of(program: ExportedProgram) -> fx.GraphModule:
 
 
 def for_any_batch(program: ExportedProgram, batch: int) -> fx.GraphModule | None:
-    """A program's network for any batch; None where the graph does not show how.
-
-    Args:
-        program: it was exported for one batch, and has one input.
-        batch: that batch.
-    """
+    """The network of a program for one batch, for any; None where the graph does not show how."""
     fixed = program.module(check_guards=False)
     network = fx.GraphModule(fixed, copy.deepcopy(fixed.graph))  # which checks no input shapes
     images = network.graph.find_nodes(op="placeholder")

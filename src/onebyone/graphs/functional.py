@@ -53,10 +53,7 @@ _REFUSED = {
 def functional(graph: fx.Graph, image: fx.Node, whole: Container[Any] = frozenset()) -> bool:
     """Rewrite an exported graph in place as a functional one that `canonical` reads.
 
-    Args:
-        graph: from torch.export, not decomposed.
-        image: the node whose first dimension is the batch.
-        whole: operators that stay as they are, beside those that are always left.
+    Operators in `whole` stay as they are, beside those that are always left.
 
     Returns:
         Whether that could be done; if not, the graph is of no use any more.

@@ -6,7 +6,7 @@ sure nothing is recorded, and torch.export, which takes many times as long, is a
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from threading import get_ident
 from typing import Any
 
@@ -42,11 +42,7 @@ WHOLE = frozenset({*_FUNCTIONS.values(), *_ADAPTIVE.values()})
 
 
 def record(model: nn.Module, example: Tensor) -> Recorded:
-    """Record a network.
-
-    Args:
-        model: takes [N, C, *space]; it is in eval mode.
-        example: windows.
+    """Record a network in eval mode.
 
     Raises:
         NotRecorded: it cannot be recorded surely; or whatever the network raises on tensors
@@ -91,9 +87,10 @@ def _layers(model: nn.Module) -> Iterator[Callable[[], str]]:
         if get_ident() == thread:
             stack.pop()
 
-    with ExitStack() as stacked:
-        stacked.callback(hooks.register_module_forward_pre_hook(enter).remove)
-        stacked.callback(hooks.register_module_forward_hook(leave).remove)
+    with (
+        hooks.register_module_forward_pre_hook(enter),
+        hooks.register_module_forward_hook(leave),
+    ):
         yield lambda: stack[-1]
 
 

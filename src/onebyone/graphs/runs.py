@@ -20,13 +20,7 @@ class NotRecorded(Exception):
 
 
 class Recorded(NamedTuple):
-    """A recorded network.
-
-    Attributes:
-        graph: of ATen operators, not functional; tensors that it reads are `model.` attributes.
-        image: its only input.
-        structure: of the output, whose leaves the graph gives.
-    """
+    """A recorded network: its graph, which reads `model.` attributes and is not functional."""
 
     graph: fx.Graph
     image: fx.Node
@@ -171,15 +165,11 @@ class Writer:
     def _of_batch(self, size: Batch) -> fx.Node:
         """The node of a size."""
         if size not in self.sizes:
-            self.sizes[size] = self._written(size)
+            written: tuple[Any, Any, int] = aten.sym_size.int, self.image, 0
+            if size.plus:
+                written = operator.add, self._of_batch(Batch(size.times)), size.plus
+            elif size.times != 1:
+                written = operator.mul, self._of_batch(Batch()), size.times
+            self.sizes[size] = self.graph.call_function(written[0], written[1:])
             self.sizes[size].meta["val"] = size
         return self.sizes[size]
-
-    def _written(self, size: Batch) -> fx.Node:
-        if size == Batch():
-            return self.graph.call_function(aten.sym_size.int, (self.image, 0))
-        if size.plus:
-            return self.graph.call_function(
-                operator.add, (self._of_batch(Batch(size.times)), size.plus)
-            )
-        return self.graph.call_function(operator.mul, (self._of_batch(Batch()), size.times))

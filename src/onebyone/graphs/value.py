@@ -27,13 +27,7 @@ Size = int | Batch | None
 
 @dataclass(frozen=True)
 class Value:
-    """What is known of a tensor.
-
-    Attributes:
-        shape: sizes.
-        dtype: of its numbers.
-        device: where it is.
-    """
+    """What is known of a tensor."""
 
     shape: tuple[Size, ...]
     dtype: torch.dtype
