@@ -19,6 +19,22 @@ from onebyone.windows.levels import module_of
 WINDOW = (3, 8, 8)
 
 
+class Normed(nn.Module):
+    """BatchNorms of all kinds, the last one for as many channels as are asked for."""
+
+    def __init__(self, channels: int = 3) -> None:
+        super().__init__()
+        plain = nn.BatchNorm2d(3, affine=False, eps=0.5)
+        self.norms = nn.Sequential(nn.BatchNorm2d(3), plain, nn.BatchNorm2d(channels))
+        for p in (*self.norms.parameters(), *self.norms.buffers()):
+            if p.is_floating_point():
+                nn.init.uniform_(p, 0.5, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        normed: Tensor = self.norms(x)
+        return normed.mean((2, 3))
+
+
 class Network(nn.Module):
     """A convolution, and what a case does with its output."""
 
@@ -66,6 +82,13 @@ def test_recorded_networks_compute_the_same(tail: Callable[[Tensor], object], ba
         got, want = _run(found, x), torch.utils._pytree.tree_leaves(model(x))
     for a, b in zip(got, want, strict=True):
         torch.testing.assert_close(a, b)
+
+
+def test_batch_norms_are_recorded_whole() -> None:
+    model, x = Normed().eval(), torch.randn(5, *WINDOW)
+    found = _recorded(model)
+    assert [n.target for n in found.graph.nodes].count(torch.ops.aten.batch_norm.default) == 3
+    torch.testing.assert_close(_run(found, x)[0], model(x))
 
 
 def test_sizes_follow_from_the_batch() -> None:
@@ -127,7 +150,7 @@ class Pooling(nn.Module):
 
 
 NOT_RECORDED: dict[str, Callable[[], nn.Module]] = {
-    "remembering": Remembering, "loose": Loose,
+    "remembering": Remembering, "loose": Loose, "norm_of_others": partial(Normed, 4),
     **{f.__name__.strip("_"): partial(Pooling, f)
        for f in (_alone, _squeezed, _by_value, _made_of_numbers)},
 }  # fmt: skip

@@ -120,16 +120,20 @@ class _Functions(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if self.noting.paused:
+            return func(*args, **kwargs)
+        if func is functional.batch_norm and (norm := _norm(*args, **kwargs)):
+            with self._paused():  # running it would take most of the time that all operators take
+                result = torch.empty_like(norm[0])
+            self.noting.note(aten.batch_norm.default, norm, {}, result)
+            return result
         target: Any = _FUNCTIONS.get(func)
         if func in _ADAPTIVE:
             target, args, kwargs = _ADAPTIVE[func], _adaptive(*args, **kwargs), {}
-        if target is None or self.noting.paused:
+        if target is None:
             return func(*args, **kwargs)
-        self.noting.paused = True
-        try:
+        with self._paused():
             result = func(*args, **kwargs)
-        finally:
-            self.noting.paused = False
         if not isinstance(result, Tensor):
             raise NotRecorded(f"{func.__name__} gives more than one result")
         names = [argument.name for argument in target._schema.arguments]
@@ -138,9 +142,35 @@ class _Functions(TorchFunctionMode):
         self.noting.note(target, args[: len(names)], known, result)
         return result
 
+    @contextmanager
+    def _paused(self) -> Iterator[None]:
+        """Note nothing within the block."""
+        self.noting.paused = True
+        try:
+            yield
+        finally:
+            self.noting.paused = False
+
 
 def _adaptive(input: Tensor, output_size: int | Sequence[int | None]) -> tuple[Tensor, list[int]]:
     """Arguments of an adaptive pooling with a size for each axis; None stands for the input's."""
     sizes = input.shape[2:]
     asked = [output_size] * len(sizes) if isinstance(output_size, int) else output_size
     return input, [n if m is None else m for m, n in zip(asked, sizes, strict=True)]
+
+
+def _norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> tuple[Any, ...] | None:
+    """Arguments of a BatchNorm with running statistics that fit; None of any other."""
+    own = (t for t in (running_mean, running_var, weight, bias) if t is not None)
+    if training or running_mean is None or any(t.shape != input.shape[1:2] for t in own):
+        return None
+    return input, weight, bias, running_mean, running_var, False, momentum, eps, True
