@@ -7,8 +7,10 @@ window i holds position p of it at place i·t + (p − a)·u of a common *lattic
 and [b, n), are *edge* positions, kept for each window.
 """
 
+import operator
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
 from math import gcd
 
 
@@ -18,6 +20,8 @@ class Part(Enum):
     BEFORE = "before"
     SHARED = "shared"
     AFTER = "after"
+
+    __hash__ = object.__hash__  # Enum's own runs in Python, for each key of each block
 
 
 @dataclass(frozen=True)
@@ -55,31 +59,28 @@ class Axis:
         """Whether windows hold anything in common."""
         return self.a < self.b
 
-    @property
+    @cached_property
     def length(self) -> int:
         """Places on the lattice."""
         if self.extent is not None:
             return self.extent
         return (self.m - 1) * self.t + (self.b - self.a - 1) * self.u + 1 if self.shared else 0
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Values kept along this axis, the lattice and all edges together."""
         return self.length + self.m * (self.n - self.b + self.a)
 
-    @property
+    @cached_property
     def parts(self) -> tuple[Part, ...]:
         """The parts that are not empty, in order of position."""
-        kept = {Part.BEFORE: self.a > 0, Part.SHARED: self.shared, Part.AFTER: self.b < self.n}
-        return tuple(part for part, present in kept.items() if present)
+        return tuple(part for part in Part if operator.lt(*self.positions(part)))
 
     def positions(self, part: Part) -> tuple[int, int]:
         """First and last-plus-one position of a part."""
-        return {
-            Part.BEFORE: (0, self.a),
-            Part.SHARED: (self.a, self.b),
-            Part.AFTER: (self.b, self.n),
-        }[part]
+        if part is Part.SHARED:
+            return self.a, self.b
+        return (0, self.a) if part is Part.BEFORE else (self.b, self.n)
 
     def places(self, part: Part) -> int:
         """Length of the tensor that stores a part.

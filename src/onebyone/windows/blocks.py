@@ -7,6 +7,7 @@ of window i lies at place p·m + i of m windows. So the edges of all windows are
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from math import prod
 from typing import Any
@@ -31,7 +32,10 @@ PLAIN = "plain"
 
 def depth(key: Key) -> int:
     """How many leading axes are edge: a block belongs to windows along these."""
-    return next((k for k, held in enumerate(key) if is_lattice(held)), len(key))
+    for k, held in enumerate(key):
+        if is_lattice(held):
+            return k
+    return len(key)
 
 
 def is_lattice(held: Held) -> bool:
@@ -53,17 +57,17 @@ class Layout:
     shape: tuple[int, ...]
     flat: bool = False
 
-    @property
+    @cached_property
     def others(self) -> tuple[int, ...]:
         """The dimensions that are neither the batch nor an axis."""
         return tuple(d for d in range(1, len(self.shape) + 1) if d not in self.dims)
 
-    @property
+    @cached_property
     def channels(self) -> int:
         """Numbers at each position."""
         return prod(self.shape[d - 1] for d in self.others)
 
-    @property
+    @cached_property
     def positions(self) -> tuple[int, ...]:
         """Positions of one window along each axis."""
         return tuple(self.shape[d - 1] for d in self.dims)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
 
 from torch import fx
 
@@ -42,18 +43,16 @@ class Grid:
         """Numbers in the largest value of what is run at a time."""
         return max(1, self.lowered.target.cached // self.thrift)
 
-    @property
+    @cached_property
     def windows(self) -> tuple[int, ...]:
         """Number of windows along each axis."""
         return tuple(axis.m for axis in self.image)
 
     def some(self, k: int, count: int) -> "Grid":
         """The same with `count` windows along axis k, on the same lattices."""
+        some = cache(lambda axis: replace(axis.cropped(), m=count))  # most maps lie as others do
         axes = {
-            node: tuple(
-                replace(axis.cropped(), m=count) if j == k else axis for j, axis in enumerate(found)
-            )
-            for node, found in self.axes.items()
+            node: (*found[:k], some(found[k]), *found[k + 1 :]) for node, found in self.axes.items()
         }
         return replace(self, axes=axes)
 
