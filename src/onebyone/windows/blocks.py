@@ -161,7 +161,9 @@ class Builder:
 
     def call(self, target: Any, *args: Any, **kwargs: Any) -> fx.Node:
         """Emit one operator."""
-        return self.graph.call_function(target, args, kwargs)
+        node = self.graph.call_function(target, kwargs=kwargs)
+        node.args = args  # if they are given above, PyTorch looks at each number in them first
+        return node
 
     def cut(self, x: fx.Node, dim: int, start: int, stop: int, step: int = 1) -> fx.Node:
         """Places start, start + step, ... below stop of one dimension that has them."""

@@ -30,4 +30,5 @@ FUNCTIONS = {
 def call_functions(graph: fx.Graph) -> None:
     """Call functions in place of the operators that they are."""
     for node in graph.nodes:
-        node.target = FUNCTIONS.get(node.target, node.target)
+        if node.target in FUNCTIONS:
+            node.target = FUNCTIONS[node.target]
