@@ -76,14 +76,12 @@ def _held(value: Windowed, k: int, request: Lattice | Strip, fill: Fill) -> Held
     if isinstance(request, Lattice):
         stored = Lattice(request.start + value.start(k), request.length)
         return Part.SHARED if stored == Lattice(0, value.places(k, Part.SHARED)) else stored
-    source = np.array(request.positions)
     if fill.mode == "constant":
-        source = np.where((source < 0) | (source >= axis.n), -1, source)
+        positions = tuple(p if 0 <= p < axis.n else -1 for p in request.positions)
     else:
         before, behind = fill.before[k], fill.behind[k]
-        padded = np.pad(np.arange(axis.n), (before, behind), mode=fill.mode)  # type: ignore[call-overload]  # the mode is one of NumPy's
-        source = padded[source + before]
-    positions = tuple(source.tolist())
+        padded = np.pad(np.arange(axis.n), (before, behind), mode=fill.mode).tolist()  # type: ignore[call-overload]  # the mode is one of NumPy's
+        positions = tuple(padded[p + before] for p in request.positions)
     for part in (Part.BEFORE, Part.AFTER):
         if positions == tuple(range(*axis.positions(part))):
             return part
