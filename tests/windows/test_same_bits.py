@@ -1,6 +1,5 @@
 """Fewer threads give the bits of all of them."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,13 +10,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 
 from onebyone.windows.same_bits import FewerThreads
 
-
-@pytest.fixture(autouse=True)
-def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("two_threads")
 
 
 # Shapes that oneDNN and PyTorch divide in other ways on one thread than on two, on some machines.

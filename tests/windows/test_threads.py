@@ -1,7 +1,6 @@
 """Parts run on fewer threads while others compute, and leave PyTorch's threads alone."""
 
 import threading
-from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
@@ -16,14 +15,7 @@ from onebyone.windows import SlidingModel, threads
 from onebyone.windows.same_bits import FewerThreads
 
 WINDOW = (3, 16, 16)
-
-
-@pytest.fixture(autouse=True)
-def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("two_threads")
 
 
 @pytest.fixture
