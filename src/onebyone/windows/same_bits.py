@@ -66,20 +66,10 @@ class FewerThreads(TorchFunctionMode):
         shape = (*map(_shape, args), *((name, _shape(x)) for name, x in kwargs.items()))
         key = (function, shape, self.fewer, self.all)
         if key not in self.known:
-            self.known[key] = not torch.equal(*self._both(function, args, kwargs))
+            fewer = _drawn(function, args, kwargs)
+            every = self._on_all(_drawn, (function, args, kwargs), {})
+            self.known[key] = isinstance(fewer, Tensor) and not torch.equal(fewer, every)
         return self.known[key]
-
-    def _both(
-        self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> tuple[Tensor, Tensor]:
-        """What a call gives for random numbers on fewer and on all threads."""
-        drawn = torch.Generator().manual_seed(0)
-        given, same = (torch.empty_like(args[0]) for _ in range(2))
-        same.copy_(given.uniform_(-1, 1, generator=drawn))
-        with torch.no_grad():
-            fewer = function(given, *args[1:], **kwargs)
-            every = self._on_all(function, (same, *args[1:]), kwargs)
-        return (fewer, every) if isinstance(fewer, Tensor) else (given, given)
 
     def _on_all(
         self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
@@ -98,6 +88,14 @@ class FewerThreads(TorchFunctionMode):
                 others = Thread(target=torch.set_num_threads, args=(self.all,))
                 others.start()
                 others.join()
+
+
+def _drawn(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """What a call gives for random numbers in place of its first argument."""
+    given = torch.empty_like(args[0])
+    with torch.no_grad():
+        given.uniform_(-1, 1, generator=torch.Generator().manual_seed(0))
+        return function(given, *args[1:], **kwargs)
 
 
 @cache
