@@ -13,7 +13,7 @@ from onebyone.equivalence.onnx.files import File
 from onebyone.equivalence.onnx.integers import integers
 from onebyone.equivalence.onnx.structure import structure
 from onebyone.errors import InputError
-from onebyone.models import onnx_file
+from onebyone.models.onnx import file as onnx_file
 
 
 def saved(folder: Path, before: onnx.ModelProto, after: onnx.ModelProto) -> tuple[Path, Path]:

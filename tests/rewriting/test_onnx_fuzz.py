@@ -18,7 +18,7 @@ import pytest
 from helpers.onnx_damage import DAMAGES, DATA, SOURCES, data_of
 from onebyone.equivalence.onnx import check_onnx
 from onebyone.errors import InputError
-from onebyone.models import onnx_file
+from onebyone.models.onnx import file as onnx_file
 from onebyone.rewriting.onnx import rewrite_onnx
 
 BLOCK = 200

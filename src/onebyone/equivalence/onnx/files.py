@@ -11,7 +11,7 @@ from onnx_ir.passes.common import InlinePass, ShapeInferencePass
 
 from onebyone.equivalence.ladder import Undecided
 from onebyone.equivalence.onnx.normalisation import write_out
-from onebyone.models import onnx_file
+from onebyone.models.onnx import file as onnx_file
 
 LAST_FIXED = 3
 """Up to this version of files, runtimes take no other values for initializers."""

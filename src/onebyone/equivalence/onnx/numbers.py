@@ -14,7 +14,7 @@ import numpy as np
 from onebyone.equivalence.ladder import NUMBERS, Check, DoesNotRun, Unlike, rung
 from onebyone.equivalence.onnx.files import File
 from onebyone.equivalence.onnx.runtime import Feeds, drawn, fed, large, outputs, session
-from onebyone.models import onnx_file
+from onebyone.models.onnx import file as onnx_file
 
 DRAWS = 3
 SIZES = (0, 1, 2, 127, 128, 300)

@@ -10,7 +10,7 @@ import onnx_ir as ir
 from google.protobuf.message import EncodeError  # type: ignore[import-untyped]  # no stubs
 
 from onebyone.errors import InputError
-from onebyone.models import onnx_file
+from onebyone.models.onnx import file as onnx_file
 from onebyone.rewriting.onnx.relabelled import RelabelledTensor, stream
 from onebyone.rewriting.onnx.value_sizes import tensor_shape
 from onebyone.writing import replacing

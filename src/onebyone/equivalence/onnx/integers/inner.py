@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from onebyone.equivalence.onnx.bodies import bodies, captured
 from onebyone.equivalence.onnx.constants import constant_of
-from onebyone.models.onnx_tensors import embed
+from onebyone.models.onnx.tensors import embed
 
 Pair = tuple[onnx.ModelProto, onnx.ModelProto]
 

@@ -10,7 +10,7 @@ from onnx_ir.passes.common import InlinePass
 
 from onebyone.equivalence.onnx.files import File
 from onebyone.equivalence.onnx.runtime import Feeds, drawn, outputs, session
-from onebyone.models.onnx_tensors import bytes_of
+from onebyone.models.onnx.tensors import bytes_of
 
 HEAVY = 1 << 25
 """Bytes of weights beyond which the dynamic sizes are the least ones, 1 and 2."""

@@ -8,9 +8,9 @@ from graphlib import CycleError, TopologicalSorter
 import onnx
 
 from onebyone.errors import InputError
-from onebyone.models.onnx_graphs import Reader, arrange
-from onebyone.models.onnx_nodes import STANDARD, UNKNOWN, Known, every, named
-from onebyone.models.onnx_versions import versions
+from onebyone.models.onnx.graphs import Reader, arrange
+from onebyone.models.onnx.nodes import STANDARD, UNKNOWN, Known, every, named
+from onebyone.models.onnx.versions import versions
 from onebyone.models.shown import shown
 
 Key = tuple[str, str, str]

@@ -16,12 +16,12 @@ import onnx_ir as ir
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no stubs
 
 from onebyone.errors import InputError
-from onebyone.models.onnx_functions import check_functions, key
-from onebyone.models.onnx_graphs import Reader
-from onebyone.models.onnx_nodes import Operators
-from onebyone.models.onnx_placed import placed
-from onebyone.models.onnx_tensors import check_tensor, external, external_file, tensors
-from onebyone.models.onnx_versions import versions
+from onebyone.models.onnx.functions import check_functions, key
+from onebyone.models.onnx.graphs import Reader
+from onebyone.models.onnx.nodes import Operators
+from onebyone.models.onnx.placed import placed
+from onebyone.models.onnx.tensors import check_tensor, external, external_file, tensors
+from onebyone.models.onnx.versions import versions
 from onebyone.models.shown import line
 
 MOST_BYTES = (1 << 31) - 1

@@ -7,7 +7,7 @@ from math import prod
 import onnx
 
 from onebyone.errors import InputError
-from onebyone.models.onnx_tensors import MOST_AXES
+from onebyone.models.onnx.tensors import MOST_AXES
 from onebyone.models.shown import line, shown
 
 STANDARD = ("", "ai.onnx")

@@ -11,8 +11,9 @@ import pytest
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper
 
-from onebyone.models import onnx_file, onnx_placed
-from onebyone.models.onnx_placed import LARGE, placed
+from onebyone.models.onnx import file as onnx_file
+from onebyone.models.onnx import placed as onnx_placed
+from onebyone.models.onnx.placed import LARGE, placed
 
 RNG = np.random.default_rng(0)
 WEIGHT = RNG.standard_normal((128, 256)).astype(np.float32)

@@ -21,7 +21,7 @@ from onnx.backend.test.case.node import collect_testcases
 
 from helpers.onnx_damage import structural
 from onebyone.errors import InputError
-from onebyone.models import onnx_file
+from onebyone.models.onnx import file as onnx_file
 from onebyone.rewriting.onnx import rewrite_onnx
 
 node = helper.make_node

@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 import onnx
 
 from onebyone.errors import InputError
-from onebyone.models.onnx_nodes import STANDARD, Known, Operators, constant, graphs, named, reads
+from onebyone.models.onnx.nodes import STANDARD, Known, Operators, constant, graphs, named, reads
 from onebyone.models.shown import shown
 
 Scope = ChainMap[str, Known]

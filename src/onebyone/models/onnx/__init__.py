@@ -1,0 +1,1 @@
+"""ONNX files: what a valid one holds, and the networks that they are."""
