@@ -10,7 +10,8 @@ from torch.export import Dim, export
 
 from onebyone.errors import InputError
 from onebyone.graphs.capture import NotCaptured, capture
-from onebyone.graphs.fixed_batch import InPieces, fixed_batch
+from onebyone.graphs.fixed_batch import fixed_batch
+from onebyone.models.pieces import InPieces
 
 WINDOW = (2, 8, 8)
 

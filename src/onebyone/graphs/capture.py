@@ -16,10 +16,11 @@ from torch.utils import _pytree as pytree
 from onebyone.errors import InputError, first_line
 from onebyone.graphs.aten import value_of, window_shape
 from onebyone.graphs.canonical import canonical
-from onebyone.graphs.fixed_batch import InPieces, fixed_batch, for_any_batch, module_of
+from onebyone.graphs.fixed_batch import fixed_batch, for_any_batch, module_of
 from onebyone.graphs.functional import functional
 from onebyone.graphs.recording import WHOLE, record
 from onebyone.graphs.value import Value, noted
+from onebyone.models.pieces import InPieces
 from onebyone.models.quiet import quiet
 
 _ONE_BATCH = (
@@ -150,7 +151,7 @@ def _live(model: nn.Module | ExportedProgram) -> nn.Module:
         return module_of(model)
     with _quiet():
         freed = for_any_batch(model, batch)
-    return InPieces(model, batch) if freed is None else freed
+    return InPieces(module_of(model), batch) if freed is None else freed
 
 
 def _export(

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, fx, nn
 from torch._subclasses import FakeTensorMode
 from torch.export import ExportedProgram
-from torch.utils import _pytree as pytree
 
 from onebyone.graphs.aten import VIEWS, aten, is_call, value_of
+from onebyone.models.pieces import same_in_pieces
 from onebyone.models.quiet import quiet
 
 _TIMES = 7
@@ -58,27 +58,6 @@ def for_any_batch(program: ExportedProgram, batch: int) -> fx.GraphModule | None
         return network if _same_results(program, network, value_of(images[0])) else None
     except Exception:  # an operator that does not take what the sizes have become
         return None
-
-
-class InPieces(nn.Module):
-    """A network that takes exactly `batch` windows, for any number of them."""
-
-    def __init__(self, program: ExportedProgram, batch: int) -> None:
-        super().__init__()
-        self.network, self.batch = module_of(program), batch
-        self.training = False
-
-    def forward(self, windows: Tensor) -> Any:
-        """Run piece by piece; the last one is filled up with its first window."""
-        leaves, structure = [], None
-        for piece in torch.split(windows, self.batch):
-            missing = self.batch - len(piece)
-            full = torch.cat([piece, piece[:1].expand(missing, *piece.shape[1:])])
-            found, structure = pytree.tree_flatten(self.network(full))
-            leaves.append([y[: len(piece)] for y in found])
-        assert structure is not None
-        joined = [torch.cat(list(parts)) for parts in zip(*leaves, strict=True)]
-        return pytree.tree_unflatten(joined, structure)
 
 
 class _Freeing:
@@ -198,24 +177,7 @@ def _is_whole(value: Any) -> bool:
 
 
 def _same_results(program: ExportedProgram, network: nn.Module, noted: Tensor) -> bool:
-    """Whether two batches at once give what they give one after the other."""
     generator = torch.Generator().manual_seed(0)
     shape = (2 * noted.shape[0], *noted.shape[1:])
     windows = torch.randn(shape, generator=generator).to(noted.device, noted.dtype)
-    fixed = program.module(check_guards=False)
-    with torch.no_grad():
-        found = pytree.tree_leaves(network(windows.clone()))
-        parts = [pytree.tree_leaves(fixed(part.clone())) for part in windows.chunk(2)]
-    return all(
-        _close(a, torch.cat(b)) if isinstance(a, Tensor) else a == b[0] == b[1]
-        for a, *b in zip(found, *parts, strict=True)
-    )
-
-
-def _close(a: Tensor, b: Tensor) -> bool:
-    if a.shape != b.shape or not a.is_floating_point():
-        return torch.equal(a, b)
-    # Half of the digits: rounding stays far below, another window's numbers are far above.
-    tolerance = torch.finfo(a.dtype).eps ** 0.5
-    largest = b.abs().max().item() if b.numel() else 0.0
-    return torch.allclose(a, b, rtol=0, atol=tolerance * largest, equal_nan=True)
+    return same_in_pieces(network, program.module(check_guards=False), windows)

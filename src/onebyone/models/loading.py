@@ -1,11 +1,11 @@
 """The one place that knows what a model may be, and how it becomes a network."""
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
 
 from torch import nn
 from torch.export import ExportedProgram
@@ -26,11 +26,11 @@ READERS: dict[str, tuple[str, ...]] = {
     "nin-digits-padded": ("onebyone.nin:load",),
     ".safetensors": ("onebyone.nin.storing:load_saved",),
     ".pt2": ("onebyone.models.programs:load_program", "trust"),
+    ".onnx": ("onebyone.models.onnx.reading:load_onnx", "window", "layout"),
     ":": ("onebyone.models.function:call", "weights"),
 }
 # Files of whole networks that people have, by suffix; none of them is read.
 _OTHERS = {
-    ".onnx": "an ONNX file",
     ".tflite": "a TensorFlow Lite file",
     ".pb": "a TensorFlow file",
     ".h5": "a Keras file",
@@ -82,7 +82,12 @@ class Model:
 
 
 def load(
-    given: Network | str | Path, *, weights: str | Path | None = None, trust: bool = False
+    given: Network | str | Path,
+    *,
+    weights: str | Path | None = None,
+    trust: bool = False,
+    window: Sequence[int] | None = None,
+    layout: str | None = None,
 ) -> Model:
     """Load what is given as a model.
 
@@ -92,6 +97,8 @@ def load(
             which is imported and called.
         weights: a file of weights for what `package.module:function` returns.
         trust: load a `.pt2` file whatever it holds, which can run any code.
+        window: (C, *space), where an `.onnx` file leaves it open.
+        layout: the axes of an `.onnx` file's input, as "NHWC"; by default found from its graph.
 
     Raises:
         InputError: there is no such model, it cannot be loaded, or the weights do not fit.
@@ -107,12 +114,12 @@ def load(
         raise InputError(
             f"model={what} must be a torch.nn.Module, an ExportedProgram, a name or a file"
         )
-    options: dict[str, Any] = {"weights": weights, "trust": trust}
+    options = {"weights": weights, "trust": trust, "window": window, "layout": layout}
     read = resolve_name(function) if function else lambda _: None
     found = read(str(given), **{name: options[name] for name in takes})
     if found is None:
         raise InputError(_refusal(str(given), kind), model=str(given))
-    return _described(found)
+    return found if isinstance(found, Model) else _described(found)
 
 
 def kind_of(given: object) -> str:

@@ -22,7 +22,7 @@ def network_of(
     trust: bool,
 ) -> tuple[Network, tuple[int, ...]]:
     """The network that is given as a model, and its window (C, *space), checked."""
-    found = load(model, weights=weights, trust=trust)
+    found = load(model, weights=weights, trust=trust, window=window)
     shape = window_of(found.window if window is None else window)
     if isinstance(found.network, ExportedProgram) and found.window not in (None, shape):
         own = ",".join(map(str, found.window or ()))

@@ -147,6 +147,11 @@ def check_external(tensor: onnx.TensorProto, path: Path, needed: int) -> None:
         )
 
 
+def external_place(tensor: onnx.TensorProto, path: Path) -> tuple[Path, int]:
+    """The file with a tensor's external data, and where in it the data begins."""
+    return external_file(tensor, path), _number(tensor, "offset")
+
+
 def embed(model: onnx.ModelProto) -> None:
     """Put external data whose places are whole paths into the message itself."""
     for tensor in list(external(model)):

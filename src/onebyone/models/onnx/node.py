@@ -1,0 +1,119 @@
+"""One node of an ONNX file as a module: an operator, its attributes and its constant inputs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from onebyone.errors import InputError
+from onebyone.models.onnx.table import Array, Ints, Operator, kind_of
+
+Given = Tensor | int | None
+"""An input: a constant, the place among the values that are computed, or left out."""
+_STATISTICS = ("input_mean", "input_var")
+"""Of a BatchNormalization, which are not learned."""
+
+
+class Node(nn.Module):
+    """A node that computes tensors; constant tensors are its parameters and buffers.
+
+    Attributes:
+        operator: its entry in the table.
+        attributes: by name, as the function takes them.
+    """
+
+    def __init__(
+        self,
+        operator: Operator,
+        attributes: Mapping[str, Any],
+        inputs: Sequence[Given],
+    ) -> None:
+        super().__init__()
+        self.operator, self.attributes = operator, dict(attributes)
+        self._given: list[tuple[str, Any]] = [
+            self._constant(place, value) if isinstance(value, Tensor) else ("value", value)
+            for place, value in enumerate(inputs)
+        ]
+        self.eval()
+
+    def _constant(self, place: int, value: Tensor) -> tuple[str, Any]:
+        parameter = self.operator.parameter(place)
+        assert parameter is not None
+        if kind_of(parameter) is not Tensor:
+            return "number", _number(kind_of(parameter), value.detach().numpy())
+        several = parameter.kind is parameter.VAR_POSITIONAL
+        name = f"{parameter.name}_{place}" if several else parameter.name
+        if isinstance(value, nn.Parameter) and name not in _STATISTICS:
+            self.register_parameter(name, value)
+        else:
+            self.register_buffer(name, value.detach())
+        return "tensor", name
+
+    def forward(self, *values: Any) -> Any:
+        """Compute the results from the values that are not constant."""
+        like = next((v for v in values if isinstance(v, Tensor)), None)
+        inputs = []
+        for place, (kind, given) in enumerate(self._given):
+            if kind == "tensor":
+                inputs.append(getattr(self, given))
+            elif kind == "number" or given is None:
+                inputs.append(given)
+            else:
+                inputs.append(self._computed(place, values[given], like))
+        return self.operator.function(*inputs, **self.attributes)
+
+    def _computed(self, place: int, value: Any, like: Tensor | None) -> Any:
+        parameter = self.operator.parameter(place)
+        assert parameter is not None
+        wanted = kind_of(parameter)
+        if wanted is Tensor:
+            return value if isinstance(value, Tensor) else _spread(value, like)
+        if isinstance(value, Tensor):
+            raise InputError(
+                f"{self.operator.name} takes its {parameter.name} from what is computed of the "
+                "image"
+            )
+        return _number(wanted, value)
+
+
+class OfSizes(nn.Module):
+    """A node that computes with sizes alone, in NumPy, by ONNX's own reference."""
+
+    def __init__(self, node: onnx.NodeProto, version: int, constants: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.node, self.version = bytes(node.SerializeToString()), version
+        self.constants = {name: value.numpy() for name, value in constants.items()}
+        self.names = [name for name in dict.fromkeys(node.input) if name and name not in constants]
+        self._evaluator: Any = None
+        self.eval()
+
+    def forward(self, *values: Array) -> Any:
+        """Compute the results: an array, or several."""
+        feeds = dict(zip(self.names, values, strict=True)) | self.constants
+        node = onnx.NodeProto.FromString(self.node)
+        from onnx.reference import ReferenceEvaluator
+
+        found = ReferenceEvaluator(node, opsets={"": self.version}).run(None, feeds)
+        arrays = tuple(np.asarray(array) for array in found)
+        return arrays[0] if len(arrays) == 1 else arrays
+
+
+def _number(kind: Any, value: Array) -> Any:
+    """Numbers as a parameter of this kind takes them."""
+    if kind is Array:
+        return value
+    if kind == Ints:
+        return tuple(int(number) for number in value.reshape(-1).tolist())
+    return value.reshape(-1)[0].item() if value.size else None
+
+
+def _spread(value: Array, like: Tensor | None) -> Tensor:
+    """Numbers of sizes as a tensor; made by an operator wherever they are all the same."""
+    device = None if like is None else like.device
+    dtype = torch.from_numpy(value[:0] if value.ndim else value.reshape(1)[:0]).dtype
+    if value.size and (value == value.reshape(-1)[0]).all():
+        return torch.full(value.shape, value.reshape(-1)[0].item(), dtype=dtype, device=device)
+    return torch.tensor(value.tolist(), dtype=dtype, device=device).reshape(value.shape)

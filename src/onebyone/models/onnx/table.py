@@ -1,0 +1,99 @@
+"""The table of ONNX's operators: for each, and each range of operator sets, one short function.
+
+A function takes an operator's inputs in their order and its attributes by their names. What it says
+of a parameter's type is what it gets: a `Tensor` is computed with; `Ints`, `float` and `Array` are
+numbers that must be known beside the image, as the sizes of a reshape are.
+"""
+
+import inspect
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+from torch import Tensor
+
+Ints = tuple[int, ...]
+Array = np.ndarray
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_TABLE: dict[str, list["Operator"]] = {}
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A function for an operator from one version of ONNX's operators on.
+
+    Attributes:
+        name: ONNX's.
+        since: the first version of the operator set that it serves.
+        function: takes inputs, None where one is left out, and attributes as keywords; `outputs`,
+            where it asks for that, is how many results are used.
+    """
+
+    name: str
+    since: int
+    function: Callable[..., Any]
+
+    @cached_property
+    def inputs(self) -> list[inspect.Parameter]:
+        """The parameters that inputs go to; the last one may take any number."""
+        return [p for p in self._parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+
+    @cached_property
+    def attributes(self) -> frozenset[str]:
+        """The names of the attributes that it takes."""
+        keywords = (p for p in self._parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
+        return frozenset(p.name for p in keywords)
+
+    @property
+    def _parameters(self) -> list[inspect.Parameter]:
+        return list(inspect.signature(self.function).parameters.values())
+
+    def parameter(self, place: int) -> inspect.Parameter | None:
+        """The parameter of the input at a place; None where it takes no such."""
+        if place < len(self.inputs):
+            return self.inputs[place]
+        last = self.inputs[-1] if self.inputs else None
+        return last if last and last.kind is inspect.Parameter.VAR_POSITIONAL else None
+
+
+def operator(*names: str, since: int = 1) -> Callable[[Function], Function]:
+    """Enter a function into the table, for each name from an operator set on."""
+
+    def enter(function: Function) -> Function:
+        for name in names:
+            _TABLE.setdefault(name, []).append(Operator(name, since, function))
+        return function
+
+    return enter
+
+
+def find(name: str, version: int) -> Operator | None:
+    """The entry for an operator in a version of ONNX's operator set; None where there is none."""
+    import onebyone.models.onnx.operators  # noqa: F401 - enters all of them
+
+    fitting = [entry for entry in _TABLE.get(name, ()) if entry.since <= version]
+    return max(fitting, key=lambda entry: entry.since, default=None)
+
+
+def known() -> list[Operator]:
+    """All entries, by name and version."""
+    import onebyone.models.onnx.operators  # noqa: F401 - enters all of them
+
+    return [e for name in sorted(_TABLE) for e in sorted(_TABLE[name], key=lambda e: e.since)]
+
+
+def kind_of(parameter: inspect.Parameter) -> Any:
+    """What a parameter takes: `Tensor`, `Ints`, `float` or `Array`; None aside."""
+    kind = parameter.annotation
+    if isinstance(kind, types.UnionType):
+        (kind,) = (one for one in kind.__args__ if one is not type(None))
+    return kind
+
+
+def is_tensor(parameter: inspect.Parameter) -> bool:
+    """Whether a parameter takes a tensor."""
+    return kind_of(parameter) is Tensor
