@@ -83,18 +83,27 @@ class OnnxNetwork(Graph):
     """The network of an ONNX file, for windows [N, C, *space].
 
     Attributes:
-        dtype: of the file's input.
         order: of the file's axes, by those of windows; None where it is the same.
+        like: an empty tensor of the input's type, which becomes another with the network's.
     """
 
-    dtype: torch.dtype = torch.float32
-    order: tuple[int, ...] | None = None
+    def __init__(
+        self,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        dtype: torch.dtype,
+        order: Sequence[int] | None,
+    ) -> None:
+        super().__init__(inputs, outputs)
+        self.order = None if order is None else tuple(order)
+        self.like: Tensor
+        self.register_buffer("like", torch.empty(0, dtype=dtype), persistent=False)
 
     def forward(self, windows: Tensor) -> Any:
         """Give the one output, or a dict of several by their names."""
         if self.order is not None:
             windows = turned(windows, self.order)
-        results = self.results(windows.to(self.dtype))
+        results = self.results(windows.to(self.like.dtype))
         return results[0] if len(results) == 1 else dict(zip(self.outputs, results, strict=True))
 
 

@@ -72,13 +72,14 @@ def _loaded(
     image = _image(graph)
     axes = layout_of(image, graph, layout)
     sizes, fixed = axes.window(image, window), axes.batch(image)
+    dtype = TYPES[image.type.tensor_type.elem_type]
     held = 16 * sum(prod(tensor.dims) * 8 for tensor in tensors(model))
 
     def built(bound: str = "") -> tuple[OnnxNetwork, Builder]:
-        network = OnnxNetwork([image.name], [output.name for output in graph.output])
-        network.dtype, network.order = TYPES[image.type.tensor_type.elem_type], axes.order
+        outputs = [output.name for output in graph.output]
+        network = OnnxNetwork([image.name], outputs, dtype, axes.order)
         builder = Builder(path, version, MOST_BYTES + held, fixed, bound=bound)
-        runs = _runs(axes, sizes, fixed, network.dtype)
+        runs = _runs(axes, sizes, fixed, dtype)
         builder.build(graph, network, {image.name: Known(runs=runs)})
         return network, builder
 
@@ -160,8 +161,13 @@ def _keep_tensors(graph: onnx.GraphProto, path: Path) -> None:
 
 
 def _classes(model: onnx.ModelProto) -> tuple[str, ...] | None:
-    """Names of classes in the file's metadata, as Ultralytics writes them: a dict by numbers."""
+    """Names of classes in the file's metadata.
+
+    Ultralytics writes a dict by numbers, others a list, RapidOCR's tools a line for each.
+    """
     texts = {entry.key: entry.value for entry in model.metadata_props}
+    if lines := texts.get("character", "").splitlines():
+        return tuple(lines)
     for key in ("names", "classes", "labels", "class_names"):
         with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
             found = ast.literal_eval(texts.get(key, ""))
