@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from onebyone.bench.vision import torchvision_models
+from onebyone.models.packages import torchvision_models
 
 models = torchvision_models()
 

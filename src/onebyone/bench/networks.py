@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from onebyone.bench.vision import torchvision_models
+from onebyone.models.packages import torchvision_models
 
 
 def n4() -> nn.Module:
