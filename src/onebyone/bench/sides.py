@@ -21,6 +21,7 @@ from onebyone.windows import SlidingModel
 from onebyone.windows.backends.compilers import compiled
 from onebyone.windows.geometry import Geometry
 from onebyone.windows.lowering import Lowered, lower
+from onebyone.windows.preparing import Preparing
 from onebyone.windows.target import this_machine
 
 BATCHES = (8, 32, 128, 512)
@@ -96,7 +97,7 @@ def _sliding(
     """The network at every window, without capturing it once more."""
     geometry = Geometry(case.window, (case.stride,) * len(case.size), padding)
     return SlidingModel(
-        lowered, geometry, mean=None, std=None, scale=None, memory=None, verify=0, backend=backend
+        lowered, geometry, preparing=Preparing(), memory=None, verify=0, backend=backend
     )
 
 

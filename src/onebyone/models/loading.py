@@ -11,16 +11,19 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from onebyone.errors import InputError
+from onebyone.models.preprocessing import Preprocessing
 from onebyone.models.programs import window
 from onebyone.models.shown import shown
 from onebyone.models.weights import PICKLED
 
 Network = nn.Module | ExportedProgram
 
+_BY_NAME = ("weights", "classes", "download", "window")
 
-# By name, by suffix, or ":" for what has one within: the function that makes a network of it, and
-# what that takes of `weights` and `trust`. It is imported when it is needed, so that packages may
-# have it that import this one, and gives None where a file is not of its kind after all.
+# By name, by suffix, by what stands before a ":", or ":" for anything else that has one within: the
+# function that makes a network or a `Model` of it, and what that takes of the options of `load`. It
+# is imported when it is needed, so that packages may have it that import this one, and gives None
+# where a file is not of its kind after all.
 READERS: dict[str, tuple[str, ...]] = {
     "nin-digits": ("onebyone.nin:load",),
     "nin-digits-padded": ("onebyone.nin:load",),
@@ -28,7 +31,10 @@ READERS: dict[str, tuple[str, ...]] = {
     ".pt2": ("onebyone.models.programs:load_program", "trust"),
     ".onnx": ("onebyone.models.onnx.reading:load_onnx", "window", "layout"),
     ":": ("onebyone.models.function:call", "weights"),
+    "timm:": ("onebyone.models.timm_names:load_timm", *_BY_NAME),
+    "torchvision:": ("onebyone.models.torchvision_names:load_torchvision", *_BY_NAME),
 }
+_BEFORE = [kind for kind in READERS if kind.endswith(":") and kind != ":"]
 # Files of whole networks that people have, by suffix; none of them is read.
 _OTHERS = {
     ".tflite": "a TensorFlow Lite file",
@@ -53,7 +59,7 @@ class Described(nn.Module):
     """A network that says what it was trained for, as those of `onebyone.nin` do.
 
     Attributes:
-        window: its window (C, *space), whose pixels go from 0 to 1.
+        window: its window (C, *space), whose pixels go from 0 to 1, as onebyone trains.
         class_names: names of its classes.
     """
 
@@ -69,16 +75,13 @@ class Model:
         network: the network for one window.
         window: its window (C, *space), where it says so.
         classes: names of its classes.
+        preprocessing: of its pixels, where it is known; else it takes them as they are given.
     """
 
     network: Network
     window: tuple[int, ...] | None = None
     classes: tuple[str, ...] | None = None
-
-    @property
-    def takes_unit_pixels(self) -> bool:
-        """Whether its pixels are known to go from 0 to 1, as onebyone trains."""
-        return self.classes is not None
+    preprocessing: Preprocessing | None = None
 
 
 def load(
@@ -86,6 +89,8 @@ def load(
     *,
     weights: str | Path | None = None,
     trust: bool = False,
+    classes: int | None = None,
+    download: bool = False,
     window: Sequence[int] | None = None,
     layout: str | None = None,
 ) -> Model:
@@ -93,20 +98,34 @@ def load(
 
     Args:
         given: a module or an exported program, which is taken as it is; a bundled name
-            (`nin-digits`); a file of `onebyone train`; a `.pt2` file; or `package.module:function`,
-            which is imported and called.
-        weights: a file of weights for what `package.module:function` returns.
+            (`nin-digits`); a network of timm or torchvision by its name (`timm:resnet18`,
+            `torchvision:vgg16`); a file of `onebyone train`; a `.pt2` file; or
+            `package.module:function`, which is imported and called.
+        weights: a file of weights for a network of timm or torchvision, or for what
+            `package.module:function` returns.
         trust: load a `.pt2` file whatever it holds, which can run any code.
-        window: (C, *space), where an `.onnx` file leaves it open.
+        classes: how many classes a network of timm or torchvision is built with; by default as
+            many as its published weights have.
+        download: give a network of timm or torchvision its published weights, which these
+            packages fetch once and keep. Nothing is fetched otherwise.
+        window: (C, *space), where an `.onnx` file leaves it open; (C, H, W) that a network of timm
+            or torchvision is built for, by default that of its configuration.
         layout: the axes of an `.onnx` file's input, as "NHWC"; by default found from its graph.
 
     Raises:
         InputError: there is no such model, it cannot be loaded, or the weights do not fit.
+
+    Example:
+        >>> model = ob.models.load("nin-digits")
+        >>> model.window, model.classes[3], model.preprocessing
+        ((1, 28, 28), '3', Preprocessing(mean=None, std=None))
     """
     kind = kind_of(given)
     function, *takes = READERS.get(kind, ("",))
-    if weights is not None and "weights" not in takes:
-        raise InputError("goes with package.module:function only", weights=str(weights))
+    asked = {"weights": weights and str(weights), "classes": classes, "download": download or None}
+    for option, value in asked.items():
+        if value is not None and option not in takes:
+            raise InputError(f"goes with {_who_take(option)} only", **{option: value})
     if isinstance(given, Network):
         return _described(given)
     if not isinstance(given, str | Path):
@@ -114,7 +133,7 @@ def load(
         raise InputError(
             f"model={what} must be a torch.nn.Module, an ExportedProgram, a name or a file"
         )
-    options = {"weights": weights, "trust": trust, "window": window, "layout": layout}
+    options = {**asked, "trust": trust, "window": window, "layout": layout}
     read = resolve_name(function) if function else lambda _: None
     found = read(str(given), **{name: options[name] for name in takes})
     if found is None:
@@ -127,14 +146,27 @@ def kind_of(given: object) -> str:
     name = str(given) if isinstance(given, str | Path) else ""
     if name in READERS:
         return name
-    return ":" if ":" in name and not Path(name).exists() else Path(name).suffix.lower()
+    if ":" not in name or Path(name).exists():
+        return Path(name).suffix.lower()
+    before = name.partition(":")[0] + ":"
+    return before if before in _BEFORE else ":"
+
+
+def _who_take(option: str) -> str:
+    """The kinds of models that take an option, as they are written."""
+    kinds = [_written(kind) for kind, (_, *takes) in READERS.items() if option in takes]
+    return " and ".join([", ".join(kinds[:-1]), kinds[-1]]) if len(kinds) > 1 else kinds[0]
+
+
+def _written(kind: str) -> str:
+    return "package.module:function" if kind == ":" else f"{kind}NAME"
 
 
 def _described(network: Network) -> Model:
     if isinstance(network, ExportedProgram):
         return Model(network, window(network))
     if isinstance(network, Described):
-        return Model(network, network.window, network.class_names)
+        return Model(network, network.window, network.class_names, Preprocessing())
     return Model(network)
 
 
@@ -149,10 +181,11 @@ def _refusal(given: str, suffix: str) -> str:
         named = _OTHERS.get(suffix, f"a {suffix} file" if suffix else "a file without a suffix")
         kind = "a folder" if path.is_dir() else named
         return f"is {kind}, which is not read; {_EXPORT}"
-    bundled = [name for name in READERS if name[0] not in ".:"]
+    bundled = [name for name in READERS if ":" not in name and name[0] != "."]
     near = get_close_matches(given, [*bundled, *map(str, Path().glob("*.pt2"))], n=1)
     hint = f"did you mean {near[0]}? It" if near else "it"
-    kinds = f"{', '.join(bundled)}, a .pt2 file or package.module:function"
+    named = ", ".join([*bundled, *map(_written, _BEFORE)])
+    kinds = f"{named}, a .pt2 file or package.module:function"
     return f"no such model; {hint} may be {kinds}"
 
 

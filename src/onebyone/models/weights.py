@@ -12,19 +12,24 @@ from torch import Tensor, nn
 from onebyone.errors import InputError, first_line
 
 PICKLED = (".pth", ".pt", ".bin")
+_COUNTER = ".num_batches_tracked"
 
 
-def put_weights(model: nn.Module, path: Path) -> None:
+def put_weights(model: nn.Module, path: Path, *, takes_classes: bool = False) -> None:
     """Put the state dict of a file into a model.
 
     Args:
-        model: has exactly the names and shapes of the file.
+        model: has exactly the names and shapes of the file, which may lack BatchNorm's counters of
+            batches: files older than these have none, and no crop reads them.
         path: `.safetensors`, or one of `PICKLED`, of which torch takes tensors only.
+        takes_classes: whether the model can be had with another number of classes.
 
     Raises:
         InputError: the file cannot be read, holds more than weights, or does not fit.
     """
-    given, wanted = _read(path), model.state_dict()
+    wanted = model.state_dict()
+    counters = {name: value for name, value in wanted.items() if name.endswith(_COUNTER)}
+    given = {**counters, **_read(path)}
     wrong = {
         "missing": wanted.keys() - given.keys(),
         "unexpected": given.keys() - wanted.keys(),
@@ -34,8 +39,23 @@ def put_weights(model: nn.Module, path: Path) -> None:
     }
     faults = [f"{kind}: {_some(keys)}" for kind, keys in wrong.items() if keys]
     if faults:
-        raise _refusal(path, f"do not fit the model; {'; '.join(faults)}")
+        *names, shapes = wrong.values()
+        hint = _classes(given, wanted, shapes) if takes_classes and not any(names) else ""
+        raise _refusal(path, f"do not fit the model; {'; '.join(faults)}{hint}")
     model.load_state_dict(given)
+
+
+def _classes(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], wrong: set[str]) -> str:
+    """What number of classes would fit, where the rows of the classifier are all that differs."""
+    rows = {(given[key].shape[:1], wanted[key].shape[:1]) for key in wrong}
+    if len(rows) != 1 or any(given[key].shape[1:] != wanted[key].shape[1:] for key in wrong):
+        return ""
+    ((held,), (built,)) = rows.pop()
+    name = max(wrong, key=lambda key: (wanted[key].ndim, key))
+    return (
+        f"; {name} has {held} rows, one for each class, not {built}: pass classes={held}, or "
+        f"--classes {held}"
+    )
 
 
 def _read(path: Path) -> Mapping[str, Tensor]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite
 from operator import index
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,19 +12,23 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from onebyone.errors import InputError
-from onebyone.models import Network, load
+from onebyone.models import Model, Network, load
 from onebyone.windows.costs import Costs
 
 
-def network_of(
-    model: Network | str | Path,
-    window: Sequence[int] | None,
-    weights: str | Path | None,
-    trust: bool,
-) -> tuple[Network, tuple[int, ...]]:
-    """The network that is given as a model, and its window (C, *space), checked."""
-    found = load(model, weights=weights, trust=trust, window=window)
-    shape = window_of(found.window if window is None else window)
+def model_of(
+    model: Network | str | Path, window: Sequence[int] | None, **options: Any
+) -> tuple[Model, tuple[int, ...]]:
+    """What is given as a model, loaded, and its window (C, *space), checked.
+
+    Args:
+        model: as `slide` takes it.
+        window: None for the model's own.
+        options: for `load`.
+    """
+    asked = None if window is None else window_of(window)
+    found = load(model, window=asked, **options)
+    shape = window_of(found.window) if asked is None else asked
     if isinstance(found.network, ExportedProgram) and found.window not in (None, shape):
         own = ",".join(map(str, found.window or ()))
         raise InputError(
@@ -31,7 +36,7 @@ def network_of(
             f"others",
             window=shape,
         )
-    return found.network, shape
+    return found, shape
 
 
 def without_gradients(model: Network) -> bool:

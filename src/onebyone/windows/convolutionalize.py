@@ -17,7 +17,7 @@ from onebyone.errors import InputError
 from onebyone.graphs.aten import layer_name
 from onebyone.graphs.capture import capture
 from onebyone.models import Network
-from onebyone.windows.arguments import network_of, refuse_training
+from onebyone.windows.arguments import model_of, refuse_training
 from onebyone.windows.lowering import Lowered, lower
 from onebyone.windows.target import this_machine
 from onebyone.windows.whole_maps import on_whole_maps, two_windows
@@ -41,7 +41,7 @@ def convolutionalize(
         window: (C, *space), as for `slide`.
         padding: "crop" gives exactly what each crop would give, and refuses networks that pad;
             "image" pads at the border of the image only, which is not equal to crops.
-        weights: a file of weights for what `package.module:function` returns.
+        weights: a file of weights, as for `slide`.
         trust: load a `.pt2` file whatever it holds, which can run any code.
 
     Returns:
@@ -59,7 +59,8 @@ def convolutionalize(
         >>> network(torch.rand(1, 1, 20, 30)).shape  # the same graph, whatever the size
         torch.Size([1, 3, 13, 23])
     """
-    network, shape = network_of(model, window, weights, trust)
+    found, shape = model_of(model, window, weights=weights, trust=trust)
+    network = found.network
     if padding not in ("crop", "image"):
         raise InputError(f'padding={padding!r} is unknown; use "crop" or "image"')
     refuse_training(network)

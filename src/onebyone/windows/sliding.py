@@ -35,6 +35,7 @@ from onebyone.windows.geometry import Geometry
 from onebyone.windows.looping import through_parts
 from onebyone.windows.lowering import Lowered
 from onebyone.windows.plan import Plan
+from onebyone.windows.preparing import Preparing
 from onebyone.windows.progress import followed
 from onebyone.windows.recent import Recent
 from onebyone.windows.report import Report, report
@@ -65,9 +66,7 @@ class SlidingModel(nn.Module):
         lowered: Lowered,
         geometry: Geometry,
         *,
-        mean: Tensor | None,
-        std: Tensor | None,
-        scale: float | None,
+        preparing: Preparing,
         memory: int | None,
         verify: int,
         backend: str,
@@ -75,12 +74,8 @@ class SlidingModel(nn.Module):
         super().__init__()
         self._lowered, self.geometry = lowered, geometry
         self.model, self.constants = lowered.captured.model, lowered.captured.constants
-        self.memory, self.verify, self.scale = memory, verify, scale
-        self.backend = backend
-        self.mean: Tensor | None
-        self.std: Tensor | None
-        self.register_buffer("mean", mean, persistent=False)
-        self.register_buffer("std", std, persistent=False)
+        self.preparing = preparing
+        self.memory, self.verify, self.backend = memory, verify, backend
         self._sizes = Recent(self._make, MOST)
         self.eval()
 
@@ -206,17 +201,8 @@ class SlidingModel(nn.Module):
 
     def prepare(self, x: Num[Tensor, "batch channels *size"]) -> Tensor:
         """Images as the network takes them: scaled, less the mean, over the standard deviation."""
-        # Channels last: poolings of one map take a tenth of the time, and convolutions less too.
-        x = x.movedim(1, -1).contiguous().movedim(-1, 1)
-        changed = any(value is not None for value in (self.scale, self.mean, self.std))
-        x = x.to(self._like().dtype, copy=changed)
-        if self.scale is not None:
-            x.mul_(self.scale)
-        if self.mean is not None:
-            x.sub_(self.mean)
-        if self.std is not None:
-            x.div_(self.std)
-        return x
+        prepared: Tensor = self.preparing(x, self._like())
+        return prepared
 
     def train(self, mode: bool = True) -> "SlidingModel":  # noqa: ARG002 - see below
         """Stay in eval mode, and leave the network in it, whatever a module around it is set to.
@@ -231,7 +217,8 @@ class SlidingModel(nn.Module):
         """Images [B, C, *size], checked."""
         moves = any(True for _ in self.model.parameters())
         device = self._like().device if moves else image.device
-        return batched(image, self.window, device, scaled=self.scale is not None)
+        scaled = self.preparing.factor(image.dtype) is not None
+        return batched(image, self.window, device, scaled=scaled)
 
     def _sized(self, *size: int) -> Sized:
         """What is made for images of this size."""
