@@ -15,6 +15,7 @@ from onebyone.cli.equal import equal
 from onebyone.cli.explain import explain
 from onebyone.cli.identify import identify
 from onebyone.cli.matrix import matrix
+from onebyone.cli.models import models
 from onebyone.cli.nearest import nearest
 from onebyone.cli.rewrite import rewrite
 from onebyone.cli.slide import slide
@@ -29,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 LAYERS = (matrix, equal, convert, nearest, identify, compare, explain)
-for command in (slide, *LAYERS, rewrite, train, bench, calibrate, demo):
+for command in (slide, models, *LAYERS, rewrite, train, bench, calibrate, demo):
     app.command()(command)
 
 

@@ -76,6 +76,8 @@ def _trouble(error: BaseException) -> str:
 
 def _option(name: str, value: object) -> str:
     """An argument as it is given on the command line."""
+    if value is True:
+        return f"--{name}: "
     plain = ",".join(map(str, value)) if isinstance(value, tuple) else value
     return f"--{name} {plain}: "
 

@@ -1,6 +1,9 @@
 """Whether an image, a window, a scale and the memory asked for go together."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Num
@@ -30,6 +33,24 @@ def fitting(sizes: tuple[int, ...] | None, image: Path, pixels: Pixels) -> tuple
             "; pad or enlarge it"
         )
     return sizes[0], sizes[1], sizes[2]
+
+
+def done_to_pixels(
+    known: Any, asked: Mapping[str, float | tuple[float, ...] | None], image: Path, pixels: Pixels
+) -> dict[str, Any]:
+    """Give scale, mean and deviation: what is asked for, or else what the model was trained with.
+
+    Args:
+        known: The model's `Preprocessing`, if it says what that was.
+        asked: `scale`, `mean` and `std`.
+        image: The file.
+        pixels: What it holds.
+    """
+    scale = factor(asked["scale"], image, pixels, unit=known is not None)
+    numbers = {name: asked[name] for name in ("mean", "std")}
+    if known is not None:
+        numbers = asdict(known.but(**numbers))
+    return {"scale": scale, **numbers}
 
 
 def factor(
@@ -66,6 +87,15 @@ def factor(
     raise InputError(f"{image}: its pixels are whole numbers ({kind}); {known}, {as_they_are}")
 
 
+def in_options(fields: Mapping[str, Any]) -> str:
+    """Write a window and what is done to pixels as the options that stand for them."""
+    numbers = {name: fields[name] for name in ("window", "mean", "std") if fields[name] is not None}
+    words = [f"--{name} {_comma(value)}" for name, value in numbers.items()]
+    if fields["scale"] is not None:
+        words.insert(1, f"--scale {_fraction(fields['scale'])}")
+    return " ".join(words)
+
+
 def left(memory: int | None, image: Path, pixels: Pixels) -> int | None:
     """Give the bytes that an image which could not be mapped leaves for the network, if any."""
     if memory is None or isinstance(pixels, np.memmap):
@@ -88,5 +118,10 @@ def _white(kind: np.dtype, highest: int) -> int:
     return int(np.iinfo(kind).max) if kind.itemsize < 4 or highest > 65535 else 65535
 
 
-def _comma(numbers: tuple[int | float, ...]) -> str:
-    return ",".join(f"{number:g}" for number in numbers)
+def _fraction(scale: float) -> str:
+    return f"1/{round(1 / scale)}" if scale == 1 / round(1 / scale or 1) else f"{scale:g}"
+
+
+def _comma(numbers: float | Sequence[float]) -> str:
+    all_of_them = numbers if isinstance(numbers, Sequence) else (numbers,)
+    return ",".join(f"{number:g}" for number in all_of_them)

@@ -13,11 +13,12 @@ import typer
 from jaxtyping import Num
 from rich.console import Console
 
+from onebyone.cli.class_names import check_names, read_names
 from onebyone.cli.here import look_here
 from onebyone.cli.maps import SUFFIXES, check_scores, count_touched, not_finite, write_map
 from onebyone.cli.outputs import check_outputs
 from onebyone.cli.parsing import one_or_all, parse_bytes, parse_integers, parse_numbers
-from onebyone.cli.pixels import factor, fitting, left
+from onebyone.cli.pixels import done_to_pixels, fitting, in_options, left
 from onebyone.cli.stages import stages
 from onebyone.images import read_image
 
@@ -47,8 +48,8 @@ def slide(
     model: Annotated[
         str,
         typer.Option(
-            help="nin-digits, nin-digits-padded, a file of onebyone train, a .pt2 file, or "
-            "package.module:function.",
+            help="nin-digits, nin-digits-padded, timm:NAME, torchvision:NAME, a file of onebyone "
+            "train, a .pt2 file, or package.module:function. `onebyone models` lists names.",
             metavar="SPEC",
         ),
     ],
@@ -61,7 +62,23 @@ def slide(
         typer.Option(help="Step between windows; default the model's own.", metavar="S|SY,SX"),
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="Weights for package.module:function: .safetensors or .pth.")
+        Path | None,
+        typer.Option(
+            help="Weights for timm:, torchvision: or package.module:function: .safetensors or .pth."
+        ),
+    ] = None,
+    download: Annotated[
+        bool,
+        typer.Option(
+            "--download", help="Fetch published weights for timm: and torchvision:, and keep them."
+        ),
+    ] = False,
+    classes: Annotated[
+        int | None,
+        typer.Option(help="Classes that timm: and torchvision: are built with.", metavar="N"),
+    ] = None,
+    names: Annotated[
+        Path | None, typer.Option(help="Names of the classes, one line for each.")
     ] = None,
     scale: Annotated[
         str | None, typer.Option(help="Factor for pixels, as 1/255; before --mean.")
@@ -92,16 +109,15 @@ def slide(
 ) -> None:
     """Apply a classifier to every window of an image and write the scores as a map."""
     check_outputs(locals(), out=SUFFIXES)
-    asked = one_or_all(parse_numbers("--scale", scale))
     sizes = parse_integers("--window", window)
     steps = one_or_all(parse_integers("--stride", stride))
     budget = parse_bytes("--memory", memory)
-    settings: dict[str, Any] = {
-        "padding": padding.value,
-        "mean": one_or_all(parse_numbers("--mean", mean)),
-        "std": one_or_all(parse_numbers("--std", std)),
-        "backend": backend.value,
+    asked = {
+        option: one_or_all(parse_numbers(f"--{option}", text))
+        for option, text in (("scale", scale), ("mean", mean), ("std", std))
     }
+    named = read_names(names)
+    settings: dict[str, Any] = {"padding": padding.value, "backend": backend.value}
     with stages() as stage:
         stage.begin("reading the image")
         pixels = read_image(image)
@@ -114,15 +130,19 @@ def slide(
         from onebyone.windows import slide as slide_model
 
         look_here(model)
-        chosen = load(model, weights=weights, trust=trust)
+        options: dict[str, Any] = {"weights": weights, "classes": classes, "download": download}
+        with stage.hidden(download):
+            chosen = load(model, window=sizes, trust=trust, **options)
         sizes = fitting(sizes or chosen.window, image, pixels)
-        settings["scale"] = factor(asked, image, pixels, unit=chosen.takes_unit_pixels)
+        done = done_to_pixels(chosen.preprocessing, asked, image, pixels)
         stage.begin("capturing")
-        sliding = slide_model(chosen.network, sizes, steps, **settings)
+        sliding = slide_model(chosen.network, sizes, steps, **settings, **done)
         x = torch.from_numpy(pixels)
         with torch.inference_mode():
             first = sliding.prepare(x[None, :, : sizes[1], : sizes[2]])
-            check_scores(out, tree_map(_as_map, sliding.model(first)))
+            one = tree_map(_as_map, sliding.model(first))
+            check_scores(out, one)
+            check_names(names, named, one)
             started = time.perf_counter()
             with sliding.followed(stage.tell, *x.shape[1:]):
                 stage.begin("running")
@@ -133,7 +153,7 @@ def slide(
                 stage.begin("comparing with crops")
                 deviation = sliding.deviation(x)
         stage.begin("writing")
-        write_map(out, scores, pixels, sizes, sliding.stride, classes=chosen.classes)
+        write_map(out, scores, pixels, sizes, sliding.stride, classes=named or chosen.classes)
     touched = _say_not_finite(image, pixels, sizes, sliding.stride)
     size = pixels.shape[1:]
     told = sliding.report(*size, explain=explain) if report or explain else None
@@ -141,6 +161,7 @@ def slide(
         "out": str(out),
         "image_size": size,
         "window": sizes,
+        **done,
         "stride": sliding.stride,
         "grid": sliding.grid(*size),
         "backend": str(sliding.choice(*size)),
@@ -152,11 +173,13 @@ def slide(
     if as_json:
         print(json.dumps(fields))
     else:
-        _print(fields, deviation, told)
+        _print(fields, deviation, told, brought=chosen.preprocessing)
 
 
-def _print(fields: dict[str, Any], deviation: Any, report: Any) -> None:
+def _print(fields: dict[str, Any], deviation: Any, report: Any, *, brought: Any) -> None:
     console = Console()
+    if brought is not None and brought.mean is not None:
+        console.print(f"as with {in_options(fields)}", soft_wrap=True)
     down, across = fields["grid"]
     windows = f"{down} × {across} windows in {fields['seconds']:.2f} s"
     console.print(f"{fields['out']}: {windows}", soft_wrap=True)

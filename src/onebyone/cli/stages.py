@@ -30,6 +30,17 @@ class Stages:
         """Show how much of the stage is done, from 0 to 1."""
         self._progress.update(self._task, completed=share, total=1)
 
+    @contextmanager
+    def hidden(self, asked: bool) -> Iterator[None]:
+        """Show nothing while the block runs, if asked: what runs in it shows its own progress."""
+        if asked:
+            self._progress.stop()
+        try:
+            yield
+        finally:
+            if asked:
+                self._progress.start()
+
 
 @contextmanager
 def stages() -> Iterator[Stages]:

@@ -82,13 +82,13 @@ def building(given: str) -> Iterator[None]:
     """Turn what a package raises within the block into one line, and silence what it logs."""
     package = given.partition(":")[0]
     try:
-        with quiet(package):
+        with quiet(package, "huggingface_hub"):
             yield
     except (InputError, MemoryError):
         raise
     except Exception as error:  # of many kinds, as networks and the ways to fetch them are
         why = line(f"{type(error).__name__}: {first_line(error)}")
-        raise InputError(f"{package} cannot make it so ({why})", model=given) from error
+        raise InputError(f"{package} failed: {why}", model=given) from error
 
 
 def weighted(network: nn.Module, request: Asked) -> nn.Module:
