@@ -8,9 +8,9 @@ import pytest
 import onebyone
 
 OPTIONAL = {
-    "onnx", "onnxscript", "onnxruntime", "openvino", "monai", "torchvision", "skimage", "joblib",
-    "mlxtend", "efficientnet_lite_pytorch", "matplotlib", "torch._dynamo", "torch._inductor",
-    "torch.onnx",
+    "onnx", "onnxscript", "onnxruntime", "openvino", "monai", "timm", "torchvision", "skimage",
+    "joblib", "mlxtend", "efficientnet_lite_pytorch", "matplotlib", "torch._dynamo",
+    "torch._inductor", "torch.onnx",
 }  # fmt: skip
 
 

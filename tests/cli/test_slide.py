@@ -393,7 +393,7 @@ def test_bad_input_is_one_line_and_status_2(here, capsys, words, said):
     ("model", "said"),
     [
         ("nin-digit", "no such model; did you mean nin-digits?"),
-        ("resnet", "no such model; it may be nin-digits, nin-digits-padded, a .pt2 file"),
+        ("resnet", "no such model; it may be nin-digits, nin-digits-padded, timm:NAME"),
         ("absent.pt2", "absent.pt2: no such file"),
         ("short.pt2", "short.pt2: not a readable .pt2 archive, or truncated"),
         ("weights.pth", "holds weights without their network"),

@@ -14,7 +14,7 @@ from torch.export import Dim, export, save
 import onebyone as ob
 from helpers.factories import FACTORY, small
 from onebyone import nin
-from onebyone.models import Model, load, load_layer
+from onebyone.models import Model, Preprocessing, load, load_layer
 from onebyone.models.loading import READERS
 
 WINDOW = (2, 8, 8)
@@ -46,12 +46,12 @@ def test_modules_and_programs_are_taken_as_they_are(here: Path) -> None:
 def test_bundled_names_say_their_window_and_classes(name: str) -> None:
     model = load(name)
     assert (model.window, model.classes) == ((1, 28, 28), (*map(str, range(10)), "background"))
-    assert model.takes_unit_pixels
+    assert model.preprocessing == Preprocessing()
     assert load(model.network) == model  # a network says the same by itself
 
 
 def test_every_bundled_name_has_a_reader() -> None:
-    assert {name for name in READERS if name[0] not in ".:"} == {*nin.BUNDLED}
+    assert {name for name in READERS if ":" not in name and name[0] != "."} == {*nin.BUNDLED}
 
 
 def test_files_of_train(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_python_s_own_path_stays_as_it_is(here: Path) -> None:
 
 REFUSED = {
     "nin-digit": "no such model; did you mean nin-digits? It may be nin-digits, nin-digits-padded, "
-    "a .pt2 file or package.module:function",
+    "timm:NAME, torchvision:NAME, a .pt2 file or package.module:function",
     "": "no such model; it may be",
     "net": "no such model; did you mean net.pt2? It may be",
     "w.pth": "a .pth file holds weights without their network; pass package.module:function, and "
@@ -110,9 +110,22 @@ def test_what_is_no_model_at_all() -> None:
 
 
 @pytest.mark.parametrize("given", ["nin-digits", "net.pt2", small()])
-def test_weights_go_with_functions(here: Path, given: object) -> None:
-    with pytest.raises(ob.InputError, match=r"^weights='w.pth': goes with package.module:function"):
-        load(given, weights="w.pth")  # type: ignore[arg-type]
+def test_what_goes_with_some_models_only(here: Path, given: object) -> None:
+    both = "timm:NAME and torchvision:NAME only"
+    for option, said in (
+        ({"weights": "w.pth"}, f"weights='w.pth': goes with package.module:function, {both}"),
+        ({"classes": 3}, f"classes=3: goes with {both}"),
+        ({"download": True}, f"download=True: goes with {both}"),
+    ):
+        with pytest.raises(ob.InputError) as caught:
+            load(given, **option)  # type: ignore[arg-type]
+        assert str(caught.value) == said
+
+
+def test_a_reader_may_say_all_that_a_model_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Model(small(), WINDOW, ("a", "b"), Preprocessing(0.5, (1.0, 2.0)))
+    monkeypatch.setattr("onebyone.models.function.call", lambda _name, weights: whole)
+    assert load("onebyone_test_absent:net") is whole
 
 
 def test_files_that_are_not_there(here: Path) -> None:

@@ -24,7 +24,8 @@ def explain(
     model: Annotated[
         str | None,
         typer.Option(
-            help="A model, with --layer: nin-digits, a .pt2 file, or package.module:function.",
+            help="A model, with --layer: nin-digits, timm:NAME, torchvision:NAME, a .pt2 file, or "
+            "package.module:function.",
             metavar="SPEC",
         ),
     ] = None,

@@ -122,6 +122,6 @@ def _fraction(scale: float) -> str:
     return f"1/{round(1 / scale)}" if scale == 1 / round(1 / scale or 1) else f"{scale:g}"
 
 
-def _comma(numbers: float | Sequence[float]) -> str:
+def _comma(numbers: int | float | Sequence[int | float]) -> str:
     all_of_them = numbers if isinstance(numbers, Sequence) else (numbers,)
     return ",".join(f"{number:g}" for number in all_of_them)

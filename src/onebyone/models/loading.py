@@ -116,7 +116,8 @@ def load(
         InputError: there is no such model, it cannot be loaded, or the weights do not fit.
 
     Example:
-        >>> model = ob.models.load("nin-digits")
+        >>> from onebyone.models import load
+        >>> model = load("nin-digits")
         >>> model.window, model.classes[3], model.preprocessing
         ((1, 28, 28), '3', Preprocessing(mean=None, std=None))
     """

@@ -26,6 +26,7 @@ def timm() -> ModuleType:
     Raises:
         InputError: one of the two is not installed.
     """
+    _require("timm")
     torchvision_models()
     return _imported("timm", "timm")
 
@@ -35,9 +36,13 @@ def is_installed(package: str) -> bool:
     return find_spec(package) is not None
 
 
-def _imported(package: str, module: str) -> ModuleType:
+def _require(package: str) -> None:
     if not is_installed(package):
         raise InputError(f"{package} is not installed: pip install 'onebyone[{package}]'")
+
+
+def _imported(package: str, module: str) -> ModuleType:
+    _require(package)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchvision misses its image codecs, which nothing needs
         return _with_operators(lambda: import_module(module))
