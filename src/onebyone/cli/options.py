@@ -9,8 +9,8 @@ LAYER_HELP = (
     "conv(in,out,kernel,stride=1,padding=0,dilation=1,groups=1,bias=True), also conv1d, conv2d, "
     "conv3d and local; pointwise(in,out); linear(in,out); a weight from a file, as in "
     "conv('w.npy',stride=2), also .safetensors; a layer of a model, as in nin-digits:features.0.0, "
-    "net.pt2:conv1, timm:resnet18:conv1 or package.module:function:conv1; or a kind around a layer, as in "
-    "dense(conv(2,1,1)), which converts it"
+    "net.pt2:conv1, timm:resnet18:conv1 or package.module:function:conv1; or a kind around a "
+    "layer, as in dense(conv(2,1,1)), which converts it"
 )
 
 Layer = Annotated[str, typer.Argument(metavar="LAYER", help=f"A layer: {LAYER_HELP}.")]
