@@ -144,6 +144,8 @@ class Builder:
         if self.fixed is not None and not self.bound and (changed := free(node, inputs)):
             inputs, self.freed = changed, True
         taken = [k is not None and k.constant is None for k in inputs]
+        if "alike" in operator.attributes:
+            attributes["alike"] = tuple(n for n, is_taken in enumerate(taken) if not is_taken)
         module = None
         if taken.index(True) == 0 and taken.count(True) == 1:
             constants = [None if k is None else k.constant for k in inputs]

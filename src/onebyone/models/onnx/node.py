@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from onebyone.errors import InputError
-from onebyone.models.onnx.table import Array, Ints, Operator, kind_of
+from onebyone.models.onnx.table import Array, Ints, Operator, is_tensor, kinds_of
 
 Given = Tensor | int | None
 """An input: a constant, the place among the values that are computed, or left out."""
@@ -42,8 +42,9 @@ class Node(nn.Module):
     def _constant(self, place: int, value: Tensor) -> tuple[str, Any]:
         parameter = self.operator.parameter(place)
         assert parameter is not None
-        if kind_of(parameter) is not Tensor:
-            return "number", _number(kind_of(parameter), value.detach().numpy())
+        number = _constant_number(kinds_of(parameter), value.detach())
+        if number is not None or not is_tensor(parameter):
+            return "number", number
         several = parameter.kind is parameter.VAR_POSITIONAL
         name = f"{parameter.name}_{place}" if several else parameter.name
         if isinstance(value, nn.Parameter) and name not in _STATISTICS:
@@ -68,15 +69,14 @@ class Node(nn.Module):
     def _computed(self, place: int, value: Any, like: Tensor | None) -> Any:
         parameter = self.operator.parameter(place)
         assert parameter is not None
-        wanted = kind_of(parameter)
-        if wanted is Tensor:
+        if is_tensor(parameter):
             return value if isinstance(value, Tensor) else _spread(value, like)
         if isinstance(value, Tensor):
             raise InputError(
                 f"{self.operator.name} takes its {parameter.name} from what is computed of the "
                 "image"
             )
-        return _number(wanted, value)
+        return _number(kinds_of(parameter)[0], value)
 
 
 class OfSizes(nn.Module):
@@ -99,6 +99,28 @@ class OfSizes(nn.Module):
         found = ReferenceEvaluator(node, opsets={"": self.version}).run(None, feeds)
         arrays = tuple(np.asarray(array) for array in found)
         return arrays[0] if len(arrays) == 1 else arrays
+
+
+def _constant_number(kinds: tuple[Any, ...], value: Tensor) -> Any:
+    """A constant as numbers; None where a tensor is taken that is no plain number."""
+    if Tensor not in kinds:
+        has_array = value.dtype is not torch.bfloat16 and value.dtype.itemsize > 1
+        return _number(
+            kinds[0],
+            (value if has_array or not value.is_floating_point() else value.float()).numpy(),
+        )
+    if value.ndim == 0 and (float in kinds or int in kinds):
+        return value.item()
+    return _evenly(value.tolist()) if range in kinds and value.ndim == 1 else None
+
+
+def _evenly(places: list[int]) -> range | None:
+    """Indices as a range; None where they are not evenly spaced, or some count from the end."""
+    if not places or min(places) < 0 <= max(places):
+        return None
+    step = places[1] - places[0] if len(places) > 1 else 1
+    found = range(places[0], places[0] + step * len(places), step) if step else range(0)
+    return found if list(found) == places else None
 
 
 def _number(kind: Any, value: Array) -> Any:

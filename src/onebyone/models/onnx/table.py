@@ -2,7 +2,9 @@
 
 A function takes an operator's inputs in their order and its attributes by their names. What it says
 of a parameter's type is what it gets: a `Tensor` is computed with; `Ints`, `float` and `Array` are
-numbers that must be known beside the image, as the sizes of a reshape are.
+numbers that must be known beside the image, as the sizes of a reshape are. A `Tensor | float` (or
+`int`) is a number where that is constant and has no axes, a `Tensor | range` where it is constant
+and evenly spaced; a tensor else.
 """
 
 import inspect
@@ -86,14 +88,13 @@ def known() -> list[Operator]:
     return [e for name in sorted(_TABLE) for e in sorted(_TABLE[name], key=lambda e: e.since)]
 
 
-def kind_of(parameter: inspect.Parameter) -> Any:
-    """What a parameter takes: `Tensor`, `Ints`, `float` or `Array`; None aside."""
+def kinds_of(parameter: inspect.Parameter) -> tuple[Any, ...]:
+    """What a parameter takes, any of these; None aside."""
     kind = parameter.annotation
-    if isinstance(kind, types.UnionType):
-        (kind,) = (one for one in kind.__args__ if one is not type(None))
-    return kind
+    kinds = kind.__args__ if isinstance(kind, types.UnionType) else (kind,)
+    return tuple(one for one in kinds if one is not type(None))
 
 
 def is_tensor(parameter: inspect.Parameter) -> bool:
     """Whether a parameter takes a tensor."""
-    return kind_of(parameter) is Tensor
+    return Tensor in kinds_of(parameter)

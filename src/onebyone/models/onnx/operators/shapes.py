@@ -1,14 +1,13 @@
-"""Operators that move numbers and compute none: sizes, axes, parts."""
+"""Sizes and axes: operators that give the same numbers in another shape."""
 
 from math import prod
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from onebyone.models.onnx.table import Array, Ints, operator
-
-aten = torch.ops.aten
 
 
 @operator("Shape")
@@ -16,9 +15,9 @@ def shape(data: Tensor, *, start: int = 0, end: int | None = None) -> Array:
     return np.array(data.shape[start:end], dtype=np.int64)
 
 
-@operator("Constant")
-def constant(*, value: Tensor) -> Tensor:
-    return value
+@operator("Size")
+def size(data: Tensor) -> Array:
+    return np.array(data.numel(), dtype=np.int64)
 
 
 @operator("Reshape")
@@ -30,19 +29,14 @@ def reshape(data: Tensor, shape: Ints, *, allowzero: int = 0) -> Tensor:
 @operator("Flatten")
 def flatten(input: Tensor, *, axis: int = 1) -> Tensor:
     axis = axis + input.ndim if axis < 0 else axis
-    if axis == 1:
-        return torch.flatten(input, 1) if input.ndim > 1 else input.reshape(-1, 1)
-    return input.reshape(prod(input.shape[:axis]), -1)
+    if axis == 1 and input.ndim > 1:
+        return torch.flatten(input, 1)
+    return input.reshape(prod(input.shape[:axis]), prod(input.shape[axis:]))
 
 
 @operator("Transpose")
 def transpose(data: Tensor, *, perm: Ints = ()) -> Tensor:
     return data.permute(perm or tuple(reversed(range(data.ndim))))
-
-
-@operator("Concat")
-def concat(*inputs: Tensor, axis: int) -> Tensor:
-    return torch.cat(inputs, axis)
 
 
 @operator("Squeeze")
@@ -52,7 +46,12 @@ def squeeze_by_attribute(data: Tensor, *, axes: Ints = ()) -> Tensor:
 
 @operator("Squeeze", since=13)
 def squeeze(data: Tensor, axes: Ints | None = None) -> Tensor:
-    return data.squeeze() if axes is None else data.squeeze(axes)
+    if axes is None:
+        return data.squeeze()
+    for axis in axes:
+        if data.shape[axis] != 1:
+            raise ValueError(f"axis {axis} has the size {data.shape[axis]}; squeezed is 1")
+    return data.squeeze(axes)
 
 
 @operator("Unsqueeze")
@@ -68,35 +67,35 @@ def unsqueeze(data: Tensor, axes: Ints) -> Tensor:
     return data
 
 
-@operator("Gather")
-def gather(data: Tensor, indices: Tensor, *, axis: int = 0) -> Tensor:
-    axis = axis % data.ndim
-    places = torch.where(indices < 0, indices + data.shape[axis], indices)
-    found = torch.index_select(data, axis, places.reshape(-1))
-    return found.reshape(*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :])
-
-
-@operator("Slice")
-def slice_by_attributes(data: Tensor, *, starts: Ints, ends: Ints, axes: Ints = ()) -> Tensor:
-    return slice_(data, starts, ends, axes or None)
-
-
-@operator("Slice", since=10)
-def slice_(
-    data: Tensor, starts: Ints, ends: Ints, axes: Ints | None = None, steps: Ints | None = None
-) -> Tensor:
-    axes = tuple(range(len(starts))) if axes is None else axes
-    for start, end, axis, step in zip(starts, ends, axes, steps or (1,) * len(axes), strict=True):
-        places = range(data.shape[axis])[start:end:step]
-        low, high = (min(places), max(places) + 1) if places else (0, 0)
-        data = aten.slice.Tensor(data, axis, low, high, abs(step))
-        data = data if step > 0 else data.flip(axis)
-    return data
-
-
 @operator("Expand")
 def expand(input: Tensor, shape: Ints) -> Tensor:
     rank = max(input.ndim, len(shape))
     own = (1,) * (rank - input.ndim) + tuple(input.shape)
     asked = (1,) * (rank - len(shape)) + shape
     return input.expand([a if b == 1 else b for a, b in zip(own, asked, strict=True)])
+
+
+@operator("Tile")
+def tile(input: Tensor, repeats: Ints) -> Tensor:
+    return input.repeat(repeats)
+
+
+@operator("DepthToSpace")
+def depth_to_space(input: Tensor, *, blocksize: int, mode: str = "DCR") -> Tensor:
+    if mode == "CRD":
+        return functional.pixel_shuffle(input, blocksize)
+    n, depth, height, width = input.shape
+    channels = depth // blocksize**2
+    blocks = input.reshape(n, blocksize, blocksize, channels, height, width)
+    rows = blocks.permute(0, 3, 4, 1, 5, 2)
+    return rows.reshape(n, channels, height * blocksize, width * blocksize)
+
+
+@operator("SpaceToDepth")
+def space_to_depth(input: Tensor, *, blocksize: int, mode: str = "DCR") -> Tensor:
+    if mode == "CRD":
+        return functional.pixel_unshuffle(input, blocksize)
+    n, channels, height, width = input.shape
+    high, wide = height // blocksize, width // blocksize
+    blocks = input.reshape(n, channels, high, blocksize, wide, blocksize).permute(0, 3, 5, 1, 2, 4)
+    return blocks.reshape(n, channels * blocksize**2, high, wide)
