@@ -1,37 +1,7 @@
 """ONNX's operators, each a short function of PyTorch: importing this enters them into the table."""
 
-from onebyone.models.onnx.operators import (
-    activations,
-    arithmetic,
-    casting,
-    comparisons,
-    convolutions,
-    indexing,
-    making,
-    normalising,
-    ordering,
-    padding,
-    parts,
-    pooling,
-    products,
-    reductions,
-    shapes,
-)
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = [
-    "activations",
-    "arithmetic",
-    "casting",
-    "comparisons",
-    "convolutions",
-    "indexing",
-    "making",
-    "normalising",
-    "ordering",
-    "padding",
-    "parts",
-    "pooling",
-    "products",
-    "reductions",
-    "shapes",
-]
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
