@@ -162,7 +162,7 @@ class Builder:
 
     def _called(self, node: onnx.NodeProto) -> tuple[Operator, dict[str, Any]]:
         """The entry in the table for a node, and its attributes as the function takes them."""
-        operator = find(node.op_type, self.version)
+        operator = find(node.op_type, self.version, node.domain)
         assert operator is not None
         attributes = attributes_of(node, operator, self.version, self.path)
         if "outputs" in operator.attributes:
@@ -198,14 +198,14 @@ def attributes_of(
     Raises:
         InputError: one has a value that the function does not have.
     """
-    schema = onnx.defs.get_schema(node.op_type, version)
+    schema = onnx.defs.get_schema(node.op_type, version) if not operator.domain else None
     found: dict[str, Any] = {}
     for attribute in node.attribute:
         value = _plain(attribute, path)
         if attribute.name in operator.attributes:
             found[attribute.name] = value
             continue
-        declared = schema.attributes.get(attribute.name)
+        declared = schema.attributes.get(attribute.name) if schema else None
         default = declared.default_value if declared else None
         if default is None or not default.name or value != _plain(default, path):
             raise InputError(

@@ -17,11 +17,13 @@ from typing import Any, TypeVar
 import numpy as np
 from torch import Tensor
 
+from onebyone.models.onnx.nodes import STANDARD
+
 Ints = tuple[int, ...]
 Array = np.ndarray
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_TABLE: dict[str, list["Operator"]] = {}
+_TABLE: dict[tuple[str, str], list["Operator"]] = {}
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,16 @@ class Operator:
 
     Attributes:
         name: ONNX's.
-        since: the first version of the operator set that it serves.
+        since: the first version of ONNX's operator set that it serves.
         function: takes inputs, None where one is left out, and attributes as keywords; `outputs`,
             where it asks for that, is how many results are used.
+        domain: of the operator; ONNX's own is "".
     """
 
     name: str
     since: int
     function: Callable[..., Any]
+    domain: str = ""
 
     @cached_property
     def inputs(self) -> list[inspect.Parameter]:
@@ -62,22 +66,24 @@ class Operator:
         return last if last and last.kind is inspect.Parameter.VAR_POSITIONAL else None
 
 
-def operator(*names: str, since: int = 1) -> Callable[[Function], Function]:
+def operator(*names: str, since: int = 1, domain: str = "") -> Callable[[Function], Function]:
     """Enter a function into the table, for each name from an operator set on."""
 
     def enter(function: Function) -> Function:
         for name in names:
-            _TABLE.setdefault(name, []).append(Operator(name, since, function))
+            entries = _TABLE.setdefault((domain, name), [])
+            entries.append(Operator(name, since, function, domain))
         return function
 
     return enter
 
 
-def find(name: str, version: int) -> Operator | None:
+def find(name: str, version: int, domain: str = "") -> Operator | None:
     """The entry for an operator in a version of ONNX's operator set; None where there is none."""
     import onebyone.models.onnx.operators  # noqa: F401 - enters all of them
 
-    fitting = [entry for entry in _TABLE.get(name, ()) if entry.since <= version]
+    key = "" if domain in STANDARD else domain, name
+    fitting = [entry for entry in _TABLE.get(key, ()) if entry.since <= version]
     return max(fitting, key=lambda entry: entry.since, default=None)
 
 
@@ -85,7 +91,8 @@ def known() -> list[Operator]:
     """All entries, by name and version."""
     import onebyone.models.onnx.operators  # noqa: F401 - enters all of them
 
-    return [e for name in sorted(_TABLE) for e in sorted(_TABLE[name], key=lambda e: e.since)]
+    entries = (entry for several in _TABLE.values() for entry in several)
+    return sorted(entries, key=lambda entry: (entry.name, entry.since))
 
 
 def kinds_of(parameter: inspect.Parameter) -> tuple[Any, ...]:

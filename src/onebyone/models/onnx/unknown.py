@@ -18,7 +18,11 @@ def written_out(model: onnx.ModelProto, version: int) -> onnx.ModelProto:
     """A model without calls of functions: its own, and operators that ONNX defines by others."""
     if model.functions:
         model = inliner.inline_local_functions(model)
-    unknown = {node.op_type for node in every(*model.graph.node) if not _is_known(node, version)}
+    unknown = {
+        node.op_type
+        for node in every(*model.graph.node)
+        if node.domain in STANDARD and not _is_known(node, version)
+    }
     defined = [("", name) for name in sorted(unknown) if _is_function(name, version)]
     if not defined:
         return model
@@ -51,7 +55,7 @@ def refuse_unknown(graph: onnx.GraphProto, version: int) -> None:
 
 
 def _is_known(node: onnx.NodeProto, version: int) -> bool:
-    return node.domain in STANDARD and find(node.op_type, version) is not None
+    return find(node.op_type, version, node.domain) is not None
 
 
 def _is_function(name: str, version: int) -> bool:
