@@ -84,9 +84,7 @@ def layer_normalization(
 
 
 @operator("RMSNormalization", since=23)
-def rms_normalization(
-    x: Tensor, scale: Tensor, *, axis: int = -1, epsilon: float = 1e-5
-) -> Tensor:
+def rms_normalization(x: Tensor, scale: Tensor, *, axis: int = -1, epsilon: float = 1e-5) -> Tensor:
     own = x.shape[axis:]
     if scale.shape == own:
         return functional.rms_norm(x, own, scale, epsilon)
