@@ -104,7 +104,7 @@ def test_random_weights_are_said_once(capsys) -> None:
         ),
         (
             ["--window", "3,64"],
-            "--window 3,64: timm:test_resnet takes three numbers above 0, C,H,W",
+            "--window 3,64: timm:test_resnet takes three whole numbers above 0, C,H,W",
         ),
         (
             ["--model", "timm:resnt18"],

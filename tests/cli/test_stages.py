@@ -33,3 +33,17 @@ def test_a_terminal_shows_the_stage_and_how_much_is_done(monkeypatch):
 def test_elsewhere_nothing_is_shown(capsys):
     run()
     assert capsys.readouterr() == ("", "")
+
+
+def test_what_shows_its_own_progress_has_the_terminal_for_itself(monkeypatch):
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setenv("TERM", "xterm")
+    with stages() as stage:
+        stage.begin("loading")
+        with stage.hidden(True):
+            before = len(shown.getvalue())
+            print("its own", file=sys.stderr)
+            assert shown.getvalue()[before:] == "its own\n"
+        stage.begin("running")
+    assert "running" in shown.getvalue()[before:]

@@ -272,11 +272,13 @@ def test_names_that_nobody_has(given: str) -> None:
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("timm:test_resnet", {"classes": 0}, "classes=0: must be a whole number above 0"),
+    ("timm:test_resnet", {"classes": True}, "classes=True: must be a whole number above 0"),
+    ("timm:test_resnet", {"window": 64}, "window=64: timm:test_resnet takes three whole numbers"),
     ("timm:test_resnet", {"classes": 1.5}, "classes=1.5: must be a whole number above 0"),
     (
         "timm:test_resnet",
         {"window": (3, 64)},
-        "window=(3, 64): timm:test_resnet takes three numbers",
+        "window=(3, 64): timm:test_resnet takes three whole numbers",
     ),
     ("torchvision:vgg11", {"window": (1, 64, 64)}, "window=(1, 64, 64): networks of torchvision"),
 ]

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from operator import index
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,14 +48,16 @@ def asked(
     """
     if download and weights is not None:
         raise InputError("weights are given, too: leave one of the two out", download=True)
-    if classes is not None and (not isinstance(classes, int) or classes < 1):
+    if classes is not None and (type(classes) is not int or classes < 1):
         raise InputError("must be a whole number above 0", classes=classes)
-    if window is None:
-        return Asked(given, weights, classes, bool(download), None)
-    sizes = tuple(window)
-    if len(sizes) != 3 or not all(isinstance(n, int) and n > 0 for n in sizes):
-        raise InputError(f"{given} takes three numbers above 0, C,H,W", window=sizes)
-    return Asked(given, weights, classes, bool(download), (sizes[0], sizes[1], sizes[2]))
+    try:
+        sizes = None if window is None else tuple(map(index, window))
+    except TypeError:
+        sizes = ()
+    if sizes is not None and (len(sizes) != 3 or min(sizes) < 1):
+        raise InputError(f"{given} takes three whole numbers above 0, C,H,W", window=window)
+    size = None if sizes is None else (sizes[0], sizes[1], sizes[2])
+    return Asked(given, weights, classes, bool(download), size)
 
 
 def refuse_unknown(given: str, name: str, known: Collection[str]) -> None:
