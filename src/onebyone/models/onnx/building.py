@@ -91,6 +91,8 @@ class Builder:
 
     def _node(self, node: onnx.NodeProto, network: Graph, known: dict[str, Known]) -> None:
         inputs = [self.known(name, known) if name else None for name in node.input]
+        if node.op_type == "CastLike":
+            inputs = [inputs[0], _type_of(inputs[1])]
         computed = [k for k in inputs if k is not None and k.constant is None]
         if not computed:
             results = self._folded(node, inputs)
@@ -235,6 +237,13 @@ def _places(inputs: Sequence[Known | None]) -> list[Tensor | int | None]:
         constant = None if k is None else k.constant
         places.append(next(computed) if k is not None and constant is None else constant)
     return places
+
+
+def _type_of(like: Known | None) -> Known | None:
+    """A value that is read for its type alone: none of its numbers, where the type is known."""
+    if like is None or like.runs is None or not isinstance(like.runs[0], Tensor):
+        return like
+    return Known(constant=torch.empty(0, dtype=like.runs[0].dtype))
 
 
 def _without_numbers(module: nn.Module) -> dict[str, Tensor]:

@@ -35,10 +35,24 @@ TYPES: dict[Any, torch.dtype] = {
     TensorProto.COMPLEX128: torch.complex128,
     TensorProto.FLOAT8E4M3FN: torch.float8_e4m3fn,
     TensorProto.FLOAT8E5M2: torch.float8_e5m2,
+    TensorProto.FLOAT8E4M3FNUZ: torch.float8_e4m3fnuz,
+    TensorProto.FLOAT8E5M2FNUZ: torch.float8_e5m2fnuz,
 }
 """PyTorch's types by ONNX's."""
-_HALVES: dict[Any, torch.dtype] = {TensorProto.INT4: torch.int8, TensorProto.UINT4: torch.uint8}
-"""Two in a byte; PyTorch computes with bytes."""
+EIGHT_BITS = (
+    torch.float8_e4m3fn,
+    torch.float8_e5m2,
+    torch.float8_e4m3fnuz,
+    torch.float8_e5m2fnuz,
+)
+"""Floating-point types of a byte."""
+FEW_BITS: dict[Any, tuple[int, torch.dtype]] = {
+    TensorProto.INT4: (4, torch.int8),
+    TensorProto.UINT4: (4, torch.uint8),
+    TensorProto.INT2: (2, torch.int8),
+    TensorProto.UINT2: (2, torch.uint8),
+}
+"""Integers of which a byte holds several, with the type of bytes that PyTorch computes with."""
 
 
 def tensor_of(proto: onnx.TensorProto, path: Path) -> Tensor:
@@ -47,9 +61,9 @@ def tensor_of(proto: onnx.TensorProto, path: Path) -> Tensor:
     Raises:
         InputError: PyTorch has no such type, or its file cannot be read.
     """
-    if int(proto.data_type) in _HALVES:
+    if int(proto.data_type) in FEW_BITS:
         kept = np.asarray(numpy_helper.to_array(proto, str(path.parent)), np.int8)
-        return torch.from_numpy(kept).to(_HALVES[int(proto.data_type)])
+        return torch.from_numpy(kept).to(FEW_BITS[int(proto.data_type)][1])
     dtype = TYPES.get(int(proto.data_type))
     if dtype is None:
         kind = TensorProto.DataType.Name(int(proto.data_type))
@@ -61,7 +75,7 @@ def tensor_of(proto: onnx.TensorProto, path: Path) -> Tensor:
     array = numpy_helper.to_array(proto)
     if dtype is torch.bfloat16:
         return torch.from_numpy(array.astype(np.float32)).to(dtype).reshape(list(proto.dims))
-    if dtype in (torch.float8_e4m3fn, torch.float8_e5m2):
+    if dtype in EIGHT_BITS:
         return torch.from_numpy(array.view(np.uint8).copy()).view(dtype)
     return torch.from_numpy(np.array(array, order="C"))  # an array of no axes is one, too
 

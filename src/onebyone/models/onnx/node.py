@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from onebyone.errors import InputError
+from onebyone.models.onnx.constants import EIGHT_BITS
 from onebyone.models.onnx.table import Array, Ints, Operator, is_tensor, kinds_of
 
 Given = Tensor | int | None
@@ -104,11 +105,8 @@ class OfSizes(nn.Module):
 def _constant_number(kinds: tuple[Any, ...], value: Tensor) -> Any:
     """A constant as numbers; None where a tensor is taken that is no plain number."""
     if Tensor not in kinds:
-        has_array = value.dtype is not torch.bfloat16 and value.dtype.itemsize > 1
-        return _number(
-            kinds[0],
-            (value if has_array or not value.is_floating_point() else value.float()).numpy(),
-        )
+        strange = value.dtype is torch.bfloat16 or value.dtype in EIGHT_BITS  # to NumPy
+        return _number(kinds[0], (value.float() if strange else value).numpy())
     if value.ndim == 0 and (float in kinds or int in kinds):
         return value.item()
     return _evenly(value.tolist()) if range in kinds and value.ndim == 1 else None

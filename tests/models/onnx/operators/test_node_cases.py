@@ -1,5 +1,7 @@
 """ONNX's own tests of its operators, for all that are in the table."""
 
+import re
+
 import pytest
 
 from helpers.onnx_nodes import cases, check
@@ -8,6 +10,12 @@ from onebyone.models.onnx.table import find
 _NEWEST = 28
 # By name, with the reason: what is left out.
 _LEFT: dict[str, str] = {}
+# The same by a pattern.
+_LEFT_ALL = {
+    "FLOAT4E2M1|E8M0": "PyTorch does not compute with these types",
+    "_string(_|$)": "the numbers of images are no texts",
+    "castlike_.*_to_U?INT[24]$": "bytes hold such integers, and do not say how many bits count",
+}
 
 
 def _covered() -> list[str]:
@@ -16,6 +24,7 @@ def _covered() -> list[str]:
         for name, case in cases().items()
         if all(n.domain == "" and find(n.op_type, _NEWEST) for n in case.model.graph.node)
         and name not in _LEFT
+        and not any(re.search(pattern, name) for pattern in _LEFT_ALL)
     ]
 
 

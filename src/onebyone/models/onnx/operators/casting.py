@@ -5,15 +5,8 @@ import torch
 from torch import Tensor
 
 from onebyone.errors import InputError
-from onebyone.models.onnx.constants import TYPES
+from onebyone.models.onnx.constants import EIGHT_BITS, FEW_BITS, TYPES
 from onebyone.models.onnx.table import operator
-
-_EIGHT_BITS = (
-    torch.float8_e4m3fn,
-    torch.float8_e5m2,
-    torch.float8_e4m3fnuz,
-    torch.float8_e5m2fnuz,
-)
 
 
 @operator("Identity")
@@ -23,10 +16,10 @@ def identity(input: Tensor) -> Tensor:
 
 @operator("Cast")
 def cast(input: Tensor, *, to: int, saturate: int = 1) -> Tensor:
-    if to == onnx.TensorProto.INT4:
-        return ((input.to(torch.int8) + 8) & 15) - 8  # of the low four bits
-    if to == onnx.TensorProto.UINT4:
-        return input.to(torch.int8).to(torch.uint8) & 15
+    if to in FEW_BITS:
+        bits, dtype = FEW_BITS[to]
+        low, sign = input.to(torch.int8) & 2**bits - 1, 2 ** (bits - 1)
+        return torch.sub(low ^ sign, sign) if dtype.is_signed else low.to(dtype)
     return _cast(input, _type(to), saturate)
 
 
@@ -41,9 +34,13 @@ def bit_cast(input: Tensor, *, to: int) -> Tensor:
 
 
 def _cast(input: Tensor, dtype: torch.dtype, saturate: int) -> Tensor:
-    if dtype in _EIGHT_BITS and saturate and input.dtype not in _EIGHT_BITS:
+    if dtype not in EIGHT_BITS or input.dtype in EIGHT_BITS:
+        return input.to(dtype)
+    if saturate:
         most = torch.finfo(dtype).max
         input = torch.clamp(input, -most, most)
+    elif dtype is torch.float8_e4m3fn:  # PyTorch saturates; the next number would have been 480
+        input = torch.where(torch.abs(input) > 464, float("nan"), input)
     return input.to(dtype)
 
 

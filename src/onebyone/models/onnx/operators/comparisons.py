@@ -40,11 +40,9 @@ def is_nan(x: Tensor) -> Tensor:
 def is_inf(x: Tensor, *, detect_negative: int = 1, detect_positive: int = 1) -> Tensor:
     if detect_negative and detect_positive:
         return torch.isinf(x)
-    return (
-        x == (float("inf") if detect_positive else float("-inf"))
-        if (detect_negative or detect_positive)
-        else torch.zeros_like(x, dtype=torch.bool)
-    )
+    if detect_negative or detect_positive:
+        return torch.eq(x, float("inf") if detect_positive else float("-inf"))
+    return torch.zeros_like(x, dtype=torch.bool)
 
 
 @operator("Where")

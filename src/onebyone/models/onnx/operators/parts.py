@@ -37,7 +37,7 @@ def split_by_input(
     input: Tensor, split: Ints | None = None, *, axis: int = 0, outputs: int = 1
 ) -> tuple[Tensor, ...]:
     if split is not None:
-        return input.split(list(split), axis)
+        return torch.split(input, list(split), axis)
     if input.shape[axis] % outputs:
         raise ValueError(f"{input.shape[axis]} are not split into {outputs} of one size")
     return torch.chunk(input, outputs, axis)
@@ -51,7 +51,7 @@ def split(
         count = input.shape[axis]
         each = -(-count // num_outputs)
         split = tuple(max(0, min(each, count - each * k)) for k in range(num_outputs))
-    return input.split(list(split), axis)
+    return torch.split(input, list(split), axis)
 
 
 @operator("Slice")
