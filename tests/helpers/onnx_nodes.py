@@ -171,3 +171,19 @@ def single(
     )
     session = onnxruntime.InferenceSession(model.SerializeToString())
     return run(model, list(arrays.values())), session.run(None, arrays)
+
+
+def agree(
+    operator: str,
+    inputs: Mapping[str, Any],
+    *,
+    opset: int,
+    rtol: float = 1e-5,
+    atol: float = 1e-6,
+    **attributes: Any,
+) -> None:
+    """Compare the numbers, the sizes and the types that the table and onnxruntime give."""
+    found, expected = single(operator, inputs, opset=opset, **attributes)
+    for a, b in zip(found, expected, strict=True):
+        assert (a.dtype, a.shape) == (b.dtype, b.shape)
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)

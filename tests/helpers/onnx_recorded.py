@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from onebyone.graphs.canonical import canonical
 from onebyone.graphs.functional import functional
 from onebyone.graphs.recording import WHOLE, record
+from onebyone.models.onnx.node import Node
+from onebyone.models.onnx.table import find
 
 
 class Calling(nn.Module):
@@ -29,3 +32,13 @@ def targets(function: Callable[[torch.Tensor], Any], windows: torch.Tensor) -> l
     assert functional(graph, image, WHOLE)
     canonical(graph)
     return [n.target._opname for n in graph.nodes if hasattr(n.target, "_opname")]
+
+
+def node_targets(
+    operator: str, windows: torch.Tensor, *constants: Any, opset: int = 18, **attributes: Any
+) -> list[str]:
+    """The same of a node whose first input is windows, and whose others are constant."""
+    entry = find(operator, opset)
+    assert entry is not None
+    others = [None if c is None else torch.from_numpy(np.array(c)) for c in constants]
+    return targets(Node(entry, attributes, [0, *others]), windows)

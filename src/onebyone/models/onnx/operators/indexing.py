@@ -1,5 +1,6 @@
 """Numbers read and written at places that other tensors say."""
 
+from collections.abc import Sequence
 from math import prod
 
 import torch
@@ -24,7 +25,7 @@ def gather(data: Tensor, indices: Tensor | int | range, *, axis: int = 0) -> Ten
         return taken(data, axis, places)
     places_of = _from_start(indices, data.shape[axis])
     found = torch.index_select(data, axis, places_of.reshape(-1))
-    return found.reshape(*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :])
+    return found.reshape((*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :]))
 
 
 def _check(indices: range, count: int) -> None:
@@ -41,12 +42,13 @@ def gather_elements(data: Tensor, indices: Tensor, *, axis: int = 0) -> Tensor:
 
 @operator("GatherND")
 def gather_nd(data: Tensor, indices: Tensor, *, batch_dims: int = 0) -> Tensor:
-    rank = indices.ndim - 1
-    rows = [
-        torch.arange(data.shape[k], device=data.device).reshape(-1, *(1,) * (rank - k - 1))
-        for k in range(batch_dims)
-    ]
-    return data[(*rows, *indices.long().unbind(-1))]
+    batch, depth = data.shape[:batch_dims], indices.shape[-1]
+    sizes, behind = data.shape[batch_dims : batch_dims + depth], data.shape[batch_dims + depth :]
+    firsts = torch.arange(prod(batch), device=data.device) * prod(sizes)
+    firsts = firsts.reshape((*batch, *(1,) * (indices.ndim - 1 - batch_dims)))
+    rows = data.reshape(prod(batch) * prod(sizes), *behind)
+    found = torch.index_select(rows, 0, (_numbers(indices, sizes) + firsts).reshape(-1))
+    return found.reshape((*indices.shape[:-1], *behind))
 
 
 @operator("Scatter")
@@ -68,13 +70,18 @@ def scatter_nd(
 ) -> Tensor:
     depth = indices.shape[-1]
     sizes, behind = data.shape[:depth], data.shape[depth:]
-    numbers = torch.zeros_like(indices[..., 0], dtype=torch.int64)
-    for k, size in enumerate(sizes):
-        numbers = numbers * size + _from_start(indices[..., k], size)
     rows = data.reshape(prod(sizes), prod(behind))
-    places = numbers.reshape(-1, 1).expand(-1, prod(behind))
+    places = _numbers(indices, sizes).reshape(-1, 1).expand(-1, prod(behind))
     found = _scattered(rows, 0, places, updates.reshape(places.shape), reduction)
     return found.reshape(data.shape)
+
+
+def _numbers(indices: Tensor, sizes: Sequence[int]) -> Tensor:
+    """The number of each place, whose index along each axis is along the last one."""
+    numbers = torch.zeros_like(indices.select(-1, 0), dtype=torch.int64)
+    for k, size in enumerate(sizes):
+        numbers = numbers * size + _from_start(indices.select(-1, k), size)
+    return numbers
 
 
 def _scattered(data: Tensor, axis: int, places: Tensor, updates: Tensor, reduction: str) -> Tensor:

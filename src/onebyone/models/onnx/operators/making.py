@@ -55,7 +55,8 @@ def constant_of_shape(input: Ints, *, value: Tensor | None = None) -> Tensor:
 @operator("Range")
 def range_(start: Array, limit: Array, delta: Array) -> Tensor:
     dtype = torch.from_numpy(start.reshape(-1)).dtype
-    return torch.arange(start.item(), limit.item(), delta.item(), dtype=dtype)
+    first, end, step = start.item(), limit.item(), delta.item()
+    return torch.arange(first, end if (end - first) * step > 0 else first, step, dtype=dtype)
 
 
 @operator("EyeLike")

@@ -65,7 +65,9 @@ def slice_(
 ) -> Tensor:
     axes = tuple(range(len(starts))) if axes is None else axes
     for start, end, axis, step in zip(starts, ends, axes, steps or (1,) * len(axes), strict=True):
-        data = taken(data, axis, range(data.shape[axis])[start:end:step])
+        count = data.shape[axis]
+        first = max(start, -count) if step < 0 else start  # where Python would take nothing
+        data = taken(data, axis, range(count)[first:end:step])
     return data
 
 
