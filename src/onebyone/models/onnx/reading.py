@@ -19,6 +19,7 @@ from onebyone.models.onnx.file import parse
 from onebyone.models.onnx.layout import Layout, layout_of
 from onebyone.models.onnx.network import OnnxNetwork
 from onebyone.models.onnx.nodes import reads
+from onebyone.models.onnx.quantising import quantising
 from onebyone.models.onnx.tensors import tensors
 from onebyone.models.onnx.unknown import refuse_unknown, written_out
 from onebyone.models.onnx.versions import versions
@@ -55,6 +56,7 @@ def load_onnx(
     model = written_out(model, version)
     try:
         _keep_tensors(model.graph, path)
+        quantising(model.graph, version, path)
         refuse_unknown(model.graph, version)
         return _loaded(model, path, version, window, layout)
     except InputError as error:

@@ -174,7 +174,7 @@ def _convolved(
     if group > 1 or not at_once:
         return convolve(x.to(torch.float64), weight.to(torch.float64))
     # Some channels at a time: that is as much work, and float64 some times more.
-    pieces = zip(x.split(at_once, 1), weight.split(at_once, 1), strict=True)
+    pieces = zip(torch.split(x, at_once, 1), torch.split(weight, at_once, 1), strict=True)
     first, *others = (convolve(*piece) for piece in pieces)
     for other in others:
         first = first + other
