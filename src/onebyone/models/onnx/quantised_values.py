@@ -59,7 +59,9 @@ class Quantised:
 
 
 MOVING = frozenset({"MaxPool", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Slice"})
-"""Operators that give numbers of what they read, as they are."""
+"""Operators that give numbers of what they read, as they are, and quantising goes past them."""
+COPYING = MOVING | {"Expand", "Flatten", "Gather", "GatherElements", "Tile"}
+"""All that give numbers as they are, also those that onnxruntime leaves quantising behind."""
 
 
 class Values:
@@ -153,7 +155,7 @@ class Values:
                 return int(self.constants[node.input[2]].data_type)
             kind = next((a.i for a in node.attribute if a.name == "output_dtype"), 0)
             return int(kind or TensorProto.UINT8)
-        if node is not None and node.input and node.op_type in MOVING:
+        if node is not None and node.input and node.op_type in COPYING:
             return self._kind(node.input[0])
         return int(TensorProto.UNDEFINED)
 

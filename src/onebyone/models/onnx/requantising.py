@@ -2,16 +2,16 @@
 
 import numpy as np
 import onnx
-import torch
 from onnx import TensorProto
 from onnx.helper import make_node
 
 from onebyone.models.onnx.quantised_values import (
+    BYTES,
+    COPYING,
     MOVING,
     Quantised,
     Values,
     is_dequantising,
-    is_quantising,
 )
 
 
@@ -22,9 +22,9 @@ def moved(values: Values) -> None:
     between both. Not one number changes by that.
     """
     for node in list(values.graph.node):
-        if node.op_type in MOVING and len(node.output) == 1:
+        if node.op_type in COPYING and len(node.output) == 1:
             start = values.dequantised(node.input[0])
-            if start is not None and start.is_one:
+            if start is not None and start.is_one and start.kind in BYTES:
                 _dequantised_after(node, start, values)
     for node in list(values.graph.node):
         while (mover := _mover_before(node, values)) is not None:
@@ -34,7 +34,9 @@ def moved(values: Values) -> None:
 def _dequantised_after(node: onnx.NodeProto, start: Quantised, values: Values) -> None:
     reader = values.only_reader(node.output[0])
     end = values.quantised(reader)
-    if reader is not None and end is not None and not values.is_same(start, end):
+    if end is not None and not values.is_same(start, end):
+        return
+    if end is None and node.op_type not in MOVING:
         return
     result = node.output[0] if end is None else end.numbers
     numbers = result if end is not None else values.new(result)
@@ -71,40 +73,14 @@ def _quantised_before(node: onnx.NodeProto, mover: onnx.NodeProto, values: Value
 
 
 def unsigned(values: Values) -> None:
-    """Make int8 values uint8 where onnxruntime does on x86, so that the same are alike.
-
-    These are activations that one node reads, and constants that do not fit into 7 bits; of weights
-    it takes either type.
-    """
+    """Make int8 activations that one node reads uint8, as onnxruntime does on x86."""
     for node in values.graph.node:
-        if is_quantising(node):
-            _unsigned_activation(node, values)
-        elif is_dequantising(node):
-            _unsigned_constant(node, values)
-
-
-def _unsigned_activation(node: onnx.NodeProto, values: Values) -> None:
-    end, reader = values.quantised(node), values.only_reader(node.output[0])
-    if end is None or end.kind != TensorProto.INT8 or reader is None:
-        return
-    if not is_dequantising(reader) or values.uses(reader.output[0]) != 1:
-        return
-    zeros = [values.number(name) for n in (node, reader) for name in n.input[2:]]
-    if len(zeros) == 2 and zeros[0] is not None and zeros[0] == zeros[1]:
-        zero = values.store(np.array(int(zeros[0]) + 128, np.uint8))
-        node.input[2] = reader.input[2] = zero
-
-
-def _unsigned_constant(node: onnx.NodeProto, values: Values) -> None:
-    start, reader = values.dequantised(node.output[0]), values.only_reader(node.output[0])
-    if start is None or start.kind != TensorProto.INT8 or reader is None:
-        return
-    if reader.op_type in ("Conv", "MatMul"):
-        return
-    numbers, zeros = values.array(start.numbers), values.array(start.zero_point)
-    if numbers is None or zeros is None or (numbers.min() >= -64 and numbers.max() <= 64):
-        return
-    arrays = ((tensor.to(torch.int32) + 128).to(torch.uint8).numpy() for tensor in (numbers, zeros))
-    parameters = [values.store(array) for array in arrays]
-    del node.input[:]
-    node.input.extend([parameters[0], start.scale, parameters[1]])
+        end, reader = values.quantised(node), values.only_reader(node.output[0])
+        if end is None or end.kind != TensorProto.INT8 or reader is None:
+            continue
+        if not is_dequantising(reader) or values.uses(reader.output[0]) != 1:
+            continue
+        zeros = [values.number(name) for n in (node, reader) for name in n.input[2:]]
+        if len(zeros) == 2 and zeros[0] is not None and zeros[0] == zeros[1]:
+            zero = values.store(np.array(int(zeros[0]) + 128, np.uint8))
+            node.input[2] = reader.input[2] = zero
