@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -110,5 +109,7 @@ def shifted(y: Tensor, zero_point: Array | None) -> Tensor:
 
 def type_of(zero_point: Array | None) -> torch.dtype:
     """The type of what has a zero point; bytes without a sign where none is given."""
-    array = np.zeros(1, np.uint8) if zero_point is None else zero_point.reshape(-1)
-    return torch.from_numpy(array[:1].copy()).dtype
+    if zero_point is None:
+        return torch.uint8
+    dtype: torch.dtype = getattr(torch, zero_point.dtype.name)
+    return dtype
