@@ -84,7 +84,8 @@ def capture(model: nn.Module | ExportedProgram, window: tuple[int, ...]) -> Capt
     outputs = _run(live, example.clone(), window)  # networks may change their input
     _check_outputs(window, outputs)
     if isinstance(live, InPieces):
-        return _uncaptured(live, example, outputs, _ONE_BATCH.format(batch=live.batch))
+        reason = live.reason or _ONE_BATCH.format(batch=live.batch)
+        return _uncaptured(live, example, outputs, reason)
     try:
         program = _export(model, live, example)
     except Exception as error:  # torch.export raises errors of many kinds

@@ -8,11 +8,17 @@ from torch.utils import _pytree as pytree
 
 
 class InPieces(nn.Module):
-    """A network that takes exactly `batch` windows, for any number of them."""
+    """A network that takes exactly `batch` windows, for any number of them.
 
-    def __init__(self, network: nn.Module, batch: int) -> None:
+    Attributes:
+        network: that network.
+        batch: the windows that it takes.
+        reason: why it takes no others, where its file does not say it.
+    """
+
+    def __init__(self, network: nn.Module, batch: int, reason: str = "") -> None:
         super().__init__()
-        self.network, self.batch = network, batch
+        self.network, self.batch, self.reason = network, batch, reason
         self.training = False
 
     def forward(self, windows: Tensor) -> Any:

@@ -13,12 +13,13 @@ from onnx.helper import make_attribute, make_node
 
 from onebyone.models.onnx.quantised_values import (
     BYTES,
+    COPYING,
     Quantised,
     Values,
     is_dequantising,
     is_quantising,
 )
-from onebyone.models.onnx.requantising import moved, unsigned
+from onebyone.models.onnx.requantising import spread, unsigned
 
 _MICROSOFT = "com.microsoft"
 _OF_ONE = ("AveragePool", "GlobalAveragePool", "LeakyRelu", "Sigmoid", "Softmax")
@@ -42,7 +43,7 @@ def quantising(graph: onnx.GraphProto, version: int, path: Path) -> None:
     if not any(is_quantising(node) or is_dequantising(node) for node in graph.node):
         return
     values = Values(graph, path)
-    moved(values)
+    spread(values)
     values.write()
     values = Values(graph, path)
     unsigned(values)
@@ -58,6 +59,8 @@ def _fused(node: onnx.NodeProto, values: Values, version: int) -> onnx.NodeProto
     end = _end(node, values)
     if not inputs or len(node.output) > 1:
         return None
+    if node.op_type in COPYING:
+        return _moved(node, inputs, values)
     made = None
     if node.op_type == "Conv" and end is not None:
         made = _convolution(node, inputs, end, values)
@@ -100,6 +103,17 @@ def _is_done_by(clip: onnx.NodeProto, end: Quantised, values: Values) -> bool:
     if low is None or high is None:
         return False
     return low <= (least - zero) * scale + _ALMOST and high >= (most - zero) * scale - _ALMOST
+
+
+def _moved(
+    node: onnx.NodeProto, inputs: Sequence[Quantised | None], values: Values
+) -> onnx.NodeProto | None:
+    """What only moves numbers, of integers, where they are quantised alike before and behind."""
+    start, end = inputs[0], values.quantised(values.only_reader(node.output[0]))
+    alike = start is not None and end is not None and values.is_same(start, end)
+    if start is None or end is None or not alike or any(inputs[1:]) or start.kind not in BYTES:
+        return None
+    return _node(node.op_type, [start.numbers, *node.input[1:]], node, end.numbers, domain="")
 
 
 def _are_weights(image: Quantised, weight: Quantised) -> bool:

@@ -7,69 +7,58 @@ from onnx.helper import make_node
 
 from onebyone.models.onnx.quantised_values import (
     BYTES,
-    COPYING,
     MOVING,
     Quantised,
     Values,
     is_dequantising,
+    is_quantising,
 )
 
 
-def moved(values: Values) -> None:
-    """Let operators that only move numbers do so with integers.
+def spread(values: Values) -> None:
+    """Quantise and dequantise on either side of operators that only move numbers.
 
-    Dequantising goes behind them and quantising before them, so that what computes comes to lie
-    between both. Not one number changes by that.
+    What computes comes to lie between both so. Not one number changes by that.
     """
     for node in list(values.graph.node):
-        if node.op_type in COPYING and len(node.output) == 1:
+        if node.op_type in MOVING and len(node.output) == 1:
             start = values.dequantised(node.input[0])
             if start is not None and start.is_one and start.kind in BYTES:
-                _dequantised_after(node, start, values)
+                _spread_behind(node, start, values)
     for node in list(values.graph.node):
-        while (mover := _mover_before(node, values)) is not None:
-            _quantised_before(node, mover, values)
+        last: onnx.NodeProto | None = node
+        while last is not None:
+            last = _spread_before(last, values)
 
 
-def _dequantised_after(node: onnx.NodeProto, start: Quantised, values: Values) -> None:
-    reader = values.only_reader(node.output[0])
-    end = values.quantised(reader)
-    if end is not None and not values.is_same(start, end):
-        return
-    if end is None and node.op_type not in MOVING:
-        return
-    result = node.output[0] if end is None else end.numbers
-    numbers = result if end is not None else values.new(result)
-    values.remove(node)
-    node.input[0], node.output[0] = start.numbers, numbers
-    if reader is not None and end is not None:
-        values.remove(reader)
-    values.add(node)
-    if end is None:
+def _spread_behind(node: onnx.NodeProto, start: Quantised, values: Values) -> None:
+    result = node.output[0]
+    quantising = sum(is_quantising(reader) for reader in values.readers.get(result, []))
+    if values.uses(result) > quantising:
+        values.remove(node)
+        node.output[0], numbers = values.new(result), values.new(result)
+        values.add(node)
+        values.add(make_node("QuantizeLinear", [node.output[0], *start.parameters], [numbers]))
         values.add(make_node("DequantizeLinear", [numbers, *start.parameters], [result]))
 
 
-def _mover_before(node: onnx.NodeProto, values: Values) -> onnx.NodeProto | None:
-    """What only moves the numbers that a node quantises, of which nothing else reads any."""
-    if values.quantised(node) is None or values.only_reader(node.input[0]) is not node:
+def _spread_before(node: onnx.NodeProto, values: Values) -> onnx.NodeProto | None:
+    """Quantise also before what only moves the numbers that a node quantises, and nobody else's."""
+    end = values.quantised(node)
+    mover = None if end is None else values.makers.get(node.input[0])
+    if end is None or mover is None or mover.op_type not in MOVING or len(mover.output) > 1:
         return None
-    mover = values.makers.get(node.input[0])
-    if mover is None or mover.op_type not in MOVING or len(mover.output) > 1:
+    source = mover.input[0]
+    alone = [values.only_reader(name) for name in (node.input[0], source)] == [node, mover]
+    if not alone or values.dequantised(source) is not None:
         return None
-    before = values.makers.get(mover.input[0])
-    alone = values.only_reader(mover.input[0]) is mover
-    return mover if alone and not (before and is_dequantising(before)) else None
-
-
-def _quantised_before(node: onnx.NodeProto, mover: onnx.NodeProto, values: Values) -> None:
-    source, result = mover.input[0], node.output[0]
-    values.remove(node)
     values.remove(mover)
-    numbers = values.new(source)
-    node.input[0], node.output[0] = source, numbers
-    mover.input[0], mover.output[0] = numbers, result
-    values.add(node)
+    numbers, mover.input[0] = values.new(source), values.new(source)
+    before = make_node("QuantizeLinear", [source, *end.parameters], [numbers])
+    values.add(before)
+    values.add(make_node("DequantizeLinear", [numbers, *end.parameters], [mover.input[0]]))
     values.add(mover)
+    return before
 
 
 def unsigned(values: Values) -> None:
