@@ -93,7 +93,7 @@ def _plain(graph: onnx.GraphProto, version: int) -> set[str]:
     """Names that some node takes as plain numbers, and what these are computed of."""
     found: set[str] = set()
     for node in reversed(graph.node):
-        operator = find(node.op_type, version)
+        operator = find(node.op_type, version, node.domain)
         assert operator is not None
         of_plain = bool(found & set(node.output)) and node.op_type not in ("Shape", "Size")
         for place, name in enumerate(node.input):

@@ -18,7 +18,7 @@ from onebyone.models.onnx.constants import TYPES
 from onebyone.models.onnx.file import parse
 from onebyone.models.onnx.layout import Layout, layout_of
 from onebyone.models.onnx.network import OnnxNetwork
-from onebyone.models.onnx.nodes import reads
+from onebyone.models.onnx.nodes import every, reads
 from onebyone.models.onnx.quantising import quantising
 from onebyone.models.onnx.tensors import tensors
 from onebyone.models.onnx.unknown import refuse_unknown, written_out
@@ -27,6 +27,10 @@ from onebyone.models.pieces import InPieces, same_in_pieces
 from onebyone.models.shown import shown
 
 _OLDEST = 7
+_DYNAMIC = (
+    "it is quantised by the least and largest numbers of all windows that it takes (quantize_static"
+    " fixes them)"
+)
 _BATCHES = (7, 11)
 """Of the runs on shapes, where a file takes any."""
 
@@ -87,6 +91,8 @@ def _loaded(
 
     network, builder = built()
     classes, window = _classes(model), axes.known(sizes)
+    if any(node.op_type == "DynamicQuantizeLinear" for node in every(*graph.node)):
+        return Model(InPieces(network, fixed or 1, _DYNAMIC), window, classes)
     if fixed is not None and builder.bound:
         return Model(InPieces(network, fixed), window, classes)
     if fixed is not None and builder.freed and window is not None:

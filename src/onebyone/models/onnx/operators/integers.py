@@ -11,11 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from onebyone.models.onnx.operators.convolutions import conv
-from onebyone.models.onnx.operators.quantised import centred, fitted, requantised
+from onebyone.models.onnx.operators.quantised import WHOLE, centred, fitted, requantised
 from onebyone.models.onnx.table import Array, Ints, operator
 
-_WHOLE = 1 << 24
-"""Up to here all whole numbers are float32."""
 _MICROSOFT = "com.microsoft"
 
 
@@ -168,7 +166,7 @@ def _convolved(
         ).to(torch.int32)  # fmt: skip
 
     taps, channels = prod(weight.shape[2:]), weight.shape[1]
-    at_once = _WHOLE // (largest * max(taps, 1))
+    at_once = WHOLE // (largest * max(taps, 1))
     if at_once >= channels:
         return convolve(x, weight)
     if group > 1 or not at_once:
@@ -183,7 +181,7 @@ def _convolved(
 
 def _product(a: Tensor, b: Tensor, largest: int) -> Tensor:
     """A product of matrices of whole numbers whose products are `largest` at most, as int32."""
-    if a.shape[-1] * largest > _WHOLE:
+    if a.shape[-1] * largest > WHOLE:
         a, b = a.to(torch.float64), b.to(torch.float64)
     y = functional.linear(a, b.t()) if b.ndim == 2 else torch.matmul(a, b)
     return y.to(torch.int32)

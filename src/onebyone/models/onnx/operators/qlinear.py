@@ -10,12 +10,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from onebyone.models.onnx.operators.convolutions import padded, padding
-from onebyone.models.onnx.operators.quantised import centred, requantised, shifted, zero_of
+from onebyone.models.onnx.operators.pooling import average_pool
+from onebyone.models.onnx.operators.quantised import (
+    WHOLE,
+    centred,
+    requantised,
+    shifted,
+    zero_of,
+)
 from onebyone.models.onnx.table import Array, Ints, operator
 
 _MICROSOFT = "com.microsoft"
-_AVERAGES = {1: functional.avg_pool1d, 2: functional.avg_pool2d, 3: functional.avg_pool3d}
 
 
 @operator("QLinearAdd", domain=_MICROSOFT)
@@ -71,8 +76,9 @@ def qlinear_global_average_pool(
 ) -> Tensor:
     axes = list(range(1, x.ndim - 1) if channels_last else range(2, x.ndim))
     count = prod(x.shape[axis] for axis in axes)
-    mean = torch.mean(centred(x, x_zero_point)[0].to(torch.float64), axes, keepdim=True)
-    sums = torch.round(mean * count)  # whole again
+    numbers, most = centred(x, x_zero_point)
+    exact = numbers if most * count <= WHOLE else numbers.to(torch.float64)
+    sums = torch.sum(exact, axes, keepdim=True)
     return requantised(sums, x_scale.reshape(()) / (y_scale.reshape(()) * count), y_zero_point)
 
 
@@ -95,9 +101,9 @@ def qlinear_average_pool(
     numbers = _floats(x, x_scale, x_zero_point)
     if channels_last:
         numbers = numbers.movedim(-1, 1)
-    mean = _average(
-        numbers, kernel_shape, strides or (1,) * len(kernel_shape), auto_pad, pads,
-        ceil_mode=bool(ceil_mode), count_include_pad=bool(count_include_pad),
+    mean = average_pool(
+        numbers, kernel_shape=kernel_shape, auto_pad=auto_pad, ceil_mode=ceil_mode,
+        count_include_pad=count_include_pad, pads=pads, strides=strides,
     )  # fmt: skip
     y = torch.round(mean / y_scale.reshape(()) + zero_of(y_zero_point))
     found = shifted(y, _type_only(y_zero_point))
@@ -190,25 +196,3 @@ def _repeated(*shapes: Sequence[int]) -> list[bool]:
 def _type_only(zero_point: Array | None) -> Array | None:
     """A zero point of 0, where it has been added before rounding."""
     return None if zero_point is None else zero_point * 0
-
-
-def _average(
-    x: Tensor,
-    kernel: Ints,
-    strides: Ints,
-    auto_pad: str,
-    pads: Ints,
-    *,
-    ceil_mode: bool,
-    count_include_pad: bool,
-) -> Tensor:
-    rank = len(kernel)
-    pads = padding(auto_pad, pads, x.shape[2:], kernel, strides, (1,) * rank)
-    before, behind = pads[:rank], pads[rank:]
-    if before == behind:
-        return _AVERAGES[rank](x, kernel, strides, before, ceil_mode, count_include_pad)
-    sums = _AVERAGES[rank](padded(x, pads), kernel, strides, 0, ceil_mode, True)
-    if count_include_pad:
-        return sums
-    ones = padded(torch.ones_like(x[:1, :1]), pads)
-    return sums / _AVERAGES[rank](ones, kernel, strides, 0, ceil_mode, True)

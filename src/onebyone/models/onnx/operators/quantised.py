@@ -8,6 +8,8 @@ from torch import Tensor
 from onebyone.models.onnx.constants import TYPES
 from onebyone.models.onnx.table import Array, operator
 
+WHOLE = 1 << 24
+"""Up to here all whole numbers are float32."""
 # The largest of ONNX's floats of 8 bits, beyond which PyTorch gives none.
 _LARGEST = {torch.float8_e4m3fn: 448.0, torch.float8_e5m2: 57344.0}
 
