@@ -116,21 +116,20 @@ def max_pool(
     strides: Ints = (),
 ) -> Tensor | tuple[Tensor, Tensor]:
     windows = _windows(x, kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
-    ceil, before = windows.ceiling(), windows.before
+    ceil, before, dtype = windows.ceiling(), windows.before, x.dtype
+    if not dtype.is_floating_point:  # PyTorch's poolings of bytes refuse larger maps
+        x = x.to(torch.float32)
     if ceil is None:
-        x = padded(x, (*before, *windows.reach), _least(x.dtype))
+        x = padded(x, (*before, *windows.reach), float("-inf"))
         ceil, before = False, (0,) * len(before)
     pool = _MAX[len(kernel_shape)]
     given = (kernel_shape, windows.strides, before, windows.dilations, ceil)
     if outputs == 1:
-        return pool(x, *given)  # type: ignore[no-any-return]
+        return pool(x, *given).to(dtype)  # type: ignore[no-any-return]
     y, places = pool(x, *given, return_indices=True)
+    y = y.to(dtype)
     shift = windows.before if before != windows.before else (0,) * len(before)
     return y, _numbered(places, x.shape[2:], shift, windows.sizes, columns=bool(storage_order))
-
-
-def _least(dtype: torch.dtype) -> float:
-    return float("-inf") if dtype.is_floating_point else torch.iinfo(dtype).min
 
 
 def _numbered(
