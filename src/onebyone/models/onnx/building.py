@@ -5,14 +5,14 @@ without numbers, for two sizes of the batch: numbers that are the same in both a
 and constants that hold a batch that the file has fixed are found where both contradict each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from math import prod
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
@@ -20,34 +20,24 @@ from torch.func import functional_call
 
 from onebyone.errors import InputError, first_line
 from onebyone.models.onnx.batch import free
+from onebyone.models.onnx.branches import Branches, is_open
 from onebyone.models.onnx.constants import tensor_of
+from onebyone.models.onnx.control import CONTROL, Control, Look, graph_of
+from onebyone.models.onnx.inlining import mark_of
 from onebyone.models.onnx.layers import layer_of
 from onebyone.models.onnx.network import Graph
 from onebyone.models.onnx.node import Node, OfSizes
-from onebyone.models.onnx.nodes import named
+from onebyone.models.onnx.nodes import named, reads
+from onebyone.models.onnx.sequences import CONSTRUCT, SEQUENCES
+from onebyone.models.onnx.sequences import written as sequences
 from onebyone.models.onnx.table import Operator, find
+from onebyone.models.onnx.values import Known, as_tensor, joined, listed
 from onebyone.models.shown import shown
 
 MOST_BYTES = 1 << 28
 """That constants may unfold to, besides 16 times what the file holds."""
 _MOST_NUMBERS = 1 << 31
 """In one value of a window."""
-
-
-@dataclass
-class Known:
-    """What is known of a value.
-
-    Attributes:
-        constant: its numbers, where they are the same for every image.
-        sizes: whether it is numbers that follow from sizes, which NumPy computes.
-        runs: what it is for two sizes of the batch, without numbers; None where the input's sizes
-            are not known.
-    """
-
-    constant: Tensor | None = None
-    sizes: bool = False
-    runs: tuple[Any, Any] | None = None
 
 
 @dataclass
@@ -71,11 +61,19 @@ class Builder:
     freed: bool = False
     bound: str = ""
     stored: dict[str, onnx.TensorProto] = field(default_factory=dict)
+    control: Control = field(init=False)
 
     def build(self, graph: onnx.GraphProto, network: Graph, known: dict[str, Known]) -> None:
         """Add the nodes of a graph to a network whose inputs are known."""
         self.stored |= {tensor.name: tensor for tensor in graph.initializer}
-        for node in graph.node:
+        self.control = Control(self.version, mark_of(graph), self.stored)
+        self._nodes(graph.node, network, known)
+
+    def _nodes(
+        self, nodes: Iterable[onnx.NodeProto], network: Graph, known: dict[str, Known]
+    ) -> None:
+        """Add nodes, and close the network, which has no others."""
+        for node in nodes:
             self._node(node, network, known)
         outputs = {name: self.known(name, known) for name in network.outputs}
         network.close({k: v.constant for k, v in outputs.items() if v.constant is not None})
@@ -94,13 +92,29 @@ class Builder:
         if node.op_type == "CastLike":
             inputs = [inputs[0], _type_of(inputs[1])]
         computed = [k for k in inputs if k is not None and k.constant is None]
-        if not computed:
+        if node.op_type == CONSTRUCT:
+            results = [Known(parts=tuple(node.input))]
+        elif node.op_type == "If" and is_open(inputs[0]):
+            results = self._branches(node, network, known)
+        elif (others := self._written(node, partial(self.known, known=known))) is not None:
+            for other in others:
+                self._node(other, network, known)
+            return
+        elif not computed:
             results = self._folded(node, inputs)
         elif all(k.sizes for k in computed):
             results = self._of_sizes(node, inputs, network)
         else:
             results = self._computed(node, inputs, network)
         known.update((name, k) for name, k in zip(node.output, results, strict=False) if name)
+
+    def _written(self, node: onnx.NodeProto, look: Look) -> Iterator[onnx.NodeProto] | None:
+        """The nodes that a node stands for, which are to be built instead; None where it is one."""
+        if node.op_type in CONTROL:
+            return self.control.written(node, look)
+        if node.op_type in SEQUENCES or any(look(n).parts is not None for n in node.input if n):
+            return sequences(node, look, self.version)
+        return None
 
     def _folded(self, node: onnx.NodeProto, inputs: Sequence[Known | None]) -> list[Known]:
         """Compute a node whose inputs are all constant."""
@@ -115,10 +129,10 @@ class Builder:
                 raise
             except Exception as error:  # of many kinds, as operators are
                 raise _refusal(node, error) from error
-        return [Known(constant=_tensor(value)) for value in _listed(found)]
+        return [Known(constant=as_tensor(value)) for value in listed(found)]
 
     def _afford(self, node: onnx.NodeProto, results: Any) -> None:
-        for value in _listed(results):
+        for value in listed(results):
             if isinstance(value, Tensor):
                 self.bytes_left -= value.nbytes
             if self.bytes_left < 0:
@@ -133,7 +147,7 @@ class Builder:
         constants = {n: k.constant for n, k in given.items() if k.constant is not None}
         module = OfSizes(node, self.version, {n: c.detach() for n, c in constants.items()})
         runs = self._runs(node, module, [given[name] for name in module.names])
-        results = _joined(runs, len(node.output), sizes=True)
+        results = joined(runs, len(node.output), sizes=True)
         if not all(k.constant is not None for k in results):
             network.add(_name(node), module, module.names, node.output)
         return results
@@ -157,10 +171,33 @@ class Builder:
         names = [name for name, is_taken in zip(node.input, taken, strict=True) if is_taken]
         values = [k for k in inputs if k is not None and k.constant is None]
         runs = self._runs(node, module, values)
-        results = _joined(runs, len(node.output), sizes=operator.name in ("Shape", "Size"))
+        results = joined(runs, len(node.output), sizes=operator.name in ("Shape", "Size"))
         if not all(k.constant is not None for k in results):
             network.add(_name(node), module, names, node.output)
         return results
+
+    def _branches(
+        self, node: onnx.NodeProto, network: Graph, known: dict[str, Known]
+    ) -> list[Known]:
+        """Add a node that takes one of two graphs, by a condition that follows from sizes."""
+        values = {name: self.known(name, known) for name in reads(node) if name}
+        if any(k.parts is not None for k in values.values()):
+            raise InputError(f"{named(node)} takes a sequence into a branch that sizes decide on")
+        taken = [name for name, k in values.items() if k.constant is None]
+        parts, ends = [], []
+        for name in ("then_branch", "else_branch"):
+            branch, local = self.control.within(node, graph_of(node, name), (), name), dict(known)
+            parts.append(Graph(taken, branch.outputs))
+            self._nodes(branch.nodes, parts[-1], local)
+            ends.append([self.known(output, local) for output in branch.outputs])
+        pairs = zip(*ends, strict=True)
+        sizes = [all(k.sizes or k.constant is not None for k in pair) for pair in pairs]
+        module, names = Branches(parts, sizes), [node.input[0], *taken]
+        runs = self._runs(node, module, [values[name] for name in names])
+        network.add(_name(node), module, names, node.output)
+        if runs is None:
+            return [Known(sizes=one) for one in sizes]
+        return joined(runs, len(sizes), sizes=False)
 
     def _called(self, node: onnx.NodeProto) -> tuple[Operator, dict[str, Any]]:
         """The entry in the table for a node, and its attributes as the function takes them."""
@@ -251,29 +288,8 @@ def _without_numbers(module: nn.Module) -> dict[str, Tensor]:
     return {name: torch.empty_like(t, device="meta") for name, t in tensors.items()}
 
 
-def _joined(runs: tuple[Any, Any] | None, outputs: int, *, sizes: bool) -> list[Known]:
-    """What is known of a node's results from two runs: sizes that are the same are constants."""
-    if runs is None:
-        return [Known(sizes=sizes) for _ in range(outputs)]
-    results = []
-    for first, second in zip(*map(_listed, runs), strict=True):
-        if isinstance(first, np.ndarray) and np.array_equal(first, second):
-            results.append(Known(constant=_tensor(first)))
-        else:
-            results.append(Known(sizes=isinstance(first, np.ndarray), runs=(first, second)))
-    return results
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, tuple | list) else [value]
-
-
-def _tensor(value: Any) -> Tensor:
-    return torch.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value
-
-
 def _refuse_huge(node: onnx.NodeProto, results: Any) -> None:
-    for value in _listed(results):
+    for value in listed(results):
         if isinstance(value, Tensor) and prod(value.shape) > _MOST_NUMBERS:
             sizes = " × ".join(map(str, value.shape))
             raise InputError(f"{named(node)} gives {sizes} numbers for one window, too many")

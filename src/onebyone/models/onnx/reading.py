@@ -13,7 +13,7 @@ import torch
 
 from onebyone.errors import InputError
 from onebyone.models.loading import Model
-from onebyone.models.onnx.building import MOST_BYTES, Builder, Known
+from onebyone.models.onnx.building import MOST_BYTES, Builder
 from onebyone.models.onnx.constants import TYPES
 from onebyone.models.onnx.file import parse
 from onebyone.models.onnx.layout import Layout, layout_of
@@ -22,6 +22,7 @@ from onebyone.models.onnx.nodes import every, reads
 from onebyone.models.onnx.quantising import quantising
 from onebyone.models.onnx.tensors import tensors
 from onebyone.models.onnx.unknown import refuse_unknown, written_out
+from onebyone.models.onnx.values import Known
 from onebyone.models.onnx.versions import versions
 from onebyone.models.pieces import InPieces, same_in_pieces
 from onebyone.models.shown import shown

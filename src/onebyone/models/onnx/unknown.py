@@ -7,11 +7,15 @@ import onnx
 from onnx import inliner
 
 from onebyone.errors import InputError
+from onebyone.models.onnx.control import CONTROL
 from onebyone.models.onnx.nodes import STANDARD, every
+from onebyone.models.onnx.sequences import CONSTRUCT, SEQUENCES
 from onebyone.models.onnx.table import find
 from onebyone.models.shown import line, shown
 
 _MOST_NAMED = 5
+_WRITTEN = CONTROL | SEQUENCES | {CONSTRUCT}
+"""Operators that the builder writes as others."""
 
 
 def written_out(model: onnx.ModelProto, version: int) -> onnx.ModelProto:
@@ -55,6 +59,8 @@ def refuse_unknown(graph: onnx.GraphProto, version: int) -> None:
 
 
 def _is_known(node: onnx.NodeProto, version: int) -> bool:
+    if node.domain in STANDARD and node.op_type in _WRITTEN:
+        return True
     return find(node.op_type, version, node.domain) is not None
 
 
