@@ -89,16 +89,23 @@ def run(
         return [_array(value) for value in network(*tensors.values())]
 
 
+# What decides what runs, by its places among the inputs of operators that are written out.
+_DECIDING = {"If": (0,), "Loop": (0, 1), "SplitToSequence": (1,)}
+
+
 def _plain(graph: onnx.GraphProto, version: int) -> set[str]:
     """Names that some node takes as plain numbers, and what these are computed of."""
     found: set[str] = set()
     for node in reversed(graph.node):
+        if found & set(node.output) and node.op_type not in ("Shape", "Size"):
+            found.update(node.input)
+        found.update(node.input[place] for place in _DECIDING.get(node.op_type, ()))
         operator = find(node.op_type, version, node.domain)
-        assert operator is not None
-        of_plain = bool(found & set(node.output)) and node.op_type not in ("Shape", "Size")
+        if operator is None:  # written out by the builder
+            continue
         for place, name in enumerate(node.input):
             parameter = operator.parameter(place)
-            if name and parameter is not None and (of_plain or not is_tensor(parameter)):
+            if name and parameter is not None and not is_tensor(parameter):
                 found.add(name)
     return found
 

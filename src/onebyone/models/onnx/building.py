@@ -20,6 +20,7 @@ from torch.func import functional_call
 
 from onebyone.errors import InputError, first_line
 from onebyone.models.onnx.batch import free
+from onebyone.models.onnx.bodies import body_of
 from onebyone.models.onnx.branches import Branches, is_open
 from onebyone.models.onnx.constants import tensor_of
 from onebyone.models.onnx.control import CONTROL, Control, Look, graph_of
@@ -114,6 +115,9 @@ class Builder:
             return self.control.written(node, look)
         if node.op_type in SEQUENCES or any(look(n).parts is not None for n in node.input if n):
             return sequences(node, look, self.version)
+        if find(node.op_type, self.version) is None:
+            inputs = [look(name) if name else None for name in node.input]
+            return self.control.body(node, body_of(node, inputs, self.version))
         return None
 
     def _folded(self, node: onnx.NodeProto, inputs: Sequence[Known | None]) -> list[Known]:

@@ -59,6 +59,13 @@ class Control:
             raise InputError(f"{named(node)} makes more than {MOST_NODES} nodes of it")
         return found
 
+    def body(self, node: onnx.NodeProto, graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+        """The nodes of the graph that an operator is by its definition."""
+        missing = len(graph.input) - len(node.input)
+        found = self.within(node, graph, (*node.input, *[""] * missing), "body")
+        yield from found.nodes
+        yield from _ends(node.output, found.outputs)
+
     def _if(self, node: onnx.NodeProto, look: Look) -> Iterator[onnx.NodeProto]:
         taken = number(node, look(node.input[0]), "its condition")
         name = "then_branch" if taken else "else_branch"
