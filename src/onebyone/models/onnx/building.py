@@ -115,7 +115,7 @@ class Builder:
             return self.control.written(node, look)
         if node.op_type in SEQUENCES or any(look(n).parts is not None for n in node.input if n):
             return sequences(node, look, self.version)
-        if find(node.op_type, self.version) is None:
+        if find(node.op_type, self.version, node.domain) is None:
             inputs = [look(name) if name else None for name in node.input]
             return self.control.body(node, body_of(node, inputs, self.version))
         return None
