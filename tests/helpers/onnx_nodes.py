@@ -90,7 +90,9 @@ def run(
 
 
 # What decides what runs, by its places among the inputs of operators that are written out.
-_DECIDING = {"If": (0,), "Loop": (0, 1), "SplitToSequence": (1,)}
+_DECIDING = {
+    "AffineGrid": (1,), "CenterCropPad": (1,), "If": (0,), "Loop": (0, 1), "SplitToSequence": (1,),
+}  # fmt: skip
 
 
 def _plain(graph: onnx.GraphProto, version: int) -> set[str]:

@@ -19,9 +19,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from onebyone.errors import InputError, first_line
+from onebyone.models.onnx.attributes import attributes_of
 from onebyone.models.onnx.batch import free
 from onebyone.models.onnx.bodies import body_of
 from onebyone.models.onnx.branches import Branches, is_open
+from onebyone.models.onnx.classical import CLASSICAL, DOMAIN
+from onebyone.models.onnx.classical import written as classical
 from onebyone.models.onnx.constants import tensor_of
 from onebyone.models.onnx.control import CONTROL, Control, Look, graph_of
 from onebyone.models.onnx.inlining import mark_of
@@ -33,7 +36,6 @@ from onebyone.models.onnx.sequences import CONSTRUCT, SEQUENCES
 from onebyone.models.onnx.sequences import written as sequences
 from onebyone.models.onnx.table import Operator, find
 from onebyone.models.onnx.values import Known, as_tensor, joined, listed
-from onebyone.models.shown import shown
 
 MOST_BYTES = 1 << 28
 """That constants may unfold to, besides 16 times what the file holds."""
@@ -115,6 +117,8 @@ class Builder:
             return self.control.written(node, look)
         if node.op_type in SEQUENCES or any(look(n).parts is not None for n in node.input if n):
             return sequences(node, look, self.version)
+        if node.domain == DOMAIN and node.op_type in CLASSICAL:
+            return classical(node)
         if find(node.op_type, self.version, node.domain) is None:
             inputs = [look(name) if name else None for name in node.input]
             return self.control.body(node, body_of(node, inputs, self.version))
@@ -231,43 +235,6 @@ class Builder:
                 self.bound = f"{named(node)}: {first_line(error)}"
         _refuse_huge(node, found[0])
         return found[0], found[-1]
-
-
-def attributes_of(
-    node: onnx.NodeProto, operator: Operator, version: int, path: Path
-) -> dict[str, Any]:
-    """A node's attributes as the function takes them.
-
-    Raises:
-        InputError: one has a value that the function does not have.
-    """
-    schema = onnx.defs.get_schema(node.op_type, version) if not operator.domain else None
-    found: dict[str, Any] = {}
-    for attribute in node.attribute:
-        value = _plain(attribute, path)
-        if attribute.name in operator.attributes:
-            found[attribute.name] = value
-            continue
-        declared = schema.attributes.get(attribute.name) if schema else None
-        default = declared.default_value if declared else None
-        if default is None or not default.name or value != _plain(default, path):
-            raise InputError(
-                f"{named(node)} has {attribute.name}={shown(value)}, which is not computed"
-            )
-    return found
-
-
-def _plain(attribute: onnx.AttributeProto, path: Path) -> Any:
-    value = onnx.helper.get_attribute_value(attribute)
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    if isinstance(value, onnx.TensorProto):
-        return tensor_of(value, path)
-    if attribute.type in (onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS):
-        return tuple(value)
-    if attribute.type == onnx.AttributeProto.STRINGS:
-        return tuple(text.decode(errors="replace") for text in value)
-    return value
 
 
 def _places(inputs: Sequence[Known | None]) -> list[Tensor | int | None]:

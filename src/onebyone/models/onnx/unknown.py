@@ -7,6 +7,7 @@ from onnx import inliner
 
 from onebyone.errors import InputError
 from onebyone.models.onnx.bodies import INSTEAD, in_words_of, nodes_of, schema_of
+from onebyone.models.onnx.classical import CLASSICAL, DOMAIN
 from onebyone.models.onnx.control import CONTROL
 from onebyone.models.onnx.nodes import STANDARD, every
 from onebyone.models.onnx.sequences import CONSTRUCT, SEQUENCES
@@ -51,6 +52,8 @@ def is_known(node: onnx.NodeProto, version: int) -> bool:
     """Whether a node is computed, or written as others that are."""
     if find(node.op_type, version, node.domain) is not None:
         return True
+    if node.domain == DOMAIN:
+        return node.op_type in CLASSICAL
     if node.domain not in STANDARD or node.op_type in _WRITTEN:
         return node.domain in STANDARD
     body = nodes_of(node.op_type, version)

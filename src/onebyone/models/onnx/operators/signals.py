@@ -36,7 +36,8 @@ def dft(
     (length,) = dft_length or (None,)
     if inverse and onesided:
         given = torch.view_as_complex(input.contiguous())
-        return torch.fft.irfft(given, length, along).unsqueeze(-1)
+        back: Tensor = torch.fft.irfft(given, length, along)
+        return back.unsqueeze(-1)
     if onesided:
         return torch.view_as_real(torch.fft.rfft(input[..., 0], length, along))
     given = input[..., 0] if input.shape[-1] == 1 else torch.view_as_complex(input.contiguous())
