@@ -78,6 +78,8 @@ def _option(name: str, value: object) -> str:
     """An argument as it is given on the command line."""
     if value is True:
         return f"--{name}: "
+    if isinstance(value, dict):  # inputs={"a": 1}, which is --input a=1
+        return "".join(_option(name.removesuffix("s"), f"{key}={v}") for key, v in value.items())
     plain = ",".join(map(str, value)) if isinstance(value, tuple) else value
     return f"--{name} {plain}: "
 

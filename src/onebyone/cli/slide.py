@@ -15,6 +15,7 @@ from rich.console import Console
 
 from onebyone.cli.class_names import check_names, read_names
 from onebyone.cli.here import look_here
+from onebyone.cli.inputs import files_of, read_inputs
 from onebyone.cli.maps import SUFFIXES, check_scores, count_touched, not_finite, write_map
 from onebyone.cli.outputs import check_outputs
 from onebyone.cli.parsing import one_or_all, parse_bytes, parse_integers, parse_numbers
@@ -49,7 +50,8 @@ def slide(
         str,
         typer.Option(
             help="nin-digits, nin-digits-padded, timm:NAME, torchvision:NAME, a file of onebyone "
-            "train, a .pt2 file, or package.module:function. `onebyone models` lists names.",
+            "train, a .onnx or .pt2 file, or package.module:function. `onebyone models` lists "
+            "names.",
             metavar="SPEC",
         ),
     ],
@@ -80,6 +82,23 @@ def slide(
     names: Annotated[
         Path | None, typer.Option(help="Names of the classes, one line for each.")
     ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            help="The axes of an .onnx file's input, as NHWC; default found.", metavar="AXES"
+        ),
+    ] = None,
+    input: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Value of another input of an .onnx file, a number or a .npy file; repeatable.",
+            metavar="NAME=VALUE",
+        ),
+    ] = None,
+    crops: Annotated[
+        bool,
+        typer.Option("--crops", help="Run an .onnx file on onnxruntime crop by crop, unshared."),
+    ] = False,
     scale: Annotated[
         str | None, typer.Option(help="Factor for pixels, as 1/255; before --mean.")
     ] = None,
@@ -108,7 +127,7 @@ def slide(
     trust: Annotated[bool, typer.Option("--trust", help="Load a .pt2 that may run code.")] = False,
 ) -> None:
     """Apply a classifier to every window of an image and write the scores as a map."""
-    check_outputs(locals(), out=SUFFIXES)
+    check_outputs(locals(), lambda: files_of(model, input or []), out=SUFFIXES)
     sizes = parse_integers("--window", window)
     steps = one_or_all(parse_integers("--stride", stride))
     budget = parse_bytes("--memory", memory)
@@ -116,7 +135,7 @@ def slide(
         option: one_or_all(parse_numbers(f"--{option}", text))
         for option, text in (("scale", scale), ("mean", mean), ("std", std))
     }
-    named = read_names(names)
+    named, values = read_names(names), read_inputs(input or [])
     settings: dict[str, Any] = {"padding": padding.value, "backend": backend.value}
     with stages() as stage:
         stage.begin("reading the image")
@@ -131,6 +150,7 @@ def slide(
 
         look_here(model)
         options: dict[str, Any] = {"weights": weights, "classes": classes, "download": download}
+        options |= {"layout": layout, "inputs": values, "crops": crops}
         with stage.hidden(download):
             chosen = load(model, window=sizes, trust=trust, **options)
         sizes = fitting(sizes or chosen.window, image, pixels)

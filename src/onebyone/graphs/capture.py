@@ -20,21 +20,18 @@ from onebyone.graphs.fixed_batch import fixed_batch, for_any_batch, module_of
 from onebyone.graphs.functional import functional
 from onebyone.graphs.recording import WHOLE, record
 from onebyone.graphs.value import Value, noted
-from onebyone.models.pieces import InPieces
+from onebyone.models.pieces import InPieces, OneCall
 from onebyone.models.quiet import quiet
 
-_ONE_BATCH = (
-    "it was exported for a batch of {batch}, which its graph holds in other places than sizes; "
-    'export it with dynamic_shapes=({{0: torch.export.Dim("batch")}},)'
+_NOT_CAPTURED = (
+    "cannot be captured with a batch of any size, so it runs as crops and nothing is shared"
 )
-
-
 _PLAIN = bool | int | float | complex | str | bytes | None
 """What an output may have beside tensors: it is the same for all windows."""
 
 
 class NotCaptured(UserWarning):
-    """torch.export could not read the network, so it runs crop by crop."""
+    """A network runs crop by crop: torch.export could not read it, or crops were asked for."""
 
 
 @dataclass(frozen=True)
@@ -78,18 +75,19 @@ def capture(model: nn.Module | ExportedProgram, window: tuple[int, ...]) -> Capt
     """
     live = _live(model)
     example = example_windows(live, window, 2)
-    found = _recorded(live, example) if isinstance(model, nn.Module) else None
+    recorded = isinstance(model, nn.Module) and not isinstance(live, OneCall)
+    found = _recorded(live, example) if recorded else None
     if found is not None:
         return found
     outputs = _run(live, example.clone(), window)  # networks may change their input
     _check_outputs(window, outputs)
-    if isinstance(live, InPieces):
-        reason = live.reason or _ONE_BATCH.format(batch=live.batch)
-        return _uncaptured(live, example, outputs, reason)
+    if isinstance(live, OneCall):
+        return _uncaptured(live, example, outputs, live.why)
     try:
         program = _export(model, live, example)
     except Exception as error:  # torch.export raises errors of many kinds
-        return _uncaptured(live, example, outputs, first_line(error))
+        why = f"{_name(live)} {_NOT_CAPTURED}: {first_line(error)}"
+        return _uncaptured(live, example, outputs, why)
     return _from_program(program, live, outputs)
 
 
@@ -252,16 +250,13 @@ def _attribute(spec: Any, program: ExportedProgram, constants: nn.Module) -> str
     return f"constants.{name}"
 
 
-def _uncaptured(live: nn.Module, example: torch.Tensor, outputs: Any, reason: str) -> Captured:
+def _name(live: nn.Module) -> str:
+    return "the exported program" if isinstance(live, fx.GraphModule) else type(live).__name__
+
+
+def _uncaptured(live: nn.Module, example: torch.Tensor, outputs: Any, why: str) -> Captured:
     """The network as one opaque call, with a warning that says why."""
-    exported = isinstance(live, InPieces | fx.GraphModule)
-    name = "the exported program" if exported else type(live).__name__
-    warnings.warn(
-        f"{name} cannot be captured with a batch of any size, so it runs as "
-        f"crops and nothing is shared: {reason}",
-        NotCaptured,
-        stacklevel=4,  # the caller of slide
-    )
+    warnings.warn(why, NotCaptured, stacklevel=4)  # the caller of slide
     graph = fx.Graph()
     image = graph.placeholder("windows")
     image.meta["val"] = noted(example)

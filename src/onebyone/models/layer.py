@@ -12,6 +12,7 @@ from torch.export import ExportedProgram, unflatten
 from onebyone.errors import InputError
 from onebyone.models.exported import as_layer
 from onebyone.models.loading import Model, load
+from onebyone.models.pieces import InPieces
 
 Grid = tuple[int, ...]
 _NEAR = 3
@@ -24,16 +25,17 @@ def load_layer(
 
     Args:
         name: `MODEL:path`, a model as `load` takes it and the path of a module in it. A layer of
-            an exported program is the module that it was.
+            an exported program is the module that it was; one of an ONNX file has its node's name.
         weights: for `load`.
         trust: for `load`.
 
     Raises:
         InputError: the model or the path is unusable.
     """
-    given, _, path = name.rpartition(":")
+    given, path = _parted(name)
     found = load(given, weights=weights, trust=trust)
-    model = _modules(found.network)
+    whole = _modules(found.network)
+    model = whole.network if isinstance(whole, InPieces) else whole
     try:
         layer = model.get_submodule(path)
     except AttributeError:
@@ -41,7 +43,15 @@ def load_layer(
         near = get_close_matches(path, names, n=_NEAR) or names[:_NEAR]
         hint = f"the nearest names are {', '.join(near)}" if near else "it has no modules within"
         raise InputError(f"layer {name!r}: {given} has no module {path!r}; {hint}") from None
-    return as_layer(layer), _grid(model, layer, _windows(found))
+    return as_layer(layer), _grid(whole, layer, _windows(found))
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """A model and a path in it, which may hold colons, too, where the model is a file."""
+    parts = name.split(":")
+    files = (":".join(parts[:count]) for count in range(1, len(parts)))
+    given = next((file for file in files if Path(file).is_file()), ":".join(parts[:-1]))
+    return given, name[len(given) + 1 :]
 
 
 def _modules(network: nn.Module | ExportedProgram) -> nn.Module:
@@ -59,7 +69,8 @@ def _windows(model: Model) -> Tensor | None:
         return args[0] if len(args) == 1 and not kwargs and isinstance(args[0], Tensor) else None
     if model.window is None:
         return None
-    return next(model.network.parameters()).new_zeros(2, *model.window)
+    like = next(model.network.parameters(), torch.empty(0))
+    return like.new_zeros(2, *model.window)
 
 
 def _grid(model: nn.Module, layer: nn.Module, windows: Tensor | None) -> Grid | None:
@@ -67,7 +78,8 @@ def _grid(model: nn.Module, layer: nn.Module, windows: Tensor | None) -> Grid | 
     shapes: list[Grid] = []
 
     def note(_layer: nn.Module, inputs: tuple[Any, ...]) -> None:
-        shapes.append(tuple(inputs[0].shape[1:]))
+        if inputs and isinstance(inputs[0], Tensor):
+            shapes.append(tuple(inputs[0].shape[1:]))
 
     if windows is None:
         return None

@@ -1,11 +1,12 @@
 """The one place that knows what a model may be, and how it becomes a network."""
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from pkgutil import resolve_name
+from typing import Any
 
 from torch import nn
 from torch.export import ExportedProgram
@@ -29,7 +30,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "nin-digits-padded": ("onebyone.nin:load",),
     ".safetensors": ("onebyone.nin.storing:load_saved",),
     ".pt2": ("onebyone.models.programs:load_program", "trust"),
-    ".onnx": ("onebyone.models.onnx.reading:load_onnx", "window", "layout"),
+    ".onnx": ("onebyone.models.onnx.reading:load_onnx", "window", "layout", "inputs", "crops"),
     ":": ("onebyone.models.function:call", "weights"),
     "timm:": ("onebyone.models.timm_names:load_timm", *_BY_NAME),
     "torchvision:": ("onebyone.models.torchvision_names:load_torchvision", *_BY_NAME),
@@ -93,6 +94,8 @@ def load(
     download: bool = False,
     window: Sequence[int] | None = None,
     layout: str | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    crops: bool = False,
 ) -> Model:
     """Load what is given as a model.
 
@@ -111,6 +114,10 @@ def load(
         window: (C, *space), where an `.onnx` file leaves it open; (C, H, W) that a network of timm
             or torchvision is built for, by default that of its configuration.
         layout: the axes of an `.onnx` file's input, as "NHWC"; by default found from its graph.
+        inputs: values of an `.onnx` file's other inputs, by their names: a number, which all of an
+            input is, or an array.
+        crops: have onnxruntime run an `.onnx` file crop by crop, whatever operators it has; nothing
+            is shared.
 
     Raises:
         InputError: there is no such model, it cannot be loaded, or the weights do not fit.
@@ -123,7 +130,14 @@ def load(
     """
     kind = kind_of(given)
     function, *takes = READERS.get(kind, ("",))
-    asked = {"weights": weights and str(weights), "classes": classes, "download": download or None}
+    asked: dict[str, Any] = {
+        "weights": weights and str(weights),
+        "classes": classes,
+        "download": download or None,
+        "layout": layout,
+        "inputs": inputs or None,
+        "crops": crops or None,
+    }
     for option, value in asked.items():
         if value is not None and option not in takes:
             raise InputError(f"goes with {_who_take(option)} only", **{option: value})
@@ -134,8 +148,14 @@ def load(
         raise InputError(
             f"model={what} must be a torch.nn.Module, an ExportedProgram, a name or a file"
         )
-    options = {**asked, "trust": trust, "window": window, "layout": layout}
-    read = resolve_name(function) if function else lambda _: None
+    options = {**asked, "trust": trust, "window": window}
+    try:
+        read = resolve_name(function) if function else lambda _: None
+    except ModuleNotFoundError as error:
+        if kind != ".onnx":
+            raise
+        needs = f"an .onnx file needs {error.name}: pip install 'onebyone[onnx]'"
+        raise InputError(needs, model=str(given)) from error
     found = read(str(given), **{name: options[name] for name in takes})
     if found is None:
         raise InputError(_refusal(str(given), kind), model=str(given))
@@ -160,6 +180,8 @@ def _who_take(option: str) -> str:
 
 
 def _written(kind: str) -> str:
+    if kind == ".onnx":
+        return "a .onnx file"
     return "package.module:function" if kind == ":" else f"{kind}NAME"
 
 

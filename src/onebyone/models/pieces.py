@@ -1,4 +1,4 @@
-"""A network that takes one size of the batch only, for any; and whether another is the same."""
+"""Networks that are one call in a graph: one that takes one size of the batch only, for any."""
 
 from typing import Any
 
@@ -6,19 +6,31 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+_OF_ONE_SIZE = (
+    "the exported program cannot be captured with a batch of any size, so it runs as crops and "
+    "nothing is shared: it was exported for a batch of {batch}, which its graph holds in other "
+    "places than sizes; "
+    'export it with dynamic_shapes=({{0: torch.export.Dim("batch")}},)'
+)
 
-class InPieces(nn.Module):
-    """A network that takes exactly `batch` windows, for any number of them.
+
+class OneCall(nn.Module):
+    """A network that nothing is shared within.
 
     Attributes:
-        network: that network.
-        batch: the windows that it takes.
-        reason: why it takes no others, where its file does not say it.
+        why: the warning that says so.
     """
 
-    def __init__(self, network: nn.Module, batch: int, reason: str = "") -> None:
+    why: str
+
+
+class InPieces(OneCall):
+    """A network that takes exactly `batch` windows, for any number of them."""
+
+    def __init__(self, network: nn.Module, batch: int, why: str = "") -> None:
         super().__init__()
-        self.network, self.batch, self.reason = network, batch, reason
+        self.network, self.batch = network, batch
+        self.why = why or _OF_ONE_SIZE.format(batch=batch)
         self.training = False
 
     def forward(self, windows: Tensor) -> Any:

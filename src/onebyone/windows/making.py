@@ -1,7 +1,8 @@
 """Making a sliding model of a trained network."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -42,6 +43,9 @@ def slide(
     trust: bool = False,
     classes: int | None = None,
     download: bool = False,
+    layout: str | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    crops: bool = False,
 ) -> SlidingModel:
     """Apply a network for one window at every window of larger images, sharing what is shared.
 
@@ -77,6 +81,11 @@ def slide(
         classes: how many classes a network of timm or torchvision is built with.
         download: give a network of timm or torchvision its published weights, which these packages
             fetch once and keep. Nothing is fetched otherwise.
+        layout: the axes of an `.onnx` file's input, as "NHWC"; by default found from its graph.
+        inputs: values of an `.onnx` file's inputs that take no windows, by their names: a number,
+            which all of an input is, or an array.
+        crops: have onnxruntime run an `.onnx` file crop by crop, whatever operators it has; nothing
+            is shared.
 
     Returns:
         A module that takes images [B, C, *size] or [C, *size].
@@ -96,7 +105,15 @@ def slide(
         True
     """
     found, shape = model_of(
-        model, window, weights=weights, trust=trust, classes=classes, download=download
+        model,
+        window,
+        weights=weights,
+        trust=trust,
+        classes=classes,
+        download=download,
+        layout=layout,
+        inputs=inputs,
+        crops=crops,
     )
     network, own = found.network, (found.preprocessing or Preprocessing()).but(mean, std)
     refuse_settings(padding=padding, memory=memory, verify=verify, scale=scale, costs=costs)

@@ -20,13 +20,14 @@ from torch.func import functional_call
 
 from onebyone.errors import InputError, first_line
 from onebyone.models.onnx.attributes import attributes_of
-from onebyone.models.onnx.batch import free
+from onebyone.models.onnx.batch import Bound, Freeing
 from onebyone.models.onnx.bodies import body_of
 from onebyone.models.onnx.branches import Branches, is_open
 from onebyone.models.onnx.classical import CLASSICAL, DOMAIN
 from onebyone.models.onnx.classical import written as classical
 from onebyone.models.onnx.constants import tensor_of
 from onebyone.models.onnx.control import CONTROL, Control, Look, graph_of
+from onebyone.models.onnx.growth import is_few, sizes_of, without_numbers
 from onebyone.models.onnx.inlining import mark_of
 from onebyone.models.onnx.layers import layer_of
 from onebyone.models.onnx.network import Graph
@@ -51,18 +52,16 @@ class Builder:
         path: the file.
         version: of ONNX's operators.
         bytes_left: that constants may still unfold to.
-        fixed: the batch that the file says; None where it takes any.
-        freed: whether a constant has been changed that held it.
-        bound: why the batch cannot be any.
+        freeing: the search for the constants that hold a fixed batch; None where there is none.
         weights: stored tensors by name, each read once.
+        stored: those that the file has.
     """
 
     path: Path
     version: int
     bytes_left: int
-    fixed: int | None = None
-    freed: bool = False
-    bound: str = ""
+    freeing: Freeing | None = None
+    weights: dict[str, Tensor] = field(default_factory=dict)
     stored: dict[str, onnx.TensorProto] = field(default_factory=dict)
     control: Control = field(init=False)
 
@@ -84,10 +83,11 @@ class Builder:
     def known(self, name: str, known: dict[str, Known]) -> Known:
         """What is known of a value; a stored one is read when it is asked for."""
         if name not in known:
-            value = tensor_of(self.stored[name], self.path)
-            if value.is_floating_point():
-                value = nn.Parameter(value)
-            known[name] = Known(constant=value)
+            if name not in self.weights:
+                value = tensor_of(self.stored[name], self.path)
+                stored = nn.Parameter(value) if value.is_floating_point() else value
+                self.weights[name] = stored
+            known[name] = Known(constant=self.weights[name])
         return known[name]
 
     def _node(self, node: onnx.NodeProto, network: Graph, known: dict[str, Known]) -> None:
@@ -129,9 +129,7 @@ class Builder:
         module = Node(*self._called(node), _places(inputs))
         with torch.no_grad():
             try:
-                with torch.device("meta"):
-                    sizes = functional_call(module, _without_numbers(module), ())
-                self._afford(node, sizes)
+                self._afford(node, sizes_of(module))
                 found = module()
             except InputError:
                 raise
@@ -151,6 +149,8 @@ class Builder:
         self, node: onnx.NodeProto, inputs: Sequence[Known | None], network: Graph
     ) -> list[Known]:
         """Add a node that computes with sizes."""
+        if not self._is_few(node, inputs):
+            return self._computed(node, inputs, network)
         given = {n: k for n, k in zip(node.input, inputs, strict=True) if k is not None}
         constants = {n: k.constant for n, k in given.items() if k.constant is not None}
         module = OfSizes(node, self.version, {n: c.detach() for n, c in constants.items()})
@@ -160,13 +160,23 @@ class Builder:
             network.add(_name(node), module, module.names, node.output)
         return results
 
+    def _is_few(self, node: onnx.NodeProto, inputs: Sequence[Known | None]) -> bool:
+        """Whether a node gives few numbers; not known where the input's sizes are not."""
+        values: list[Any] = []
+        for k in inputs:
+            computed = k is not None and k.constant is None
+            if k is not None and computed and k.runs is None:
+                return True
+            values.append(k and (k.runs[1] if computed and k.runs else k.constant))
+        return is_few(*self._called(node), values)
+
     def _computed(
         self, node: onnx.NodeProto, inputs: Sequence[Known | None], network: Graph
     ) -> list[Known]:
         """Add a node that computes with the image."""
         operator, attributes = self._called(node)
-        if self.fixed is not None and not self.bound and (changed := free(node, inputs)):
-            inputs, self.freed = changed, True
+        if self.freeing is not None:
+            inputs = self.freeing.freed(node, inputs)
         taken = [k is not None and k.constant is None for k in inputs]
         if "alike" in operator.attributes:
             attributes["alike"] = tuple(n for n, is_taken in enumerate(taken) if not is_taken)
@@ -175,11 +185,14 @@ class Builder:
             constants = [None if k is None else k.constant for k in inputs]
             module = layer_of(node.op_type, attributes, constants)
         if module is None:
-            module = Node(operator, attributes, _places(inputs))
+            made = all(k is None or k.sizes or k.constant is not None for k in inputs)
+            module = Node(operator, attributes, _places(inputs), made=made)
         names = [name for name, is_taken in zip(node.input, taken, strict=True) if is_taken]
         values = [k for k in inputs if k is not None and k.constant is None]
         runs = self._runs(node, module, values)
         results = joined(runs, len(node.output), sizes=operator.name in ("Shape", "Size"))
+        if self.freeing is not None:
+            self.freeing.note(node, inputs, results)
         if not all(k.constant is not None for k in results):
             network.add(_name(node), module, names, node.output)
         return results
@@ -222,19 +235,19 @@ class Builder:
         """Run a node on tensors without numbers."""
         if any(k.runs is None for k in values):
             return None
-        meta = _without_numbers(module)
+        meta = without_numbers(module)
         found: list[Any] = []
-        for run in range(1 if self.bound else 2):
+        for run in range(2):
             try:
                 with torch.no_grad():
                     given = tuple(k.runs[run] for k in values if k.runs is not None)
                     found.append(functional_call(module, meta, given))
             except Exception as error:
-                if run == 0 or self.fixed is None:
-                    raise _refusal(node, error) from error
-                self.bound = f"{named(node)}: {first_line(error)}"
+                if run and self.freeing is not None:
+                    raise Bound(f"{named(node)}: {first_line(error)}") from error
+                raise _refusal(node, error) from error
         _refuse_huge(node, found[0])
-        return found[0], found[-1]
+        return found[0], found[1]
 
 
 def _places(inputs: Sequence[Known | None]) -> list[Tensor | int | None]:
@@ -252,11 +265,6 @@ def _type_of(like: Known | None) -> Known | None:
     if like is None or like.runs is None or not isinstance(like.runs[0], Tensor):
         return like
     return Known(constant=torch.empty(0, dtype=like.runs[0].dtype))
-
-
-def _without_numbers(module: nn.Module) -> dict[str, Tensor]:
-    tensors = dict([*module.named_parameters(), *module.named_buffers()])
-    return {name: torch.empty_like(t, device="meta") for name, t in tensors.items()}
 
 
 def _refuse_huge(node: onnx.NodeProto, results: Any) -> None:

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
+from keyword import iskeyword
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 _STRANGE = re.compile(r"[^A-Za-z0-9_/:+.-]")
+_MOST, _LONGEST = 500, 120
+"""Of a name, and of a part of a path; longer ones are cut."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +117,11 @@ def turned(windows: Tensor, order: Sequence[int]) -> Tensor:
 def _put(module: nn.Module, name: str, node: nn.Module) -> str:
     """Put a node into a module, and give its path there.
 
-    A path holds letters, digits and few signs, since graphs that read from it become code.
+    A path holds letters, digits and few signs, and no keyword, since graphs that read from it
+    become code.
     """
-    parts = [part for part in _STRANGE.sub("_", name).split(".") if part] or ["node"]
+    words = _STRANGE.sub("_", name[:_MOST]).split(".")
+    parts = [f"{w}_" if iskeyword(w) else w[:_LONGEST] for w in words if w] or ["node"]
     path: list[str] = []
     for part in parts[:-1]:
         there = part if part in module._modules else _free(module, part)
@@ -132,5 +136,15 @@ def _put(module: nn.Module, name: str, node: nn.Module) -> str:
 
 def _free(module: nn.Module, name: str) -> str:
     """A name that a module has not, the one given if that can be."""
-    named = (name if place == 0 else f"{name}_{place}" for place in count())
-    return next(name for name in named if not hasattr(module, name))
+    if not hasattr(module, name):
+        return name
+    taken, free = 0, 1  # one after the other would take long where a file has a name very often
+    while hasattr(module, f"{name}_{free}"):
+        taken, free = free, 2 * free
+    while free - taken > 1:
+        between = (taken + free) // 2
+        if hasattr(module, f"{name}_{between}"):
+            taken = between
+        else:
+            free = between
+    return f"{name}_{free}"

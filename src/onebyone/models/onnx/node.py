@@ -1,6 +1,7 @@
 """One node of an ONNX file as a module: an operator, its attributes and its constant inputs."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ class Node(nn.Module):
     Attributes:
         operator: its entry in the table.
         attributes: by name, as the function takes them.
+        here: an empty tensor where the network is, if tensors are made of numbers alone.
     """
 
     def __init__(
@@ -31,6 +33,8 @@ class Node(nn.Module):
         operator: Operator,
         attributes: Mapping[str, Any],
         inputs: Sequence[Given],
+        *,
+        made: bool = False,
     ) -> None:
         super().__init__()
         self.operator, self.attributes = operator, dict(attributes)
@@ -38,7 +42,13 @@ class Node(nn.Module):
             self._constant(place, value) if isinstance(value, Tensor) else ("value", value)
             for place, value in enumerate(inputs)
         ]
+        if made:
+            self.register_buffer("here", torch.empty(0, dtype=torch.bool), persistent=False)
         self.eval()
+
+    def extra_repr(self) -> str:
+        """The operator, as ONNX calls it."""
+        return self.operator.name
 
     def _constant(self, place: int, value: Tensor) -> tuple[str, Any]:
         parameter = self.operator.parameter(place)
@@ -56,7 +66,10 @@ class Node(nn.Module):
 
     def forward(self, *values: Any) -> Any:
         """Compute the results from the values that are not constant."""
-        like = next((v for v in values if isinstance(v, Tensor)), None)
+        here = self._buffers.get("here")
+        like = (
+            here if here is not None else next((v for v in values if isinstance(v, Tensor)), None)
+        )
         inputs = []
         for place, (kind, given) in enumerate(self._given):
             if kind == "tensor":
@@ -65,7 +78,8 @@ class Node(nn.Module):
                 inputs.append(given)
             else:
                 inputs.append(self._computed(place, values[given], like))
-        return self.operator.function(*inputs, **self.attributes)
+        with nullcontext() if here is None else here.device:
+            return self.operator.function(*inputs, **self.attributes)
 
     def _computed(self, place: int, value: Any, like: Tensor | None) -> Any:
         parameter = self.operator.parameter(place)

@@ -1,31 +1,31 @@
 """An ONNX file as a model: a network of PyTorch for any batch, its window and its classes."""
 
-import ast
-import warnings
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import onnx
 import torch
+from torch import Tensor
 
 from onebyone.errors import InputError
 from onebyone.models.loading import Model
+from onebyone.models.onnx.batch import TIMES, Bound, Freeing, require_batch
 from onebyone.models.onnx.building import MOST_BYTES, Builder
-from onebyone.models.onnx.constants import TYPES
+from onebyone.models.onnx.classes import class_names
+from onebyone.models.onnx.crops import Crops
 from onebyone.models.onnx.file import parse
-from onebyone.models.onnx.layout import Layout, layout_of
+from onebyone.models.onnx.inputs import Repeated, Takes, Value, takes
 from onebyone.models.onnx.network import OnnxNetwork
-from onebyone.models.onnx.nodes import every, reads
+from onebyone.models.onnx.nodes import every
+from onebyone.models.onnx.outputs import keep_tensors
 from onebyone.models.onnx.quantising import quantising
 from onebyone.models.onnx.tensors import tensors
 from onebyone.models.onnx.unknown import refuse_unknown, written_out
 from onebyone.models.onnx.values import Known
 from onebyone.models.onnx.versions import versions
-from onebyone.models.pieces import InPieces, same_in_pieces
-from onebyone.models.shown import shown
+from onebyone.models.pieces import InPieces, OneCall, same_in_pieces
 
 _OLDEST = 7
 _DYNAMIC = (
@@ -37,7 +37,12 @@ _BATCHES = (7, 11)
 
 
 def load_onnx(
-    name: str, *, window: Sequence[int] | None = None, layout: str | None = None
+    name: str,
+    *,
+    window: Sequence[int] | None = None,
+    layout: str | None = None,
+    inputs: Mapping[str, Value] | None = None,
+    crops: bool = False,
 ) -> Model:
     """Load the network of an ONNX file.
 
@@ -45,143 +50,131 @@ def load_onnx(
         name: the file.
         window: (C, *space) of its windows; by default what the file says.
         layout: the axes of its input, as "NHWC"; by default found from the graph.
+        inputs: values of its other inputs, by their names: numbers, or arrays.
+        crops: run the file itself on onnxruntime, crop by crop, whatever operators it has.
 
     Raises:
         InputError: the file cannot be read, is not valid, or holds what is not computed; the window
             does not fit.
     """
     path = Path(name)
-    model = parse(path, bare=True)
+    before = _state(path)
+    model = parse(path, bare=not crops)
     version = versions(model.opset_import).get("", 0)
     if version < _OLDEST:
         raise InputError(
             f"{path}: is of ONNX's operator set {version}; {_OLDEST} is the oldest that is read: "
             "convert it by onnx.version_converter"
         )
-    model = written_out(model, version)
     try:
-        _keep_tensors(model.graph, path)
+        classes = class_names(model)
+        keep_tensors(model.graph, path, computed=not crops)
+        asked = takes(model.graph, window, layout, inputs or {})
+        if crops:
+            return _on_crops(model, path, asked, classes)
+        model = written_out(model, version)
         quantising(model.graph, version, path)
         refuse_unknown(model.graph, version)
-        return _loaded(model, path, version, window, layout)
+        found = _loaded(model, path, version, asked, classes)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {error.message}", **error.argument) from error
+    if _state(path) != before:
+        raise InputError(f"{path}: has changed while it was read")
+    return found
+
+
+def _on_crops(
+    model: onnx.ModelProto, path: Path, asked: Takes, classes: tuple[str, ...] | None
+) -> Model:
+    network: OneCall = Crops(model, path, asked)
+    if asked.batch is not None:
+        network = InPieces(network, asked.batch, network.why)
+    return Model(network, asked.axes.known(asked.sizes), classes)
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    """What changes with a file; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _loaded(
     model: onnx.ModelProto,
     path: Path,
     version: int,
-    window: Sequence[int] | None,
-    layout: str | None,
+    takes: Takes,
+    classes: tuple[str, ...] | None,
 ) -> Model:
-    graph = model.graph
-    image = _image(graph)
-    axes = layout_of(image, graph, layout)
-    sizes, fixed = axes.window(image, window), axes.batch(image)
-    dtype = TYPES[image.type.tensor_type.elem_type]
+    batch, window = takes.batch, takes.axes.known(takes.sizes)
     held = 16 * sum(prod(tensor.dims) * 8 for tensor in tensors(model))
+    weights: dict[str, Tensor] = {}
 
-    def built(bound: str = "") -> tuple[OnnxNetwork, Builder]:
-        outputs = [output.name for output in graph.output]
-        network = OnnxNetwork([image.name], outputs, dtype, axes.order)
-        builder = Builder(path, version, MOST_BYTES + held, fixed, bound=bound)
-        runs = _runs(axes, sizes, fixed, dtype)
-        builder.build(graph, network, {image.name: Known(runs=runs)})
-        return network, builder
+    def built(freeing: Freeing | None, *, spread: bool = False) -> OnnxNetwork:
+        outputs = [output.name for output in model.graph.output]
+        network = OnnxNetwork([takes.image.name], outputs, takes.dtype, takes.axes.order)
+        builder = Builder(path, version, MOST_BYTES + held, freeing, weights)
+        known = _known(takes, network, free=freeing is not None, spread=spread)
+        builder.build(model.graph, network, known)
+        if freeing is not None:
+            require_batch(known[name] for name in outputs)
+        return network
 
-    network, builder = built()
-    classes, window = _classes(model), axes.known(sizes)
-    if any(node.op_type == "DynamicQuantizeLinear" for node in every(*graph.node)):
-        return Model(InPieces(network, fixed or 1, _DYNAMIC), window, classes)
-    if fixed is not None and builder.bound:
-        return Model(InPieces(network, fixed), window, classes)
-    if fixed is not None and builder.freed and window is not None:
-        kept = built("as it is")[0]
-        if not same_in_pieces(network, kept, torch.rand(2 * fixed, *window)):
-            return Model(InPieces(kept, fixed), window, classes)
-    return Model(network, window, classes)
-
-
-def _image(graph: onnx.GraphProto) -> onnx.ValueInfoProto:
-    """The one input that is not constant."""
-    stored = {tensor.name for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in stored]
-    if len(inputs) != 1:
-        names = ", ".join(shown(value.name) for value in inputs) or "none"
-        raise InputError(f"takes {len(inputs)} inputs ({names}); one, the windows, is needed")
-    image: onnx.ValueInfoProto = inputs[0]
-    kind = image.type.tensor_type
-    if image.type.WhichOneof("value") != "tensor_type" or kind.elem_type not in TYPES:
-        raise InputError(f"its input {shown(image.name)} is no tensor of numbers")
-    return image
+    if any(node.op_type == "DynamicQuantizeLinear" for node in every(*model.graph.node)):
+        why = f"{path} {_DYNAMIC}; so it runs as crops and nothing is shared"
+        return Model(InPieces(built(None), batch or 1, why), window, classes)
+    if batch is None or window is None:
+        return Model(built(None), window, classes)
+    network, bound = _freed(built, batch, torch.rand(2 * batch, *window))
+    if network is None and takes.fixed:
+        network, bound = _freed(partial(built, spread=True), batch, torch.rand(2 * batch, *window))
+    if network is not None:
+        return Model(network, window, classes)
+    why = f"is for a batch of {batch} only ({bound}), so it runs as crops and nothing is shared"
+    return Model(InPieces(built(None), batch, f"{path} {why}"), window, classes)
 
 
-def _runs(
-    axes: Layout, sizes: Sequence[int | None] | None, fixed: int | None, dtype: torch.dtype
-) -> tuple[Any, Any] | None:
-    """Inputs without numbers, for two sizes of the batch; None where a size is not known."""
-    if sizes is None or None in sizes:
-        return None
-    batches = _BATCHES if fixed is None else (fixed, 7 * fixed)
-    first, second = (
-        torch.empty(axes.shape(batch, sizes), dtype=dtype, device="meta") for batch in batches
-    )
-    return first, second
-
-
-def _keep_tensors(graph: onnx.GraphProto, path: Path) -> None:
-    """Leave out outputs that are no tensors of numbers, and what is computed for them alone."""
-    makers = {name: node for node in graph.node for name in node.output}
-    kept, left = [], []
-    for output in graph.output:
-        maker = makers.get(output.name)
-        if maker is not None and maker.op_type == "ZipMap":
-            left.append(output.name)
-            kept.append(onnx.ValueInfoProto(name=maker.input[0]))
-        elif output.type.tensor_type.elem_type == onnx.TensorProto.STRING or (
-            output.type.WhichOneof("value") not in (None, "tensor_type")
-        ):
-            left.append(output.name)
+def _freed(
+    built: Callable[[Freeing | None], OnnxNetwork], batch: int, windows: Tensor
+) -> tuple[OnnxNetwork | None, str]:
+    """The network for any batch; or None, and why."""
+    freeing, bound = Freeing(batch), ""
+    while True:
+        try:
+            network = built(freeing)
+        except Bound as error:
+            bound = bound or str(error)
         else:
-            kept.append(output)
-    if not kept:
-        raise InputError("gives no tensor of numbers")
-    if left:
-        names = ", ".join(map(shown, left))
-        warnings.warn(
-            f"{path}: {names} is no tensor of numbers; given are "
-            f"{', '.join(shown(value.name) for value in kept)}",
-            stacklevel=2,
-        )
-        kept = list({value.name: value for value in kept}.values())
-        del graph.output[:]
-        graph.output.extend(kept)
-    needed = {output.name for output in graph.output}
-    nodes = []
-    for node in reversed(graph.node):
-        if needed & set(node.output):
-            needed.update(reads(node))
-            nodes.append(node)
-    if len(nodes) < len(graph.node):
-        nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-        del graph.node[:]
-        graph.node.extend(reversed(nodes))
+            if not freeing.changed or same_in_pieces(network, built(None), windows):
+                return network, ""
+            bound = bound or "its results for another are others"
+        if not freeing.turn():
+            return None, bound
 
 
-def _classes(model: onnx.ModelProto) -> tuple[str, ...] | None:
-    """Names of classes in the file's metadata.
+def _known(takes: Takes, network: OnnxNetwork, *, free: bool, spread: bool) -> dict[str, Known]:
+    """What is known of the inputs; those with a value for each window become the first steps."""
+    runs, batch = _runs(takes, free=free), takes.axes.letters.index("N")
+    known = {takes.image.name: Known(runs=runs)}
+    for name, fixed in takes.fixed.items():
+        one = fixed.one(spread=spread)
+        if one is None or fixed.axis is None:
+            known[name] = Known(constant=fixed.value)
+            continue
+        network.add(name, Repeated(one, fixed.axis, batch), network.inputs, [name])
+        meta = Repeated(one.to("meta"), fixed.axis, batch)
+        known[name] = Known(runs=None if runs is None else (meta(runs[0]), meta(runs[1])))
+    return known
 
-    Ultralytics writes a dict by numbers, others a list, RapidOCR's tools a line for each.
-    """
-    texts = {entry.key: entry.value for entry in model.metadata_props}
-    if lines := texts.get("character", "").splitlines():
-        return tuple(lines)
-    for key in ("names", "classes", "labels", "class_names"):
-        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
-            found = ast.literal_eval(texts.get(key, ""))
-            if isinstance(found, dict) and sorted(found) == list(range(len(found))):
-                found = [found[number] for number in range(len(found))]
-            if isinstance(found, list | tuple) and all(isinstance(n, str) for n in found):
-                return tuple(found) or None
-    return None
+
+def _runs(takes: Takes, *, free: bool) -> tuple[Tensor, Tensor] | None:
+    """Windows without numbers, for two sizes of the batch; None where a size is not known."""
+    if None in takes.sizes:
+        return None
+    batch = takes.batch
+    batches = _BATCHES if batch is None else (batch, TIMES * batch if free else batch)
+    shapes = [takes.axes.shape(batch, takes.sizes) for batch in batches]
+    first, second = (torch.empty(shape, dtype=takes.dtype, device="meta") for shape in shapes)
+    return first, second

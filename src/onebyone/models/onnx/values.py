@@ -18,12 +18,14 @@ class Known:
         runs: what it is for two sizes of the batch, without numbers; None where the input's sizes
             are not known.
         parts: names of the values in it, where it is a sequence.
+        outer: how many numbers of its axis with the batch are before that.
     """
 
     constant: Tensor | None = None
     sizes: bool = False
     runs: tuple[Any, Any] | None = None
     parts: tuple[str, ...] | None = None
+    outer: int = 1
 
 
 def joined(runs: tuple[Any, Any] | None, outputs: int, *, sizes: bool) -> list[Known]:

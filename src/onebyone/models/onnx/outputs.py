@@ -1,0 +1,76 @@
+"""The outputs of an ONNX file that are kept: tensors of numbers, and what computes them."""
+
+import warnings
+from pathlib import Path
+
+import onnx
+
+from onebyone.errors import InputError
+from onebyone.models.onnx.nodes import reads
+from onebyone.models.shown import shown
+
+_LEARNERS = "ai.onnx.ml"
+"""The operators of scikit-learn and its like."""
+
+
+def keep_tensors(graph: onnx.GraphProto, path: Path, *, computed: bool) -> None:
+    """Leave out outputs that are no tensors of numbers, and what is computed for them alone.
+
+    A dict of probabilities by class, which scikit-learn's converter writes, gives way to the tensor
+    that it is made of.
+
+    Args:
+        graph: is changed.
+        path: of the file.
+        computed: whether outputs are left out, too, that take operators which PyTorch has not, as
+            the label that is looked up beside the probabilities.
+
+    Raises:
+        InputError: nothing is left.
+
+    Warns:
+        UserWarning: names what is left out.
+    """
+    makers = {name: node for node in graph.node for name in node.output}
+    kept, left = [], []
+    for output in graph.output:
+        maker = makers.get(output.name)
+        if maker is not None and maker.op_type == "ZipMap" and maker.domain == _LEARNERS:
+            left.append(output.name)
+            kept.append(onnx.ValueInfoProto(name=maker.input[0]))
+        elif output.type.tensor_type.elem_type == onnx.TensorProto.STRING or (
+            output.type.WhichOneof("value") not in (None, "tensor_type")
+        ):
+            left.append(output.name)
+        else:
+            kept.append(output)
+    if computed and left:
+        plain = [v for v in kept if all(n.domain != _LEARNERS for n in _nodes(graph, {v.name}))]
+        left += [value.name for value in kept if value not in plain]
+        kept = plain
+    if not kept:
+        raise InputError("gives no tensor of numbers")
+    if left:
+        kept = list({value.name: value for value in kept}.values())
+        warnings.warn(
+            f"{path}: {', '.join(map(shown, left))} is left out, which is no tensor of numbers or "
+            f"made by {_LEARNERS}; given is {', '.join(shown(value.name) for value in kept)}",
+            stacklevel=2,
+        )
+        del graph.output[:]
+        graph.output.extend(kept)
+    nodes = _nodes(graph, {output.name for output in graph.output})
+    if len(nodes) < len(graph.node):
+        nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+        del graph.node[:]
+        graph.node.extend(nodes)
+
+
+def _nodes(graph: onnx.GraphProto, needed: set[str]) -> list[onnx.NodeProto]:
+    """The nodes that compute some values."""
+    nodes = []
+    for node in reversed(graph.node):
+        if needed & set(node.output):
+            needed.update(reads(node))
+            nodes.append(node)
+    return nodes[::-1]
