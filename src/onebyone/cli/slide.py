@@ -149,8 +149,10 @@ def slide(
         from onebyone.windows import slide as slide_model
 
         look_here(model)
-        options: dict[str, Any] = {"weights": weights, "classes": classes, "download": download}
-        options |= {"layout": layout, "inputs": values, "crops": crops}
+        options: dict[str, Any] = {
+            **{"weights": weights, "classes": classes, "download": download},
+            **{"layout": layout, "inputs": values, "crops": crops},
+        }
         with stage.hidden(download):
             chosen = load(model, window=sizes, trust=trust, **options)
         sizes = fitting(sizes or chosen.window, image, pixels)

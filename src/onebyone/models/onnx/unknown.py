@@ -23,12 +23,16 @@ def written_out(model: onnx.ModelProto, version: int) -> onnx.ModelProto:
     """A model without calls of its own functions.
 
     Raises:
-        InputError: a function is of another operator set than the model.
+        InputError: a function is of another operator set than the model, or ONNX does not write it
+            out.
     """
     if not model.functions:
         return model
     in_words_of(model, version)
-    return inliner.inline_local_functions(model)
+    try:
+        return inliner.inline_local_functions(model)
+    except (RuntimeError, ValueError, onnx.shape_inference.InferenceError) as error:
+        raise InputError(f"has functions that onnx cannot write out: {line(str(error))}") from error
 
 
 def refuse_unknown(graph: onnx.GraphProto, version: int) -> None:
