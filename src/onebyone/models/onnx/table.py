@@ -43,6 +43,10 @@ class Operator:
     function: Callable[..., Any]
     domain: str = ""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By its place in the table: functions that were made in others have no names."""
+        return find, (self.name, self.since, self.domain)
+
     @cached_property
     def inputs(self) -> list[inspect.Parameter]:
         """The parameters that inputs go to; the last one may take any number."""
