@@ -41,7 +41,7 @@ def files_of(model: str, texts: Sequence[str]) -> Iterator[Path]:
             yield from data_files(path)
 
 
-def _number(text: str) -> float | None:
+def _number(text: str) -> int | float | None:
     for kind in (int, float):
         try:
             return kind(text)
