@@ -29,7 +29,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     weights = {name: tensor + 1 for name, tensor in small().state_dict().items()}
     save_file(weights, tmp_path / "w.safetensors")
     torch.save(weights, tmp_path / "w.pth")
-    (tmp_path / "net.onnx").touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
@@ -82,7 +81,6 @@ REFUSED = {
     "w.pth": "a .pth file holds weights without their network; pass package.module:function, and "
     "this file as its weights",
     "w.safetensors": "a .safetensors file holds weights without their network",
-    "net.onnx": "is an ONNX file, which is not read; export the PyTorch module, torch.export.save",
     ".": "is a folder, which is not read",
     "onebyone_test_absent:net": "importing 'onebyone_test_absent' failed: ModuleNotFoundError: No",
     "onebyone_test_load:smal": "onebyone_test_load has no function 'smal'; did you mean "
