@@ -19,6 +19,7 @@ class Demo(StrEnum):
     faces = "faces"
     digits = "digits"
     photo = "photo"
+    onnx = "onnx"
 
 
 WHOLE = (Demo.answer, Demo.faces, Demo.digits)
@@ -28,6 +29,7 @@ COMING = {
     Demo.faces: "a face found in a photo through every window (about 15 seconds)",
     Demo.digits: "handwriting read through 27,336 windows at once (about 10 seconds)",
     Demo.photo: "what padding at the photo's border only does (about a minute)",
+    Demo.onnx: "which way up a page is, by an ONNX file from PyPI (about 20 seconds)",
 }
 """What each part shows, and how long it takes on two idle cores."""
 
@@ -35,7 +37,7 @@ COMING = {
 def demo(
     part: Annotated[
         Demo | None,
-        typer.Argument(help="Run this part only; by default all but photo, which takes longest."),
+        typer.Argument(help="Run this part only; by default all but photo and onnx."),
     ] = None,
     out: Annotated[
         Path,
