@@ -83,7 +83,8 @@ def test_maps_are_those_of_crops_to_the_bit_and_share_as_floats_do(small: Path, 
     (theirs,) = session(path).run(None, {"windows": crops.numpy()})
     found = scores.reshape(scores.shape[0], -1).t().numpy()
     np.testing.assert_array_equal(found, theirs)
-    assert slide.report(56, 60).saved == ob.slide(str(small), stride=4).report(56, 60).saved
+    floats = ob.slide(str(small), stride=4)
+    assert slide.report(56, 60).ratio >= floats.report(56, 60).ratio > 2
 
 
 def test_it_is_recorded_without_an_export(small: Path) -> None:
