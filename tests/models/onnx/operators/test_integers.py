@@ -57,6 +57,14 @@ def test_qlinear_conv(
     np.testing.assert_array_equal(ours, theirs)
 
 
+def test_rounding_of_many_sums() -> None:
+    inputs = _convolution(16, 64, 1, 1, np.uint8, np.uint8, each=True)
+    inputs["x"] = _bytes((1, 16, 96, 96))
+    ours, theirs = node("QLinearConv", inputs, constant=_CONSTANT, version=10)
+    assert (theirs < 255).mean() > 0.2
+    np.testing.assert_array_equal(ours, theirs)
+
+
 @pytest.mark.parametrize("channels", [28, 29, 64, 300])
 @pytest.mark.parametrize("group", [1, 2])
 def test_sums_beyond_24_bits(channels: int, group: int) -> None:

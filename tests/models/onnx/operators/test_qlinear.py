@@ -57,6 +57,20 @@ def test_of_two(operator: str, first: tuple[int], second: tuple[int], dtype: typ
         _equal(operator, given)
 
 
+@pytest.mark.parametrize("operator", ["QLinearAdd", "QLinearMul"])
+def test_every_pair_of_numbers(operator: str) -> None:
+    a, b = np.meshgrid(*[np.arange(256, dtype=np.uint8)] * 2)
+    for seed in range(24):
+        scales = _scales(seed, "a", "b", "c", dtype=np.uint8)
+        zeros = _bytes((3,), np.uint8, seed)
+        given = {
+            "a": a, "a_scale": scales["a_scale"], "a_zero": zeros[0], "b": b,
+            "b_scale": scales["b_scale"], "b_zero": zeros[1], "c_scale": scales["c_scale"],
+            "c_zero": zeros[2],
+        }  # fmt: skip
+        _equal(operator, given)
+
+
 @pytest.mark.parametrize("dtype", _TYPES)
 @pytest.mark.parametrize("size", [4, 300])
 @pytest.mark.parametrize("last", [0, 1])
