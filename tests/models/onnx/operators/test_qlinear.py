@@ -96,7 +96,7 @@ def test_average_pool(dtype: type, counted: int, pads: list[int], stride: int) -
         given = {"x": _bytes((2, 3, 17, 18), dtype, seed), **_scales(seed, "x", "y", dtype=dtype)}
         _equal(
             "QLinearAveragePool", given, kernel_shape=[3, 3], pads=pads, strides=[stride] * 2,
-            count_include_pad=counted, wrong=0.002,
+            count_include_pad=counted,
         )  # fmt: skip
 
 

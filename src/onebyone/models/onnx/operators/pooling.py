@@ -74,7 +74,7 @@ class Windows:
         return None
 
 
-def _windows(
+def windows_of(
     x: Tensor,
     kernel: Ints,
     auto_pad: str,
@@ -83,6 +83,7 @@ def _windows(
     pads: Ints,
     strides: Ints,
 ) -> Windows:
+    """What a pooling with these attributes sees of a map."""
     rank, sizes = len(kernel), tuple(x.shape[2:])
     dilations, strides = dilations or (1,) * rank, strides or (1,) * rank
     pads = padding(auto_pad, pads, sizes, kernel, strides, dilations)
@@ -115,7 +116,7 @@ def max_pool(
     storage_order: int = 0,
     strides: Ints = (),
 ) -> Tensor | tuple[Tensor, Tensor]:
-    windows = _windows(x, kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
+    windows = windows_of(x, kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
     ceil, before, dtype = windows.ceiling(), windows.before, x.dtype
     if not dtype.is_floating_point:  # PyTorch's poolings of bytes refuse larger maps
         x = x.to(torch.float32)
@@ -196,7 +197,7 @@ def average_pool(
     pads: Ints = (),
     strides: Ints = (),
 ) -> Tensor:
-    windows = _windows(x, kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
+    windows = windows_of(x, kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
     ceil, even = windows.ceiling(), windows.before == windows.behind
     if ceil is not None and set(windows.dilations) == {1} and (even or not count_include_pad):
         return _AVERAGE[len(kernel_shape)](  # type: ignore[no-any-return]
@@ -237,7 +238,7 @@ def lp_pool(
     pads: Ints = (),
     strides: Ints = (),
 ) -> Tensor:
-    windows = _windows(x, kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
+    windows = windows_of(x, kernel_shape, auto_pad, ceil_mode, dilations, pads, strides)
     powers = padded(torch.pow(torch.abs(x), p), (*windows.before, *windows.reach))
     return torch.pow(_summed(powers, windows), 1 / p)
 

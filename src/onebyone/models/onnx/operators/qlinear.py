@@ -4,13 +4,15 @@ What it does in one step with a fused multiply-add is done in float64 here, and 
 """
 
 from collections.abc import Sequence
+from itertools import product
 from math import prod
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from onebyone.models.onnx.operators.pooling import average_pool
+from onebyone.models.onnx.operators.convolutions import padded
+from onebyone.models.onnx.operators.pooling import Windows, windows_of
 from onebyone.models.onnx.operators.quantised import (
     WHOLE,
     centred,
@@ -21,6 +23,7 @@ from onebyone.models.onnx.operators.quantised import (
 from onebyone.models.onnx.table import Array, Ints, operator
 
 _MICROSOFT = "com.microsoft"
+aten = torch.ops.aten
 
 
 @operator("QLinearAdd", domain=_MICROSOFT)
@@ -101,10 +104,12 @@ def qlinear_average_pool(
     numbers = _floats(x, x_scale, x_zero_point)
     if channels_last:
         numbers = numbers.movedim(-1, 1)
-    mean = average_pool(
-        numbers, kernel_shape=kernel_shape, auto_pad=auto_pad, ceil_mode=ceil_mode,
-        count_include_pad=count_include_pad, pads=pads, strides=strides,
-    )  # fmt: skip
+    windows = windows_of(numbers, kernel_shape, auto_pad, ceil_mode, (), pads, strides)
+    edges = (*windows.before, *windows.reach)
+    count: Tensor | float = float(prod(kernel_shape))
+    if not count_include_pad and any(edges):
+        count = _summed(padded(torch.ones_like(numbers), edges), windows)
+    mean = _summed(padded(numbers, edges), windows) / count
     y = torch.round(mean / y_scale.reshape(()) + zero_of(y_zero_point))
     found = shifted(y, _type_only(y_zero_point))
     return found.movedim(1, -1) if channels_last else found
@@ -164,6 +169,22 @@ def qlinear_softmax(
     times = torch.floor(1 / y_scale.reshape(()))
     y = torch.round(powers * times / torch.sum(powers, axis, keepdim=True))
     return shifted(y, y_zero_point)
+
+
+def _summed(x: Tensor, windows: Windows) -> Tensor:
+    """Sums of windows, one tap after the other as onnxruntime adds them.
+
+    Averages that lie between two integers are frequent, and go where their last bit lets them.
+    """
+    total: Tensor | None = None
+    for taps in product(*map(range, windows.kernel)):
+        seen = x
+        axes = zip(taps, windows.strides, windows.counts, strict=True)
+        for axis, (tap, stride, count) in enumerate(axes, 2):
+            seen = aten.slice.Tensor(seen, axis, tap, tap + (count - 1) * stride + 1, stride)
+        total = seen if total is None else total + seen
+    assert total is not None
+    return total
 
 
 def _floats(x: Tensor, scale: Tensor, zero_point: Array | None) -> Tensor:
