@@ -57,6 +57,12 @@ def body_of(node: onnx.NodeProto, inputs: Sequence[Known | None], version: int) 
     return _graph(function, says | {a.name: a for a in node.attribute})
 
 
+def cast_of(node: onnx.NodeProto, like: Known) -> Iterator[onnx.NodeProto]:
+    """The cast that a CastLike is, whose result is constant where what is cast is."""
+    to = _type(node, like).tensor_type.elem_type
+    yield onnx.helper.make_node("Cast", node.input[:1], node.output, to=to)
+
+
 def in_words_of(model: onnx.ModelProto, version: int) -> None:
     """Say of each function of a model that it is of the model's operator set, where that is so.
 

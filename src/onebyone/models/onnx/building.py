@@ -21,7 +21,7 @@ from torch.func import functional_call
 from onebyone.errors import InputError, first_line
 from onebyone.models.onnx.attributes import attributes_of
 from onebyone.models.onnx.batch import Bound, Freeing
-from onebyone.models.onnx.bodies import body_of
+from onebyone.models.onnx.bodies import body_of, cast_of
 from onebyone.models.onnx.branches import Branches, is_open
 from onebyone.models.onnx.classical import CLASSICAL, DOMAIN
 from onebyone.models.onnx.classical import written as classical
@@ -117,6 +117,8 @@ class Builder:
             return self.control.written(node, look)
         if node.op_type in SEQUENCES or any(look(n).parts is not None for n in node.input if n):
             return sequences(node, look, self.version)
+        if node.op_type == "CastLike" and look(node.input[0]).constant is not None:
+            return cast_of(node, look(node.input[1]))
         if node.domain == DOMAIN and node.op_type in CLASSICAL:
             return classical(node)
         if find(node.op_type, self.version, node.domain) is None:
