@@ -22,7 +22,7 @@ from onebyone.errors import InputError, first_line
 from onebyone.models.onnx.attributes import attributes_of
 from onebyone.models.onnx.batch import Bound, Freeing
 from onebyone.models.onnx.bodies import body_of, cast_of
-from onebyone.models.onnx.branches import Branches, is_open
+from onebyone.models.onnx.branches import Branches, constants_of, is_open
 from onebyone.models.onnx.classical import CLASSICAL, DOMAIN
 from onebyone.models.onnx.classical import written as classical
 from onebyone.models.onnx.constants import tensor_of
@@ -215,7 +215,7 @@ class Builder:
             ends.append([self.known(output, local) for output in branch.outputs])
         pairs = zip(*ends, strict=True)
         sizes = [all(k.sizes or k.constant is not None for k in pair) for pair in pairs]
-        module, names = Branches(parts, sizes), [node.input[0], *taken]
+        module, names = Branches(parts, constants_of(ends, sizes)), [node.input[0], *taken]
         runs = self._runs(node, module, [values[name] for name in names])
         network.add(_name(node), module, names, node.output)
         if runs is None:

@@ -1,7 +1,7 @@
 """Control flow of an ONNX file, written out: branches that are known, loops of known turns."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
@@ -36,7 +36,7 @@ class Control:
     version: int
     mark: str
     stored: dict[str, onnx.TensorProto]
-    nodes_left: int = MOST_NODES
+    nodes_left: int = field(default_factory=lambda: MOST_NODES)
 
     def written(self, node: onnx.NodeProto, look: Look) -> Iterator[onnx.NodeProto]:
         """The nodes that a node stands for; what is known of each is asked for after it is taken.

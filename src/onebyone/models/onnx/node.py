@@ -147,7 +147,7 @@ def _number(kind: Any, value: Array) -> Any:
 def _spread(value: Array, like: Tensor | None) -> Tensor:
     """Numbers of sizes as a tensor; made by an operator wherever they are all the same."""
     device = None if like is None else like.device
-    dtype = torch.from_numpy(value[:0] if value.ndim else value.reshape(1)[:0]).dtype
+    dtype = getattr(torch, value.dtype.name)  # a tensor made of it would be recorded
     if value.size and (value == value.reshape(-1)[0]).all():
         return torch.full(value.shape, value.reshape(-1)[0].item(), dtype=dtype, device=device)
     return torch.tensor(value.tolist(), dtype=dtype, device=device).reshape(value.shape)
