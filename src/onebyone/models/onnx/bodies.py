@@ -8,7 +8,10 @@ import torch
 
 from onebyone.errors import InputError
 from onebyone.models.onnx.constants import TYPES
+from onebyone.models.onnx.control import CONTROL
 from onebyone.models.onnx.nodes import STANDARD, every, named
+from onebyone.models.onnx.sequences import SEQUENCES
+from onebyone.models.onnx.table import find
 from onebyone.models.onnx.values import Known, as_tensor
 from onebyone.models.onnx.versions import versions
 from onebyone.models.shown import shown
@@ -80,11 +83,19 @@ def in_words_of(model: onnx.ModelProto, version: int) -> None:
 def check_version(nodes: Iterable[onnx.NodeProto], own: int, version: int, what: str) -> None:
     """Refuse nodes of one operator set that mean something else in another."""
     for node in every(*nodes):
-        if node.domain in STANDARD and _since(node, own) != _since(node, version):
+        if node.domain in STANDARD and not _is_same(node.op_type, own, version):
             raise InputError(
                 f"{what} is written in ONNX's operator set {own}, where {shown(node.op_type)} is "
                 f"not that of {version}, the model's: convert it by onnx.version_converter"
             )
+
+
+def _is_same(name: str, own: int, version: int) -> bool:
+    """Whether an operator means the same in two operator sets: one function serves both."""
+    entry = find(name, version)
+    if entry is None:  # not in the table: it is written out, or refused, in the words of the model
+        return _since(name, own) == _since(name, version) or name in CONTROL | SEQUENCES
+    return entry is find(name, own)
 
 
 def _newest(schema: Any, version: int) -> int:
@@ -93,9 +104,9 @@ def _newest(schema: Any, version: int) -> int:
     return max((one for one in written if one <= version), default=0)
 
 
-def _since(node: onnx.NodeProto, version: int) -> int | None:
+def _since(name: str, version: int) -> int | None:
     try:
-        return int(onnx.defs.get_schema(node.op_type, version).since_version)
+        return int(onnx.defs.get_schema(name, version).since_version)
     except onnx.defs.SchemaError:
         return None
 
