@@ -42,13 +42,11 @@ def batch_normalization(
     epsilon: float = 1e-5,
     momentum: float = 0.9,
 ) -> Tensor:
-    given = (input_mean, input_var, scale, bias)
-    if len({t.dtype for t in given}) > 1 or (x.dtype != scale.dtype):
-        given = tuple(t.to(torch.promote_types(x.dtype, t.dtype)) for t in given)
-        wide = max((t.dtype for t in given), key=lambda dtype: torch.finfo(dtype).bits)
-        mean, var, weight, shift = (t.to(wide) for t in given)
-        return functional.batch_norm(x.to(wide), mean, var, weight, shift, eps=epsilon).to(x.dtype)
-    return functional.batch_norm(x, *given, eps=epsilon)
+    wide = x.dtype
+    for other in (scale, input_mean):  # whose types may be others than the image's
+        wide = torch.promote_types(wide, other.dtype)
+    given = (t.to(wide) for t in (x, input_mean, input_var, scale, bias))
+    return functional.batch_norm(*given, eps=epsilon).to(x.dtype)
 
 
 @operator("InstanceNormalization")
