@@ -45,8 +45,8 @@ def batch_normalization(
     wide = x.dtype
     for other in (scale, input_mean):  # whose types may be others than the image's
         wide = torch.promote_types(wide, other.dtype)
-    given = (t.to(wide) for t in (x, input_mean, input_var, scale, bias))
-    return functional.batch_norm(*given, eps=epsilon).to(x.dtype)
+    image, mean, var, weight, shift = (t.to(wide) for t in (x, input_mean, input_var, scale, bias))
+    return functional.batch_norm(image, mean, var, weight, shift, eps=epsilon).to(x.dtype)
 
 
 @operator("InstanceNormalization")
