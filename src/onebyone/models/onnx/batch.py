@@ -80,6 +80,8 @@ class Freeing:
             Bound: no axis of the result can have it.
         """
         kept = list(inputs)
+        if node.op_type == "Resize":
+            return self._resized(node, kept)
         if node.op_type not in ("Reshape", "Expand") or len(kept) < 2:
             return kept
         source, shape = kept[:2]
@@ -101,6 +103,19 @@ class Freeing:
         self.changed = self.changed or sizes != shape.constant.tolist()
         kept[:2] = replace(source, outer=outer), replace(shape, constant=torch.tensor(sizes))
         return kept
+
+    def _resized(self, node: onnx.NodeProto, inputs: list[Known | None]) -> list[Known | None]:
+        """The inputs of a resizing, where -1 keeps the size of the batch."""
+        source, sizes = inputs[0], inputs[3] if len(inputs) > 3 else None
+        axis = None if source is None else axis_of(source)
+        if source is None or source.runs is None or sizes is None or sizes.constant is None:
+            return inputs
+        rank = source.runs[0].ndim
+        named = next((list(a.ints) for a in node.attribute if a.name == "axes"), range(rank))
+        kept = torch.tensor([n % rank == axis for n in named])
+        self.changed = self.changed or bool(kept.any())
+        inputs[3] = replace(sizes, constant=torch.where(kept, -1, sizes.constant))
+        return inputs
 
     def note(
         self, node: onnx.NodeProto, inputs: Sequence[Known | None], results: Sequence[Known]

@@ -5,8 +5,9 @@ without numbers, for two sizes of the batch: numbers that are the same in both a
 and constants that hold a batch that the file has fixed are found where both contradict each other.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from math import prod
@@ -29,7 +30,7 @@ from onebyone.models.onnx.constants import tensor_of
 from onebyone.models.onnx.control import CONTROL, Control, Look, graph_of
 from onebyone.models.onnx.growth import is_few, sizes_of, without_numbers
 from onebyone.models.onnx.inlining import mark_of
-from onebyone.models.onnx.layers import layer_of
+from onebyone.models.onnx.layers import layer_of, with_bias
 from onebyone.models.onnx.network import Graph
 from onebyone.models.onnx.node import Node, OfSizes
 from onebyone.models.onnx.nodes import named, reads
@@ -55,6 +56,7 @@ class Builder:
         freeing: the search for the constants that hold a fixed batch; None where there is none.
         weights: stored tensors by name, each read once.
         stored: those that the file has.
+        readers: how many nodes read a value, and outputs that it is.
     """
 
     path: Path
@@ -63,12 +65,15 @@ class Builder:
     freeing: Freeing | None = None
     weights: dict[str, Tensor] = field(default_factory=dict)
     stored: dict[str, onnx.TensorProto] = field(default_factory=dict)
+    readers: Counter[str] = field(default_factory=Counter)
     control: Control = field(init=False)
 
     def build(self, graph: onnx.GraphProto, network: Graph, known: dict[str, Known]) -> None:
         """Add the nodes of a graph to a network whose inputs are known."""
         self.stored |= {tensor.name: tensor for tensor in graph.initializer}
         self.control = Control(self.version, mark_of(graph), self.stored)
+        self.readers.update(network.outputs)
+        self.readers.update(name for node in graph.node for name in reads(node))
         self._nodes(graph.node, network, known)
 
     def _nodes(
@@ -108,7 +113,8 @@ class Builder:
         elif all(k.sizes for k in computed):
             results = self._of_sizes(node, inputs, network)
         else:
-            results = self._computed(node, inputs, network)
+            bias = self._bias(node, inputs, network) if node.op_type == "Add" else None
+            results = self._computed(node, inputs, network) if bias is None else [bias]
         known.update((name, k) for name, k in zip(node.output, results, strict=False) if name)
 
     def _written(self, node: onnx.NodeProto, look: Look) -> Iterator[onnx.NodeProto] | None:
@@ -221,6 +227,23 @@ class Builder:
         if runs is None:
             return [Known(sizes=one) for one in sizes]
         return joined(runs, len(sizes), sizes=False)
+
+    def _bias(
+        self, node: onnx.NodeProto, inputs: Sequence[Known | None], network: Graph
+    ) -> Known | None:
+        """Make an addition the bias of the layer before it; what is known of the result then."""
+        given = [(n, k) for n, k in zip(node.input, inputs, strict=True) if k is not None]
+        (name, product), (_, other) = sorted(given, key=lambda pair: pair[1].constant is not None)
+        rank = 1 if product.runs is None else product.runs[0].ndim
+        made = network.made.get(name)
+        if other.constant is None or self.readers[name] > 1 or made is None:
+            return None
+        step = network.steps[made]
+        if not with_bias(network.get_submodule(step.module), other.constant, rank):
+            return None
+        network.steps[made] = replace(step, outputs=tuple(node.output))
+        network.made[node.output[0]] = made
+        return product
 
     def _called(self, node: onnx.NodeProto) -> tuple[Operator, dict[str, Any]]:
         """The entry in the table for a node, and its attributes as the function takes them."""

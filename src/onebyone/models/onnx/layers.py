@@ -98,3 +98,27 @@ def _with(layer: nn.Module, weight: Tensor, bias: Tensor | None) -> nn.Module:
             stored = value if isinstance(value, nn.Parameter) else nn.Parameter(value.detach())
             layer.register_parameter(name, stored)
     return layer.eval()
+
+
+def with_bias(layer: nn.Module, bias: Tensor, rank: int) -> bool:
+    """Add to a product with weights the constant that is added to its results.
+
+    Files have the two apart, where their networks had one layer: a constant at each place of a
+    flattened window could not be shared, a layer's bias is.
+
+    Args:
+        layer: of a node that nothing but the addition reads.
+        bias: what is added.
+        rank: of the layer's results.
+
+    Returns:
+        Whether it is a bias.
+    """
+    if not isinstance(layer, nn.Linear) or layer.bias is not None or bias.ndim > rank:
+        return False
+    if bias.shape[-1:] != layer.weight.shape[:1] or bias.numel() != layer.out_features:
+        return False
+    if bias.dtype != layer.weight.dtype:
+        return False
+    _with(layer, layer.weight, bias.reshape(-1))
+    return True

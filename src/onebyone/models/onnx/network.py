@@ -38,18 +38,21 @@ class Graph(nn.Module):
         inputs: names of the values that it takes.
         outputs: names of what it gives.
         steps: what is computed, in order.
+        made: the place of the step that gives a value, by its name.
     """
 
     def __init__(self, inputs: Sequence[str], outputs: Sequence[str]) -> None:
         super().__init__()
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
         self.steps: list[Step] = []
+        self.made: dict[str, int] = {}
         self._constant: dict[str, str] = {}
         self.eval()
 
     def add(self, name: str, node: nn.Module, inputs: Sequence[str], outputs: Sequence[str]) -> str:
         """Add a node as the next step; its path is its name as far as a path may be that."""
         path = _put(self, name, node)
+        self.made.update(dict.fromkeys(outputs, len(self.steps)))
         self.steps.append(Step(path, tuple(inputs), tuple(outputs)))
         return path
 
