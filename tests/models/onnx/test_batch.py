@@ -1,13 +1,20 @@
 """Files of a fixed batch take any, and give what onnxruntime gives for single windows."""
 
+import warnings
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional
 
 from helpers.onnx_pairs import model
+from onebyone.graphs.recording import record
 from onebyone.models import load
+from onebyone.models.onnx.reading import load_onnx
 from onebyone.models.pieces import InPieces
 
 RANDOM = np.random.default_rng(0)
@@ -119,3 +126,73 @@ def test_a_batch_that_a_slice_holds_is_run_in_pieces(tmp_path):
     np.testing.assert_allclose(
         network(windows).detach(), one_by_one(proto, windows), rtol=1e-4, atol=1e-5
     )
+
+
+class Tokens(nn.Module):
+    """Patches behind a token that is the same for all windows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.scores = nn.Conv2d(3, 8, 4, 4), nn.Linear(8, 3)
+        self.token = nn.Parameter(torch.rand(1, 1, 8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        patches = self.patches(x).flatten(2).transpose(1, 2)
+        both = torch.cat([self.token.expand(patches.shape[0], -1, -1), patches], 1)
+        return self.scores(functional.layer_norm(both, (8,))[:, 0])
+
+
+class Squeezed(nn.Module):
+    """For one window the batch is squeezed away, and softmax counts axes from there."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean((2, 3)).squeeze(0).softmax(0).unsqueeze(0)
+
+
+class First(nn.Module):
+    """Each window, and the first one."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean((2, 3)) + x[0].mean((1, 2))
+
+
+def exported(network: nn.Module, file: Path, batch: int, opset: int, any_batch: bool) -> Path:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network.eval(), (torch.rand(batch, 3, 8, 8),), str(file), dynamo=False,
+            opset_version=opset, input_names=["x"],
+            dynamic_axes={"x": {0: "batch"}} if any_batch else None,
+        )  # fmt: skip
+    return file
+
+
+@pytest.mark.parametrize("opset", [11, 17])
+@pytest.mark.parametrize(("batch", "any_batch"), [(1, False), (3, False), (2, True)])
+def test_tokens_are_joined_to_any_batch(
+    tmp_path: Path, batch: int, any_batch: bool, opset: int
+) -> None:
+    network = Tokens().eval()
+    found = load_onnx(str(exported(network, tmp_path / "a.onnx", batch, opset, any_batch))).network
+    assert not isinstance(found, InPieces)
+    x = torch.rand(5, 3, 8, 8)
+    with torch.no_grad():
+        torch.testing.assert_close(found(x), network(x))
+    assert record(found, x)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("network", [Squeezed(), First()])
+def test_what_joins_windows_runs_one_by_one(tmp_path: Path, network: nn.Module) -> None:
+    found = load_onnx(str(exported(network, tmp_path / "a.onnx", 1, 13, False))).network
+    assert isinstance(found, InPieces)
+    x = torch.rand(3, 3, 8, 8)
+    torch.testing.assert_close(found(x), torch.cat([network(one[None]) for one in x]))
+
+
+def test_a_constant_that_repeats_itself_along_the_batch_is_that_of_one_window(tmp_path):
+    text = "agraph (float[4,3,8,8] x) => (float[4,4,8,8] y) { y = Concat <axis = 1> (x, t) }"
+    token = np.repeat(weights(1, 1, 8, 8), 4, axis=0)
+    network = read(tmp_path, model(text, {"t": token}))
+    assert network(torch.rand(3, 3, 8, 8)).shape == (3, 4, 8, 8)
+    other = read(tmp_path, model(text, {"t": weights(4, 1, 8, 8)}))
+    assert isinstance(other, InPieces)

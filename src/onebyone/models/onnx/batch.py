@@ -19,6 +19,8 @@ from onebyone.models.onnx.values import Known
 
 TIMES = 7
 """How many batches the second run has."""
+_BROADCASTS = ("Concat", "Add", "Sub", "Mul", "Div", "Where")
+"""Operators that spread a constant of one window over all; of a Concat see there."""
 _Pattern = tuple[tuple[int, ...], int, tuple[int, ...]]
 
 
@@ -80,6 +82,8 @@ class Freeing:
             Bound: no axis of the result can have it.
         """
         kept = list(inputs)
+        if node.op_type in _BROADCASTS:
+            return self._thinned(kept)
         if node.op_type == "Resize":
             return self._resized(node, kept)
         if node.op_type not in ("Reshape", "Expand") or len(kept) < 2:
@@ -115,6 +119,22 @@ class Freeing:
         kept = torch.tensor([n % rank == axis for n in named])
         self.changed = self.changed or bool(kept.any())
         inputs[3] = replace(sizes, constant=torch.where(kept, -1, sizes.constant))
+        return inputs
+
+    def _thinned(self, inputs: list[Known | None]) -> list[Known | None]:
+        """Inputs whose constants that are the same for each window are those of one window."""
+        source = next((k for k in inputs if k is not None and axis_of(k) is not None), None)
+        axis = None if source is None else axis_of(source)
+        if source is None or source.runs is None or axis is None:
+            return inputs
+        place, batch = axis - source.runs[0].ndim, source.runs[0].shape[axis]
+        for n, k in enumerate(inputs):
+            value = None if k is None else k.constant
+            if k is None or value is None or value.ndim < -place or value.shape[place] != batch > 1:
+                continue
+            one = value.narrow(place, 0, 1)
+            if torch.equal(one.expand_as(value), value):
+                inputs[n], self.changed = replace(k, constant=one), True
         return inputs
 
     def note(

@@ -29,10 +29,12 @@ def is_few(
 
     What cannot be found out is taken to be many, and refused where it is not computed then.
     """
-    if any(
-        isinstance(x, Tensor) and x.is_floating_point() and x.numel() > _LEARNED for x in inputs
-    ):
+    taken = [x for n, x in enumerate(inputs) if x is not None and operator.has_tensor(n)]
+    learned = [x for x in taken if isinstance(x, Tensor) and x.is_floating_point()]
+    if any(x.numel() > _LEARNED for x in learned):
         return False
+    if learned and all(isinstance(x, Tensor) for x in taken):
+        return False  # sizes only say how many times, or which part of, weights are taken
     tensors = [torch.from_numpy(np.array(x)) if isinstance(x, np.ndarray) else x for x in inputs]
     try:
         found = sizes_of(Node(operator, attributes, tensors))

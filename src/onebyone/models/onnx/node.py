@@ -108,12 +108,26 @@ class OfSizes(nn.Module):
     def forward(self, *values: Array) -> Any:
         """Compute the results: an array, or several."""
         feeds = dict(zip(self.names, values, strict=True)) | self.constants
-        node = onnx.NodeProto.FromString(self.node)
         from onnx.reference import ReferenceEvaluator
 
-        found = ReferenceEvaluator(node, opsets={"": self.version}).run(None, feeds)
+        found = ReferenceEvaluator(self._model(feeds)).run(None, feeds)
         arrays = tuple(np.asarray(array) for array in found)
         return arrays[0] if len(arrays) == 1 else arrays
+
+    def _model(self, feeds: Mapping[str, Array]) -> onnx.ModelProto:
+        """The node as a model; one alone would be taken as of the newest operator set."""
+        node = onnx.NodeProto.FromString(self.node)
+        inputs = [
+            onnx.helper.make_tensor_value_info(
+                name, onnx.helper.np_dtype_to_tensor_dtype(array.dtype), array.shape
+            )
+            for name, array in feeds.items()
+        ]
+        outputs = [onnx.ValueInfoProto(name=name) for name in node.output]
+        graph = onnx.helper.make_graph([node], "sizes", inputs, outputs)
+        return onnx.helper.make_model(
+            graph, opset_imports=[onnx.helper.make_opsetid("", self.version)]
+        )
 
 
 def _constant_number(kinds: tuple[Any, ...], value: Tensor) -> Any:

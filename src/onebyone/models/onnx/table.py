@@ -69,6 +69,11 @@ class Operator:
         last = self.inputs[-1] if self.inputs else None
         return last if last and last.kind is inspect.Parameter.VAR_POSITIONAL else None
 
+    def has_tensor(self, place: int) -> bool:
+        """Whether the input at a place is taken as a tensor."""
+        parameter = self.parameter(place)
+        return parameter is not None and is_tensor(parameter)
+
 
 def operator(*names: str, since: int = 1, domain: str = "") -> Callable[[Function], Function]:
     """Enter a function into the table, for each name from an operator set on."""
