@@ -61,6 +61,12 @@ def test_wider_than_the_tensor_is_as_in_numpy(mode: str, numpys: Any) -> None:
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("mode", ["reflect", "wrap"])
+def test_as_wide_as_the_tensor_is_as_in_numpy(mode: Any) -> None:
+    found = pad(torch.from_numpy(_X), (0, 0, 4, 0, 0, 0, 0, 5), mode=mode)
+    np.testing.assert_array_equal(found, np.pad(_X, [(0, 0), (0, 0), (4, 0), (0, 5)], mode))
+
+
 def test_one_number_is_reflected_as_in_numpy() -> None:
     found = pad(torch.ones(1, 1, 1), (0, 0, 2, 0, 0, 1), mode="reflect")
     np.testing.assert_array_equal(found, np.ones((1, 1, 4)))
