@@ -33,7 +33,7 @@ def test_the_batch_of_a_grid_is_that_of_its_maps() -> None:
 
 def test_a_spatial_transformer_is_recorded() -> None:
     def transformed(t: torch.Tensor) -> torch.Tensor:
-        theta = t.mean((1, 2)).reshape(-1, 1, 1).expand(-1, 2, 3)
+        theta = t.mean((1, 2, 3)).reshape(-1, 1, 1).expand(-1, 2, 3)
         return grid_sample(t, affine_grid(theta, (1, 2, 4, 4)))
 
     assert "grid_sampler_2d" in targets(transformed, torch.rand(1, 2, 4, 4))
