@@ -127,6 +127,12 @@ class _Functions(TorchFunctionMode):
                 result = torch.empty_like(norm[0])
             self.noting.note(aten.batch_norm.default, norm, {}, result)
             return result
+        if func in (torch.reshape, Tensor.reshape):  # which copies, or not, by the batch
+            with self._paused():
+                result = func(*args, **kwargs)
+            source = args[0] if args else kwargs["input"]
+            self.noting.note(aten.view.default, (source, list(result.shape)), {}, result)
+            return result
         target: Any = _FUNCTIONS.get(func)
         if func in _ADAPTIVE:
             target, args, kwargs = _ADAPTIVE[func], _adaptive(*args, **kwargs), {}

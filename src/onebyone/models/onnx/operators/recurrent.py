@@ -1,4 +1,7 @@
-"""Recurrent layers: RNN, GRU and LSTM."""
+"""Recurrent layers: RNN, GRU and LSTM, row by row.
+
+PyTorch's own change their values in place, which keeps a network from being recorded.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -11,8 +14,8 @@ from onebyone.models.onnx.operators.recurrent_activations import Activation, act
 from onebyone.models.onnx.table import Ints, operator
 
 States = tuple[Tensor, ...]
-Direction = Callable[[int, Tensor, States], tuple[Tensor, States]]
-"""Runs one direction on rows [T, N, C] from states [N, hidden]: all hidden rows, last states."""
+Step = Callable[..., States]
+"""From a row [N, C] and the states [N, hidden] to the next states."""
 
 _TURNED = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
 
@@ -35,24 +38,13 @@ def rnn(
     layout: int = 0,
 ) -> States:
     names = of_all(activations, ("Tanh",), direction)
-    plain = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu}.get(names[0].lower())
-
-    def run(k: int, rows: Tensor, states: States) -> tuple[Tensor, States]:
-        weights = _weights(k, w, r, b)
-        if plain and clip is None and len(set(names)) == 1:
-            y, h = plain(
-                rows, states[0][None], list(weights), len(weights) == 4, 1, 0, *[False] * 3
-            )
-            return y, (h[0],)
-        (f,) = chosen[k]
-
-        def step(row: Tensor, h: Tensor) -> States:
-            return (f(_gates(row, h, *weights)),)
-
-        return _unrolled(step, rows, states)
-
     chosen = activations_of(names, 1, activation_alpha, activation_beta, clip)
-    return _layer(x, r, (initial_h,), run, direction, layout, sequence_lens)
+
+    def step_of(k: int) -> Step:
+        weights, (f,) = _weights(k, w, r, b), chosen[k]
+        return lambda row, h: (f(_gates(row, h, *weights)),)
+
+    return _layer(x, r, (initial_h,), step_of, direction, layout, sequence_lens)
 
 
 @operator("GRU")
@@ -73,25 +65,18 @@ def gru(
     layout: int = 0,
     linear_before_reset: int = 0,
 ) -> States:
-    usual = ("Sigmoid", "Tanh")
-    names = of_all(activations, usual, direction)
-    plain = _are(names, usual) and clip is None and linear_before_reset
-
-    def run(k: int, rows: Tensor, states: States) -> tuple[Tensor, States]:
-        weights = _weights(k, w, r, b)
-        if plain:
-            own = [_reordered(part, (1, 0, 2)) for part in weights]
-            y, h = torch.gru(rows, states[0][None], own, len(own) == 4, 1, 0, False, False, False)
-            return y, (h[0],)
-        return _unrolled(_gru_step(weights, chosen[k], linear_before_reset), rows, states)
-
+    names = of_all(activations, ("Sigmoid", "Tanh"), direction)
     chosen = activations_of(names, 2, activation_alpha, activation_beta, clip)
-    return _layer(x, r, (initial_h,), run, direction, layout, sequence_lens)
+
+    def step_of(k: int) -> Step:
+        return _gru_step(_weights(k, w, r, b), chosen[k], linear_before_reset)
+
+    return _layer(x, r, (initial_h,), step_of, direction, layout, sequence_lens)
 
 
 def _gru_step(
     weights: Sequence[Tensor], chosen: Sequence[Activation], linear_before_reset: int
-) -> Callable[[Tensor, Tensor], States]:
+) -> Step:
     f, g = chosen
     w, r, *biases = weights
     parts = [2 * r.shape[1], r.shape[1]]
@@ -131,22 +116,14 @@ def lstm(
     input_forget: int = 0,
     layout: int = 0,
 ) -> States:
-    usual = ("Sigmoid", "Tanh", "Tanh")
-    names = of_all(activations, usual, direction)
-    plain = _are(names, usual) and clip is None and p is None and not input_forget
-
-    def run(k: int, rows: Tensor, states: States) -> tuple[Tensor, States]:
-        weights = _weights(k, w, r, b)
-        if plain:
-            own = [_reordered(part, (0, 2, 3, 1)) for part in weights]
-            given = [state[None] for state in states]
-            y, h, c = torch.lstm(rows, given, own, len(own) == 4, 1, 0, False, False, False)
-            return y, (h[0], c[0])
-        peepholes = None if p is None else p[k].chunk(3)
-        return _unrolled(_lstm_step(weights, chosen[k], peepholes, input_forget), rows, states)
-
+    names = of_all(activations, ("Sigmoid", "Tanh", "Tanh"), direction)
     chosen = activations_of(names, 3, activation_alpha, activation_beta, clip)
-    return _layer(x, r, (initial_h, initial_c), run, direction, layout, sequence_lens)
+
+    def step_of(k: int) -> Step:
+        peepholes = None if p is None else p[k].chunk(3)
+        return _lstm_step(_weights(k, w, r, b), chosen[k], peepholes, input_forget)
+
+    return _layer(x, r, (initial_h, initial_c), step_of, direction, layout, sequence_lens)
 
 
 def _lstm_step(
@@ -154,7 +131,7 @@ def _lstm_step(
     chosen: Sequence[Activation],
     peepholes: Sequence[Tensor] | None,
     input_forget: int,
-) -> Callable[[Tensor, Tensor, Tensor], States]:
+) -> Step:
     f, g, last = chosen
     to_input, to_output, to_forget = peepholes or (None, None, None)
 
@@ -178,22 +155,11 @@ def _gates(
 
 
 def _weights(k: int, w: Tensor, r: Tensor, b: Tensor | None) -> tuple[Tensor, ...]:
-    """One direction's weights, and its biases, as PyTorch has them but for the order of gates."""
+    """One direction's weights, and its biases."""
     return (w[k], r[k]) if b is None else (w[k], r[k], *b[k].chunk(2))
 
 
-def _reordered(weight: Tensor, order: Sequence[int]) -> Tensor:
-    """Rows of gates as PyTorch has them."""
-    gates = weight.chunk(len(order))
-    return torch.cat([gates[place] for place in order])
-
-
-def _are(names: Sequence[str], usual: Sequence[str]) -> bool:
-    lower = [name.lower() for name in names]
-    return lower == [name.lower() for name in usual] * (len(names) // len(usual))
-
-
-def _unrolled(step: Callable[..., States], rows: Tensor, states: States) -> tuple[Tensor, States]:
+def _unrolled(step: Step, rows: Tensor, states: States) -> tuple[Tensor, States]:
     hidden = []
     for row in rows.unbind(0):
         states = step(row, *states)
@@ -205,7 +171,7 @@ def _layer(
     x: Tensor,
     r: Tensor,
     initial: Sequence[Tensor | None],
-    run: Direction,
+    step_of: Callable[[int], Step],
     direction: str,
     layout: int,
     sequence_lens: Ints | None,
@@ -222,7 +188,7 @@ def _layer(
             x.new_zeros(batch, r.shape[-1]) if state is None else state[k].expand(batch, -1)
             for state in initial
         )
-        y, last = run(k, given, states)
+        y, last = _unrolled(step_of(k), given, states)
         rows.append(y.flip(0) if turned else y)
         ends.append(last)
     hidden = torch.stack(rows, 1)
