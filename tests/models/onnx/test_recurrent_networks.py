@@ -26,9 +26,21 @@ class _Reader(nn.Module):
         return self.head(self.rows(y)[0][:, -1])
 
 
-@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
-@pytest.mark.parametrize("dynamo", [False, True])
-@pytest.mark.parametrize("fixed", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "dynamo", "fixed"),
+    [
+        (nn.GRU, False, True),
+        (nn.LSTM, False, False),
+        (nn.LSTM, True, True),
+        (nn.RNN, True, False),  # step by step
+        *(
+            pytest.param(kind, dynamo, fixed, marks=pytest.mark.slow)
+            for kind in (nn.RNN, nn.GRU, nn.LSTM)
+            for dynamo in (False, True)
+            for fixed in (False, True)
+        ),
+    ],
+)
 def test_recurrent_layers(
     tmp_path: Path, kind: type[nn.RNNBase], dynamo: bool, fixed: bool
 ) -> None:

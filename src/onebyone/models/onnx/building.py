@@ -41,6 +41,8 @@ from onebyone.models.onnx.values import Known, as_tensor, joined, listed
 
 MOST_BYTES = 1 << 28
 """That constants may unfold to, besides 16 times what the file holds."""
+_OF_WEIGHTS = ("Gemm", "MatMul")
+"""Operators of layers: what they give is no size, even of a state that is zeros for each window."""
 _MOST_NUMBERS = 1 << 31
 """In one value of a window."""
 
@@ -110,7 +112,7 @@ class Builder:
             return
         elif not computed:
             results = self._folded(node, inputs)
-        elif all(k.sizes for k in computed):
+        elif all(k.sizes for k in computed) and node.op_type not in _OF_WEIGHTS:
             results = self._of_sizes(node, inputs, network)
         else:
             bias = self._bias(node, inputs, network) if node.op_type == "Add" else None
@@ -186,17 +188,17 @@ class Builder:
         if self.freeing is not None:
             inputs = self.freeing.freed(node, inputs)
         taken = [k is not None and k.constant is None for k in inputs]
+        values = [k for k in inputs if k is not None and k.constant is None]
         if "alike" in operator.attributes:
             attributes["alike"] = tuple(n for n, is_taken in enumerate(taken) if not is_taken)
         module = None
-        if taken.index(True) == 0 and taken.count(True) == 1:
+        if taken.index(True) == 0 and taken.count(True) == 1 and not values[0].sizes:
             constants = [None if k is None else k.constant for k in inputs]
             module = layer_of(node.op_type, attributes, constants)
         if module is None:
             made = all(k is None or k.sizes or k.constant is not None for k in inputs)
             module = Node(operator, attributes, _places(inputs), made=made)
         names = [name for name, is_taken in zip(node.input, taken, strict=True) if is_taken]
-        values = [k for k in inputs if k is not None and k.constant is None]
         runs = self._runs(node, module, values)
         results = joined(runs, len(node.output), sizes=operator.name in ("Shape", "Size"))
         if self.freeing is not None:

@@ -66,10 +66,8 @@ class Node(nn.Module):
 
     def forward(self, *values: Any) -> Any:
         """Compute the results from the values that are not constant."""
-        here = self._buffers.get("here")
-        like = (
-            here if here is not None else next((v for v in values if isinstance(v, Tensor)), None)
-        )
+        own = (*self.parameters(), *self.buffers())
+        like = next((v for v in (*values, *own) if isinstance(v, Tensor)), None)
         inputs = []
         for place, (kind, given) in enumerate(self._given):
             if kind == "tensor":
