@@ -37,6 +37,8 @@ _ADAPTIVE = {
     functional.adaptive_avg_pool2d: aten.adaptive_avg_pool2d.default,
     functional.adaptive_avg_pool3d: aten.adaptive_avg_pool3d.default,
 }
+# They copy or not by how the memory lies, which for a batch of 1 is seen otherwise.
+_RESHAPES = {torch.reshape, Tensor.reshape, torch.flatten, Tensor.flatten}
 WHOLE = frozenset({*_FUNCTIONS.values(), *_ADAPTIVE.values()})
 """Operators that a recorded graph has whole, though PyTorch composes them of others."""
 
@@ -127,7 +129,7 @@ class _Functions(TorchFunctionMode):
                 result = torch.empty_like(norm[0])
             self.noting.note(aten.batch_norm.default, norm, {}, result)
             return result
-        if func in (torch.reshape, Tensor.reshape):  # which copies, or not, by the batch
+        if func in _RESHAPES:
             with self._paused():
                 result = func(*args, **kwargs)
             source = args[0] if args else kwargs["input"]

@@ -66,7 +66,7 @@ class Node(nn.Module):
 
     def forward(self, *values: Any) -> Any:
         """Compute the results from the values that are not constant."""
-        own = (*self.parameters(), *self.buffers())
+        own, here = (*self.parameters(), *self.buffers()), self._buffers.get("here")
         like = next((v for v in (*values, *own) if isinstance(v, Tensor)), None)
         inputs = []
         for place, (kind, given) in enumerate(self._given):
