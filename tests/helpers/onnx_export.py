@@ -1,0 +1,92 @@
+"""Networks of PyTorch as ONNX files, by both of its exporters, and onnxruntime on such files."""
+
+import contextlib
+import io
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a network is exported.
+
+    Attributes:
+        dynamo: by torch.export; otherwise by TorchScript.
+        batch: that the file says; None for any.
+    """
+
+    dynamo: bool
+    batch: int | None = None
+
+    def __str__(self) -> str:
+        exporter = "dynamo" if self.dynamo else "script"
+        return f"{exporter}-{'any' if self.batch is None else self.batch}"
+
+
+WAYS = tuple(Way(dynamo, batch) for dynamo in (True, False) for batch in (None, 1))
+
+
+def export(model: nn.Module, window: Sequence[int], path: Path, way: Way) -> Path:
+    """Write a network for windows (C, *space), and give the file."""
+    example = torch.zeros(way.batch or 2, *window)
+    options: dict[str, Any] = {"dynamo": way.dynamo, "input_names": ["windows"]}
+    if way.dynamo:
+        options |= {"external_data": False, "verbose": False}
+        if way.batch is None:
+            options["dynamic_shapes"] = ({0: torch.export.Dim("batch", min=1, max=4096)},)
+    elif way.batch is None:
+        options["dynamic_axes"] = {"windows": {0: "batch"}}
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")  # each has much to say about itself
+        torch.onnx.export(model, (example,), path, **options)
+    return path
+
+
+class Runtime(nn.Module):
+    """onnxruntime on a file as a module for windows [N, C, *space], on PyTorch's threads.
+
+    Attributes:
+        batch: that the file says; None for any.
+    """
+
+    def __init__(self, path: Path, order: Sequence[int] | None = None) -> None:
+        super().__init__()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+        self._order = order
+        (self._input,) = self._session.get_inputs()
+        first = self._input.shape[0]
+        self.batch = first if isinstance(first, int) else None
+
+    def forward(self, windows: Tensor) -> list[Tensor]:
+        """Give the tensors that the file gives, one after the other."""
+        if self._order is not None:
+            windows = windows.permute(*self._order)
+        pieces = windows.split(self.batch or len(windows))
+        found = zip(*(self._run(piece) for piece in pieces), strict=True)
+        return [torch.cat(parts) for parts in found]
+
+    def _run(self, windows: Tensor) -> list[Tensor]:
+        kind = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(int32)": np.int32}
+        given = np.ascontiguousarray(windows.numpy().astype(kind[self._input.type]))
+        return [torch.from_numpy(y) for y in self._session.run(None, {self._input.name: given})]
+
+
+def deviation(found: Sequence[Tensor], asked: Sequence[Tensor]) -> float:
+    """The largest difference, over the largest number of that output; zip is strict."""
+    return max(
+        ((a - b).abs().max() / b.abs().max().clamp(min=1e-30)).item()
+        for a, b in zip(found, asked, strict=True)
+    )
