@@ -110,4 +110,6 @@ def _shape(x: Any) -> Any:
     """What a call's way through its sums depends on, of one argument."""
     if isinstance(x, Tensor):
         return x.shape, x.stride(), x.dtype
+    if isinstance(x, slice):
+        return x.start, x.stop, x.step
     return tuple(map(_shape, x)) if isinstance(x, list | tuple) else x

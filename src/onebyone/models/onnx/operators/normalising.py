@@ -42,9 +42,8 @@ def batch_normalization(
     epsilon: float = 1e-5,
     momentum: float = 0.9,
 ) -> Tensor:
-    wide = x.dtype
-    for other in (scale, input_mean):  # whose types may be others than the image's
-        wide = torch.promote_types(wide, other.dtype)
+    # The types may be several; those of most networks are one, and nothing is converted.
+    wide = max((t.dtype for t in (x, scale, input_mean)), key=lambda kind: kind.itemsize)
     image, mean, var, weight, shift = (t.to(wide) for t in (x, input_mean, input_var, scale, bias))
     return functional.batch_norm(image, mean, var, weight, shift, eps=epsilon).to(x.dtype)
 
@@ -75,7 +74,7 @@ def layer_normalization(
         y = y if bias is None else y + bias
     if outputs == 1:
         return y
-    axes, wide = list(range(axis % x.ndim, x.ndim)), torch.promote_types(x.dtype, torch.float32)
+    axes, wide = list(range(axis % x.ndim, x.ndim)), _wide(x.dtype)
     mean = torch.mean(x.to(wide), axes, keepdim=True)
     variance = torch.mean(torch.square(x.to(wide) - mean), axes, keepdim=True)
     return y, mean, torch.rsqrt(variance + epsilon)
@@ -138,10 +137,15 @@ def sum_of(values: Sequence[Tensor]) -> Tensor:
 
 @operator("LpNormalization")
 def lp_normalization(input: Tensor, *, axis: int = -1, p: int = 2) -> Tensor:
-    wide = input.to(torch.promote_types(input.dtype, torch.float32))
+    wide = input.to(_wide(input.dtype))
     if p == 1:
         norm = torch.sum(torch.abs(wide), axis, keepdim=True)
     else:
         norm = torch.sqrt(torch.sum(wide * wide, axis, keepdim=True))
     # Zeros stay zeros.
     return (wide / torch.where(norm == 0, torch.ones_like(norm), norm)).to(input.dtype)
+
+
+def _wide(kind: torch.dtype) -> torch.dtype:
+    """The type that sums are made in, of at least 32 bits."""
+    return kind if kind.itemsize > 2 else torch.float32
