@@ -70,7 +70,13 @@ def layers(h: Tensor) -> Tensor:
     return F.adaptive_avg_pool2d(h.permute(0, 3, 1, 2), (None, 3))
 
 
-RECORDED = (flattened, doubled, several, layers)
+def reshaped(h: Tensor) -> Tensor:
+    """Two directions beside each other, which are copied for that except for one window."""
+    both = torch.stack([h.flatten(2).permute(2, 0, 1), h.flatten(2).permute(2, 0, 1)], 1)
+    return both.transpose(1, 2).reshape(both.shape[0], len(h), -1).mean(0)
+
+
+RECORDED = (flattened, doubled, several, layers, reshaped)
 
 
 @pytest.mark.parametrize("tail", RECORDED, ids=lambda f: f.__name__)

@@ -48,7 +48,7 @@ def _covered() -> list[str]:
     return [
         name
         for name, case in cases().items()
-        if all(is_known(node, _NEWEST) for node in every(*case.model.graph.node))
+        if all(n.domain == "" and is_known(n, _NEWEST) for n in every(*case.model.graph.node))
         and name not in _LEFT
         and not any(re.search(pattern, name) for pattern in _LEFT_ALL)
     ]
