@@ -1,15 +1,18 @@
 """Operators of ai.onnx.ml as onnxruntime computes them, as skl2onnx writes them around networks."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from onnx import TensorProto, helper
 
 from helpers.onnx_nodes import run
 from onebyone.errors import InputError
+from onebyone.models.onnx.reading import load_onnx
 
 _ML = "ai.onnx.ml"
 _RNG = np.random.default_rng(0)
@@ -117,3 +120,35 @@ def test_links_that_are_not_computed_are_refused() -> None:
 def test_trees_are_refused() -> None:
     with pytest.raises(InputError, match=r"not computed: ai\.onnx\.ml\.TreeEnsembleRegressor"):
         run(_model("TreeEnsembleRegressor", {"x": _X}, _FLOATS), [_X])
+
+
+def test_a_pipeline_gives_its_probabilities(tmp_path: Path) -> None:
+    """Its label is a name, and its probabilities go into a dict: neither is a tensor of numbers."""
+    says = {"coefficients": _RNG.normal(size=12).tolist(), "intercepts": [0.1, 0.2, 0.3, 0.4]}
+    names = ["a", "b", "c", "d"]
+    steps = [
+        ("Scaler", ["x"], ["s"], {"offset": [0.5], "scale": [2.0]}),
+        ("LinearClassifier", ["s"], ["l", "p"], {**says, "classlabels_strings": names}),
+        ("Normalizer", ["p"], ["q"], {"norm": "L1"}),
+        ("ZipMap", ["q"], ["z"], {"classlabels_strings": names}),
+    ]
+    nodes = [helper.make_node(op, a, b, domain=_ML, **given) for op, a, b, given in steps]
+    dicts = helper.make_map_type_proto(
+        TensorProto.STRING, helper.make_tensor_type_proto(TensorProto.FLOAT, [])
+    )
+    made = [
+        helper.make_tensor_value_info("l", TensorProto.STRING, [None]),
+        helper.make_value_info("z", helper.make_sequence_type_proto(dicts)),
+    ]
+    given = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 3])
+    opsets = [helper.make_opsetid("", 15), helper.make_opsetid(_ML, 3)]
+    graph = helper.make_graph(nodes, "pipeline", [given], made)
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    onnx.save(model, tmp_path / "m.onnx")
+    with pytest.warns(UserWarning, match="'l', 'z' is left out"):
+        network = load_onnx(str(tmp_path / "m.onnx")).network
+    assert isinstance(network, torch.nn.Module)
+    found = network(torch.tensor(_X)[:, None]).detach().numpy()
+    wanted = onnxruntime.InferenceSession(str(tmp_path / "m.onnx")).run(["z"], {"x": _X})[0]
+    rows = [[row[name] for name in names] for row in wanted]
+    np.testing.assert_allclose(found, rows, rtol=1e-5, atol=1e-6)

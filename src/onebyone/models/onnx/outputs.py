@@ -7,13 +7,14 @@ import onnx
 
 from onebyone.errors import InputError
 from onebyone.models.onnx.nodes import reads
+from onebyone.models.onnx.unknown import is_known
 from onebyone.models.shown import shown
 
 _LEARNERS = "ai.onnx.ml"
 """The operators of scikit-learn and its like."""
 
 
-def keep_tensors(graph: onnx.GraphProto, path: Path, *, computed: bool) -> None:
+def keep_tensors(graph: onnx.GraphProto, path: Path, *, version: int | None) -> None:
     """Leave out outputs that are no tensors of numbers, and what is computed for them alone.
 
     A dict of probabilities by class, which scikit-learn's converter writes, gives way to the tensor
@@ -22,8 +23,9 @@ def keep_tensors(graph: onnx.GraphProto, path: Path, *, computed: bool) -> None:
     Args:
         graph: is changed.
         path: of the file.
-        computed: whether outputs are left out, too, that take operators which PyTorch has not, as
-            the label that is looked up beside the probabilities.
+        version: of ONNX's operators, where the graph is to be computed here: then those outputs are
+            left out, too, that take learners beside others which do not, as the label that is
+            looked up beside the probabilities.
 
     Raises:
         InputError: nothing is left.
@@ -44,10 +46,13 @@ def keep_tensors(graph: onnx.GraphProto, path: Path, *, computed: bool) -> None:
             left.append(output.name)
         else:
             kept.append(output)
-    if computed and left:
-        plain = [v for v in kept if all(n.domain != _LEARNERS for n in _nodes(graph, {v.name}))]
-        left += [value.name for value in kept if value not in plain]
-        kept = plain
+    if version is not None and left:
+        makers_of = {v.name: _nodes(graph, {v.name}) for v in kept}
+        learned = {k: [n for n in ns if n.domain == _LEARNERS] for k, ns in makers_of.items()}
+        plain = [v for v in kept if not learned[v.name]]
+        known = [v for v in kept if all(is_known(n, version) for n in learned[v.name])]
+        left += [value.name for value in kept if value not in (plain or known)]
+        kept = plain or known
     if not kept:
         raise InputError("gives no tensor of numbers")
     if left:

@@ -68,7 +68,7 @@ def load_onnx(
         )
     try:
         classes = class_names(model)
-        keep_tensors(model.graph, path, computed=not crops)
+        keep_tensors(model.graph, path, version=None if crops else version)
         asked = takes(model.graph, window, layout, inputs or {})
         if crops:
             return _on_crops(model, path, asked, classes)
