@@ -54,6 +54,10 @@ def doubled(h: Tensor) -> Tensor:
     return h.reshape(h.size(0) * 2, 2, 8, 8).amax((2, 3)).reshape(h.size(0), 4)
 
 
+def widened(h: Tensor) -> Tensor:
+    return h.mean((2, 3)).to(torch.promote_types(h.dtype, torch.float64))
+
+
 def between(h: Tensor) -> Tensor:
     extended = torch.cat([h, h[:1] * 0], 0)  # N + 1
     return extended.reshape(h.shape[0] + 1, -1)[: h.shape[0]]
@@ -77,6 +81,7 @@ def reshaped(h: Tensor) -> Tensor:
 
 
 RECORDED = (flattened, doubled, several, layers, reshaped)
+RECORDED = (flattened, doubled, several, layers, widened)
 
 
 @pytest.mark.parametrize("tail", RECORDED, ids=lambda f: f.__name__)

@@ -37,6 +37,8 @@ _ADAPTIVE = {
     functional.adaptive_avg_pool2d: aten.adaptive_avg_pool2d.default,
     functional.adaptive_avg_pool3d: aten.adaptive_avg_pool3d.default,
 }
+# They tell where tensors are and of what type, and compute nothing.
+_ASKING = {torch.ops.prim.device.default, aten.promote_types.default}
 # They copy or not by how the memory lies, which for a batch of 1 is seen otherwise.
 _RESHAPES = {torch.reshape, Tensor.reshape, torch.flatten, Tensor.flatten}
 WHOLE = frozenset({*_FUNCTIONS.values(), *_ADAPTIVE.values()})
@@ -109,7 +111,7 @@ class _Noting(TorchDispatchMode):
         return result
 
     def note(self, target: Any, args: Any, kwargs: Any, result: Any) -> None:
-        if not self.paused and target is not torch.ops.prim.device.default:
+        if not self.paused and target not in _ASKING:
             self.calls.append(Call(target, tuple(args), kwargs, result, self.layer()))
 
 

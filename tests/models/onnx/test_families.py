@@ -1,6 +1,5 @@
 """torchvision's networks, read from ONNX files, are what they were: in numbers and in sharing."""
 
-import warnings
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -14,7 +13,6 @@ import onebyone as ob
 from helpers.onnx_export import WAYS, Runtime, Way, deviation, export
 from helpers.tiny_networks import NAMES, tiny, window_of
 from helpers.torchvision_offline import FAMILIES, Family
-from onebyone.graphs.capture import NotCaptured
 from onebyone.models.loading import Model, load
 
 SCRIPT = [way for way in WAYS if not way.dynamo]
@@ -24,9 +22,6 @@ QUICK = {
     ("shufflenet", ONE), ("vit", ANY), ("vit", ONE),
 }  # fmt: skip
 """The others export for many seconds, or are made of the same."""
-
-UNSHARED = set(product(("maxvit",), SCRIPT))
-"""MaxViT by TorchScript: `Einsum`, which PyTorch takes apart by the batch."""
 
 CASES = [
     pytest.param(name, way, id=f"{name}-{way}", marks=() if quick else pytest.mark.slow)
@@ -61,11 +56,7 @@ def test_tiny(name: str, way: Way, tmp_path: Path) -> None:
     model = load(path)
     assert model.window == window
     check_numbers(model, path, torch.randn(3, *window))
-    if (name, way) in UNSHARED:
-        with pytest.warns(NotCaptured):
-            operations(model.network, window, 8)
-    else:
-        assert operations(model.network, window, 8) == operations(network, window, 8)
+    assert operations(model.network, window, 8) == operations(network, window, 8)
 
 
 @pytest.mark.slow
@@ -78,8 +69,4 @@ def test_family(family: Family, way: Way, tmp_path: Path) -> None:
     path = export(network, window, tmp_path / "net.onnx", way)
     model = load(path)
     check_numbers(model, path, torch.randn(2, *window))
-    if (family.name, way) not in UNSHARED:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", NotCaptured)
-            found = operations(model.network, window, 32)
-        assert found == operations(network, window, 32)
+    assert operations(model.network, window, 32) == operations(network, window, 32)

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import count
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from onebyone.models.onnx.classical import CLASSICAL, DOMAIN
 from onebyone.models.onnx.classical import written as classical
 from onebyone.models.onnx.constants import tensor_of
 from onebyone.models.onnx.control import CONTROL, Control, Look, graph_of
+from onebyone.models.onnx.flat import flat_read
 from onebyone.models.onnx.growth import is_few, sizes_of, without_numbers
 from onebyone.models.onnx.inlining import mark_of
 from onebyone.models.onnx.layers import layer_of, with_bias
@@ -37,7 +37,7 @@ from onebyone.models.onnx.nodes import named, reads
 from onebyone.models.onnx.sequences import CONSTRUCT, SEQUENCES
 from onebyone.models.onnx.sequences import written as sequences
 from onebyone.models.onnx.table import Operator, find
-from onebyone.models.onnx.values import Known, as_tensor, joined, listed
+from onebyone.models.onnx.values import Known, as_tensor, joined, listed, places
 
 MOST_BYTES = 1 << 28
 """That constants may unfold to, besides 16 times what the file holds."""
@@ -132,11 +132,11 @@ class Builder:
         if find(node.op_type, self.version, node.domain) is None:
             inputs = [look(name) if name else None for name in node.input]
             return self.control.body(node, body_of(node, inputs, self.version))
-        return None
+        return flat_read(node, look, freed=self.freeing is not None)
 
     def _folded(self, node: onnx.NodeProto, inputs: Sequence[Known | None]) -> list[Known]:
         """Compute a node whose inputs are all constant."""
-        module = Node(*self._called(node), _places(inputs))
+        module = Node(*self._called(node), places(inputs))
         with torch.no_grad():
             try:
                 self._afford(node, sizes_of(module))
@@ -197,7 +197,7 @@ class Builder:
             module = layer_of(node.op_type, attributes, constants)
         if module is None:
             made = all(k is None or k.sizes or k.constant is not None for k in inputs)
-            module = Node(operator, attributes, _places(inputs), made=made)
+            module = Node(operator, attributes, places(inputs), made=made)
         names = [name for name, is_taken in zip(node.input, taken, strict=True) if is_taken]
         runs = self._runs(node, module, values)
         results = joined(runs, len(node.output), sizes=operator.name in ("Shape", "Size"))
@@ -275,16 +275,6 @@ class Builder:
                 raise _refusal(node, error) from error
         _refuse_huge(node, found[0])
         return found[0], found[1]
-
-
-def _places(inputs: Sequence[Known | None]) -> list[Tensor | int | None]:
-    """What a `Node` takes for its inputs: constants, and the places of the others."""
-    places: list[Tensor | int | None] = []
-    computed = count()
-    for k in inputs:
-        constant = None if k is None else k.constant
-        places.append(next(computed) if k is not None and constant is None else constant)
-    return places
 
 
 def _type_of(like: Known | None) -> Known | None:

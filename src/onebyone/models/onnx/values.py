@@ -1,6 +1,8 @@
 """What is known of a value of an ONNX file while its network is built."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -49,3 +51,13 @@ def listed(value: Any) -> list[Any]:
 def as_tensor(value: Any) -> Any:
     """A value with arrays of NumPy as tensors."""
     return torch.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value
+
+
+def places(inputs: Sequence[Known | None]) -> list[Tensor | int | None]:
+    """What a `Node` takes for its inputs: constants, and the places of the others."""
+    found: list[Tensor | int | None] = []
+    computed = count()
+    for k in inputs:
+        constant = None if k is None else k.constant
+        found.append(next(computed) if k is not None and constant is None else constant)
+    return found

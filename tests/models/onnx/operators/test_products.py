@@ -58,6 +58,11 @@ def test_gemm_of_integers() -> None:
         ("ij->ji", [(2, 3)]),
         ("i,j", [(2,), (3,)]),
         ("bhwc,hkc->bhwk", [(1, 2, 3, 4), (2, 3, 4)]),
+        ("bghid,bghjd->bghij", [(2, 1, 3, 4, 5), (2, 1, 3, 6, 5)]),
+        ("bcij,bkij->kbc", [(2, 3, 4, 5), (2, 6, 4, 5)]),
+        ("bij,bjk->bik", [(1, 3, 4), (2, 4, 5)]),
+        ("bij,jk->bk", [(2, 3, 4), (4, 5)]),
+        ("ii,ij->ij", [(3, 3), (3, 4)]),
     ],
 )
 def test_einsum(equation: str, shapes: list[tuple[int, ...]]) -> None:
@@ -77,3 +82,10 @@ def test_a_product_with_weights_is_recorded_as_a_layer() -> None:
 
     assert "linear" in targets(layer, torch.rand(1, 1, 2, 2))
     assert targets(lambda t: products.einsum(t, t, equation="bi,bj->bij"), torch.rand(1, 3))
+
+
+def test_a_sum_of_products_is_recorded_as_a_product_of_matrices() -> None:
+    def attention(t: torch.Tensor) -> torch.Tensor:
+        return products.einsum(t, t.relu(), equation="bgid,bgjd->bgij")
+
+    assert "matmul" in targets(attention, torch.rand(1, 1, 3, 4))
