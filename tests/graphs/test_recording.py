@@ -80,8 +80,7 @@ def reshaped(h: Tensor) -> Tensor:
     return both.transpose(1, 2).reshape(both.shape[0], len(h), -1).mean(0)
 
 
-RECORDED = (flattened, doubled, several, layers, reshaped)
-RECORDED = (flattened, doubled, several, layers, widened)
+RECORDED = (flattened, doubled, several, layers, reshaped, widened)
 
 
 @pytest.mark.parametrize("tail", RECORDED, ids=lambda f: f.__name__)
