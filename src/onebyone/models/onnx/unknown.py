@@ -17,6 +17,8 @@ from onebyone.models.shown import line, shown
 _MOST_NAMED = 5
 _WRITTEN = CONTROL | SEQUENCES | {CONSTRUCT}
 """Operators that the builder writes as others."""
+_DRAWN = "Bernoulli"
+"""Its body draws numbers at random; crops would not be the same twice."""
 
 
 def written_out(model: onnx.ModelProto, version: int) -> onnx.ModelProto:
@@ -54,6 +56,8 @@ def refuse_unknown(graph: onnx.GraphProto, version: int) -> None:
 
 def is_known(node: onnx.NodeProto, version: int) -> bool:
     """Whether a node is computed, or written as others that are."""
+    if node.op_type == _DRAWN:
+        return False
     if find(node.op_type, version, node.domain) is not None:
         return True
     if node.domain == DOMAIN:
