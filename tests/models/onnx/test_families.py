@@ -59,9 +59,13 @@ def test_tiny(name: str, way: Way, tmp_path: Path) -> None:
     assert operations(model.network, window, 8) == operations(network, window, 8)
 
 
+REAL = [f for f in FAMILIES if f.name in ("mobilenetv3", "resnet", "vit")]
+"""In their real size; benchmarks/onnx_models.py measures all of them, exported in all ways."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("way", WAYS, ids=str)
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+@pytest.mark.parametrize("way", [Way(dynamo=True), Way(dynamo=False, batch=1)], ids=str)
+@pytest.mark.parametrize("family", REAL, ids=lambda family: family.name)
 def test_family(family: Family, way: Way, tmp_path: Path) -> None:
     torch.manual_seed(0)
     window = (3, family.window, family.window)
