@@ -72,7 +72,7 @@ OUTPUTS = {
 # And the other files and folders: `bench` reads no file but the page that it completes, `demo`
 # none at all, and `ob.rewrite` compares IN and OUT, which `--check-only` reads both.
 NOT_OUTPUTS = {
-    "slide": {"image", "weights"},
+    "slide": {"image", "weights", "names"},
     "convert": {"weights"},
     "nearest": {"weights"},
     "identify": {"weights"},

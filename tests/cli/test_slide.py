@@ -401,10 +401,7 @@ def test_bad_input_is_one_line_and_status_2(here, capsys, words, said):
         (network("netwrok"), "did you mean onebyone_test_networks:network?"),
         (network("number"), "returned int, not a torch.nn.Module"),
         (network("broken"), "the call failed: RuntimeError: no such thing"),
-        (
-            "net.onnx",
-            "net.onnx: is an ONNX file, which is not read; export the PyTorch module, torch.",
-        ),
+        ("net.onnx", "net.onnx: is not an ONNX file"),
         ("net.h5", "net.h5: is a Keras file, which is not read; export the PyTorch module, torch."),
         (
             "net.xyz",

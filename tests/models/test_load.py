@@ -75,7 +75,7 @@ def test_python_s_own_path_stays_as_it_is(here: Path) -> None:
 
 REFUSED = {
     "nin-digit": "no such model; did you mean nin-digits? It may be nin-digits, nin-digits-padded, "
-    "timm:NAME, torchvision:NAME, a .pt2 file or package.module:function",
+    "timm:NAME, torchvision:NAME, a .pt2 or .onnx file or package.module:function",
     "": "no such model; it may be",
     "net": "no such model; did you mean net.pt2? It may be",
     "w.pth": "a .pth file holds weights without their network; pass package.module:function, and "

@@ -24,7 +24,7 @@ def explain(
     model: Annotated[
         str | None,
         typer.Option(
-            help="A model, with --layer: nin-digits, timm:NAME, torchvision:NAME, a .pt2 file, or "
+            help="A model, with --layer: nin-digits, timm:NAME, torchvision:NAME, a .onnx or .pt2 file, or "
             "package.module:function.",
             metavar="SPEC",
         ),

@@ -35,6 +35,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "timm:": ("onebyone.models.timm_names:load_timm", *_BY_NAME),
     "torchvision:": ("onebyone.models.torchvision_names:load_torchvision", *_BY_NAME),
 }
+_NETWORKS = (".pt2", ".onnx")
 _BEFORE = [kind for kind in READERS if kind.endswith(":") and kind != ":"]
 # Files of whole networks that people have, by suffix; none of them is read.
 _OTHERS = {
@@ -205,10 +206,11 @@ def _refusal(given: str, suffix: str) -> str:
         kind = "a folder" if path.is_dir() else named
         return f"is {kind}, which is not read; {_EXPORT}"
     bundled = [name for name in READERS if ":" not in name and name[0] != "."]
-    near = get_close_matches(given, [*bundled, *map(str, Path().glob("*.pt2"))], n=1)
+    files = [str(path) for kind in _NETWORKS for path in Path().glob(f"*{kind}")]
+    near = get_close_matches(given, [*bundled, *files], n=1)
     hint = f"did you mean {near[0]}? It" if near else "it"
     named = ", ".join([*bundled, *map(_written, _BEFORE)])
-    kinds = f"{named}, a .pt2 file or package.module:function"
+    kinds = f"{named}, a .pt2 or .onnx file or package.module:function"
     return f"no such model; {hint} may be {kinds}"
 
 
