@@ -24,8 +24,8 @@ def explain(
     model: Annotated[
         str | None,
         typer.Option(
-            help="A model, with --layer: nin-digits, timm:NAME, torchvision:NAME, a .onnx or .pt2 file, or "
-            "package.module:function.",
+            help="A model, with --layer: nin-digits, timm:NAME, torchvision:NAME, a .onnx or .pt2 "
+            "file, or package.module:function.",
             metavar="SPEC",
         ),
     ] = None,
