@@ -34,6 +34,8 @@ BATCHES = (1, 4, 16)
 GRID = 4
 SLOW_GRID = {"vit": 2, "wide_resnet": 3, "vgg": 3, "vgg_bn": 3, "maxvit": 3, "swin_v2": 3}
 
+NEXT = "\n## ONNX files\n"
+
 COLUMNS = (
     "family", "network", "window, stride, image", "error", "of crops", "allowed",
     "ratio of operations", "speed-up seen", "sharing ends at",
@@ -113,6 +115,12 @@ def heading(rounds: int) -> str:
     )
 
 
+def behind(page: Path) -> str:
+    """What the page has after this table, made by others."""
+    before = page.read_text(encoding="utf-8") if page.exists() else ""
+    return "".join(before.partition(NEXT)[1:])
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure how exact and how fast `slide` is.")
     names = [family.name for family in FAMILIES]
@@ -134,7 +142,7 @@ def main() -> None:
             gc.collect()
     text = "\n".join(lines) + "\n"
     if chosen.out:
-        chosen.out.write_text(text, encoding="utf-8")
+        chosen.out.write_text(text + behind(chosen.out), encoding="utf-8")
     else:
         print(text)
 

@@ -53,15 +53,24 @@ def export(model: nn.Module, window: Sequence[int], path: Path, way: Way) -> Pat
 class Runtime(nn.Module):
     """onnxruntime on a file as a module for windows [N, C, *space], on PyTorch's threads.
 
+    Args:
+        path: the file.
+        order: of the axes of its input, by those of windows; None where it is the same.
+        rewritten: whether onnxruntime may rewrite the graph.
+
     Attributes:
         batch: that the file says; None for any.
     """
 
-    def __init__(self, path: Path, order: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, path: Path, order: Sequence[int] | None = None, *, rewritten: bool = True
+    ) -> None:
         super().__init__()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3
+        if not rewritten:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         self._session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
@@ -73,7 +82,8 @@ class Runtime(nn.Module):
     def forward(self, windows: Tensor) -> list[Tensor]:
         """Give the tensors that the file gives, one after the other."""
         if self._order is not None:
-            windows = windows.permute(*self._order)
+            one = len(self._order) < windows.ndim  # its input has no axis for the one channel
+            windows = windows.squeeze(1) if one else windows.permute(*self._order)
         pieces = windows.split(self.batch or len(windows))
         found = zip(*(self._run(piece) for piece in pieces), strict=True)
         return [torch.cat(parts) for parts in found]

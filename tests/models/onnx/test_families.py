@@ -31,12 +31,16 @@ CASES = [
 
 
 def check_numbers(model: Model, path: Path, windows: torch.Tensor) -> None:
-    """The network gives what onnxruntime gives, for more windows than the file's batch."""
+    """The network gives what onnxruntime gives, for more windows than the file's batch.
+
+    How much rounding alone may change is seen from onnxruntime with and without its rewriting.
+    """
     with torch.no_grad():
         found = tree_leaves(model.network(windows))
     asked = Runtime(path)(windows)
     assert [y.shape for y in found] == [y.shape for y in asked]
-    assert deviation(found, asked) < 2e-5
+    own = deviation(Runtime(path, rewritten=False)(windows), asked)
+    assert deviation(found, asked) < 4 * own + 1e-6
     # Outputs that hardly differ between windows would agree with anything.
     assert all((y[0] - y[1]).abs().max() > 1e-3 * y.abs().max() for y in asked)
 
