@@ -27,7 +27,7 @@ from torch.utils._pytree import tree_leaves
 
 import onebyone as ob
 from onebyone.bench.machine import processor
-from onebyone.errors import InputError
+from onebyone.errors import InputError, first_line
 from onebyone.models.loading import Model, load
 from onebyone.turns import by_turns
 
@@ -166,8 +166,13 @@ def main() -> None:
             if chosen.only and source.name not in chosen.only:
                 continue
             torch.manual_seed(0)
-            with torch.no_grad():
+            # With gradients on: without, attention is one operator that is not exported.
+            try:
                 files = source.files(chosen.keep or Path(folder))
+            except RuntimeError as error:
+                print(f"{source.name}: not exported: {first_line(error)}", file=sys.stderr)
+                continue
+            with torch.no_grad():
                 lines.append(line(row(source, files, chosen.rounds)))
             print(lines[-1], file=sys.stderr, flush=True)
             gc.collect()
