@@ -8,8 +8,9 @@ from onnx import inliner
 from onebyone.errors import InputError
 from onebyone.models.onnx.bodies import INSTEAD, in_words_of, nodes_of, schema_of
 from onebyone.models.onnx.classical import CLASSICAL, DOMAIN
+from onebyone.models.onnx.constants import FEW_BITS
 from onebyone.models.onnx.control import CONTROL
-from onebyone.models.onnx.nodes import STANDARD, every
+from onebyone.models.onnx.nodes import STANDARD, every, named
 from onebyone.models.onnx.sequences import CONSTRUCT, SEQUENCES
 from onebyone.models.onnx.table import find
 from onebyone.models.shown import line, shown
@@ -41,8 +42,16 @@ def refuse_unknown(graph: onnx.GraphProto, version: int) -> None:
     """Refuse a graph with operators that are not in the table.
 
     Raises:
-        InputError: names each of them, and nodes that are one.
+        InputError: names each of them, and nodes that are one; or one quantises to fewer bits than
+            bytes have, which would not be cut off.
     """
+    few = {tensor.name for tensor in graph.initializer if int(tensor.data_type) in FEW_BITS}
+    for node in graph.node:
+        kinds = [a.i for a in node.attribute if a.name == "output_dtype"]
+        if node.op_type == "QuantizeLinear" and (
+            few & set(node.input[2:]) or set(kinds) & {*FEW_BITS}
+        ):
+            raise InputError(f"{named(node)} gives integers of few bits, which are not computed")
     nodes = defaultdict(list)
     for node in every(*graph.node):
         if not is_known(node, version):
