@@ -66,10 +66,19 @@ class FewerThreads(TorchFunctionMode):
         shape = (*map(_shape, args), *((name, _shape(x)) for name, x in kwargs.items()))
         key = (function, shape, self.fewer, self.all)
         if key not in self.known:
+            self.known[key] = self._tried(function, args, kwargs)
+        return self.known[key]
+
+    def _tried(
+        self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> bool:
+        """Whether a call gives other bits for random numbers, or does not take them."""
+        try:
             fewer = _drawn(function, args, kwargs)
             every = self._on_all(_drawn, (function, args, kwargs), {})
-            self.known[key] = isinstance(fewer, Tensor) and not torch.equal(fewer, every)
-        return self.known[key]
+        except Exception:  # as a hook on a tensor without gradients: no operator, or one that fails
+            return True
+        return isinstance(fewer, Tensor) and not torch.equal(fewer, every)
 
     def _on_all(
         self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
