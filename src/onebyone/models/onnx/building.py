@@ -147,8 +147,8 @@ class Builder:
                 raise _refusal(node, error) from error
         return [Known(constant=as_tensor(value)) for value in listed(found)]
 
-    def _afford(self, node: onnx.NodeProto, results: Any) -> None:
-        for value in listed(results):
+    def _afford(self, node: onnx.NodeProto, results: Sequence[Any]) -> None:
+        for value in results:
             if isinstance(value, Tensor):
                 self.bytes_left -= value.nbytes
             if self.bytes_left < 0:

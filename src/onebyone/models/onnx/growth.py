@@ -15,6 +15,7 @@ from torch.func import functional_call
 
 from onebyone.models.onnx.node import Node
 from onebyone.models.onnx.table import Operator
+from onebyone.models.onnx.values import listed
 
 _MOST = 1 << 10
 """Numbers that NumPy computes."""
@@ -46,8 +47,7 @@ def is_few(
 def sizes_of(node: Node) -> list[Any]:
     """What a node of constants gives, without numbers."""
     with torch.no_grad(), torch.device("meta"):
-        found = functional_call(node, without_numbers(node), ())
-    return list(found) if isinstance(found, tuple | list) else [found]
+        return listed(functional_call(node, without_numbers(node), ()))
 
 
 def without_numbers(module: nn.Module) -> dict[str, Tensor]:

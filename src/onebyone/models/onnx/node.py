@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -66,8 +67,8 @@ class Node(nn.Module):
 
     def forward(self, *values: Any) -> Any:
         """Compute the results from the values that are not constant."""
-        own, here = (*self.parameters(), *self.buffers()), self._buffers.get("here")
-        like = next((v for v in (*values, *own) if isinstance(v, Tensor)), None)
+        here, tensors = self._buffers.get("here"), chain(values, self.parameters(), self.buffers())
+        like = next((v for v in tensors if isinstance(v, Tensor)), None)
         inputs = []
         for place, (kind, given) in enumerate(self._given):
             if kind == "tensor":
@@ -100,7 +101,6 @@ class OfSizes(nn.Module):
         self.node, self.version = bytes(node.SerializeToString()), version
         self.constants = {name: value.numpy() for name, value in constants.items()}
         self.names = [name for name in dict.fromkeys(node.input) if name and name not in constants]
-        self._evaluator: Any = None
         self.eval()
 
     def forward(self, *values: Array) -> Any:
