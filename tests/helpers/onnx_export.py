@@ -3,7 +3,7 @@
 import contextlib
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,11 @@ import numpy as np
 import onnxruntime
 import torch
 from torch import Tensor, nn
+
+_KINDS = {
+    "tensor(float)": np.float32, "tensor(uint8)": np.uint8,
+    "tensor(int32)": np.int32, "tensor(int64)": np.int64,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class Runtime(nn.Module):
     Args:
         path: the file.
         order: of the axes of its input, by those of windows; None where it is the same.
+        others: a number for each other input, which all of that is, for any batch.
+        outputs: names of those that are given; None for all.
         rewritten: whether onnxruntime may rewrite the graph.
 
     Attributes:
@@ -63,7 +70,13 @@ class Runtime(nn.Module):
     """
 
     def __init__(
-        self, path: Path, order: Sequence[int] | None = None, *, rewritten: bool = True
+        self,
+        path: Path,
+        order: Sequence[int] | None = None,
+        others: Mapping[str, float] | None = None,
+        *,
+        outputs: Sequence[str] | None = None,
+        rewritten: bool = True,
     ) -> None:
         super().__init__()
         options = onnxruntime.SessionOptions()
@@ -75,7 +88,10 @@ class Runtime(nn.Module):
             str(path), options, providers=["CPUExecutionProvider"]
         )
         self._order = order
-        (self._input,) = self._session.get_inputs()
+        self._others, self._outputs = others or {}, outputs
+        declared = {value.name: value for value in self._session.get_inputs()}
+        self._fixed = [declared.pop(name) for name in self._others]
+        (self._input,) = declared.values()
         first = self._input.shape[0]
         self.batch = first if isinstance(first, int) else None
 
@@ -89,9 +105,12 @@ class Runtime(nn.Module):
         return [torch.cat(parts) for parts in found]
 
     def _run(self, windows: Tensor) -> list[Tensor]:
-        kind = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(int32)": np.int32}
-        given = np.ascontiguousarray(windows.numpy().astype(kind[self._input.type]))
-        return [torch.from_numpy(y) for y in self._session.run(None, {self._input.name: given})]
+        given = np.ascontiguousarray(windows.numpy().astype(_KINDS[self._input.type]))
+        feeds = {self._input.name: given}
+        for value in self._fixed:
+            sizes = [size if isinstance(size, int) else len(windows) for size in value.shape]
+            feeds[value.name] = np.full(sizes, self._others[value.name], _KINDS[value.type])
+        return [torch.from_numpy(y) for y in self._session.run(self._outputs, feeds)]
 
 
 def deviation(found: Sequence[Tensor], asked: Sequence[Tensor]) -> float:

@@ -28,6 +28,10 @@ def model_of(
     """
     asked = None if window is None else window_of(window)
     found = load(model, window=asked, **options)
+    if asked is None and found.window is None:
+        raise InputError(
+            "window=None must be (C, *space), as (3, 224, 224): the model does not say its own"
+        )
     shape = window_of(found.window) if asked is None else asked
     if isinstance(found.network, ExportedProgram) and found.window not in (None, shape):
         own = ",".join(map(str, found.window or ()))

@@ -101,7 +101,7 @@ def test_other_inputs_have_their_values(tmp_path: Path) -> None:
     x = windows(5)
     found = load(path, crops=True, inputs={"s": state, "k": 3}).network(x)
     feeds = {"x": x, "s": np.repeat(state, 5, 1), "k": np.float32(3)}
-    np.testing.assert_allclose(found, ran(path, feeds)[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found, ran(path, feeds)[0].transpose(1, 0, 2), rtol=1e-5, atol=1e-6)
 
 
 def test_what_onnxruntime_does_not_run(tmp_path: Path) -> None:

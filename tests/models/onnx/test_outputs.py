@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper
 
 import onebyone as ob
 from helpers.onnx_files import ran, saved, windows
+from helpers.onnx_pairs import model
 from onebyone.models import load
 
 NAMES = ["cat", "dog", "none"]
@@ -80,3 +82,49 @@ def test_no_output_is_a_tensor_of_numbers(tmp_path: Path) -> None:
     path = saved(tmp_path, learned(label=True))
     with pytest.raises(ob.InputError, match=r"net.onnx: gives no tensor of numbers$"):
         load(path)
+
+
+STATES = """net (float[N,3,8,8] x, float[2,N,4] state) => (float[N,2] y, float[2,N,4] next) {
+    p = GlobalAveragePool(x) f = Flatten(p) y = Gemm<transB=1>(f, v, d)
+    h = Gemm<transB=1>(f, u) g = Unsqueeze(h, zero) next = Add(state, g)
+}"""
+
+
+def stateful() -> onnx.ModelProto:
+    """A network with a state, of which the batch is the second axis."""
+    draw = np.random.default_rng(0).standard_normal
+    held = {
+        name: draw(size).astype("f") for name, size in {"v": (2, 3), "d": 2, "u": (4, 3)}.items()
+    }
+    return model(STATES, {**held, "zero": np.array([0])})
+
+
+@pytest.mark.parametrize("crops", [True, False])
+def test_an_output_has_its_batch_first(tmp_path: Path, crops: bool) -> None:
+    path = saved(tmp_path, stateful())
+    network = load(path, inputs={"state": 1.0}, crops=crops).network
+    x = windows(3)
+    found = network(x)
+    y, state = ran(path, {"x": x, "state": np.ones((2, 3, 4), "f")})
+    np.testing.assert_allclose(found["y"].detach(), y, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        found["next"].detach(), state.transpose(1, 0, 2), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_so_it_is_slid(tmp_path: Path) -> None:
+    path = saved(tmp_path, stateful())
+    sliding = ob.slide(path, stride=2, inputs={"state": 0.0})
+    assert sliding(torch.rand(3, 12, 10))["next"].shape == (2, 4, 3, 2)
+
+
+def test_a_fixed_batch_that_an_output_has_second_is_freed(tmp_path: Path) -> None:
+    text = """net (float[1,3,8,8] x) => (float[8,1,24] y) {
+        r = Reshape(x, sizes) y = Transpose<perm=[1,0,2]>(r)
+    }"""
+    path = saved(tmp_path, model(text, {"sizes": np.array([1, 8, 24])}))
+    x = windows(2)
+    alone = [ran(path, {"x": one[None]})[0] for one in x]
+    np.testing.assert_array_equal(
+        load(path).network(x), np.concatenate(alone, 1).transpose(1, 0, 2)
+    )

@@ -137,6 +137,17 @@ class Freeing:
                 inputs[n], self.changed = replace(k, constant=one), True
         return inputs
 
+    def require(self, outputs: Iterable[Known]) -> None:
+        """Require outputs to have the batch as an axis.
+
+        Raises:
+            Bound: one has not.
+        """
+        for k in outputs:
+            axis = axis_of(k)
+            if axis is None or k.runs is None or k.runs[0].shape[axis] != self.fixed:
+                raise Bound("an output has no axis for it")
+
     def note(
         self, node: onnx.NodeProto, inputs: Sequence[Known | None], results: Sequence[Known]
     ) -> None:
@@ -176,16 +187,6 @@ class Freeing:
 
 def _is_tensor(known: Known) -> bool:
     return known.runs is not None and isinstance(known.runs[0], torch.Tensor)
-
-
-def require_batch(outputs: Iterable[Known]) -> None:
-    """Require outputs to have the batch as their first axis.
-
-    Raises:
-        Bound: one has not.
-    """
-    if any(axis_of(k) != 0 or k.outer != 1 for k in outputs):
-        raise Bound("an output has it elsewhere than first")
 
 
 def _whole(before: Sequence[int], sizes: list[int], *, keeps: bool) -> list[int]:

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from onebyone.errors import InputError, first_line
 from onebyone.models.onnx.inputs import Takes
-from onebyone.models.onnx.network import turned
+from onebyone.models.onnx.network import given, turned
+from onebyone.models.onnx.outputs import named_batches
 from onebyone.models.pieces import OneCall
 
 _FOLDER = "session.model_external_initializers_file_folder_path"
@@ -27,6 +28,7 @@ class Crops(OneCall):
         self.order, self.batch = takes.axes.order, takes.axes.letters.index("N")
         self.fixed = takes.fixed
         self.outputs = [output.name for output in model.graph.output]
+        self.batches = named_batches(model.graph, takes.image, self.batch)
         self.why = f"{path} runs on onnxruntime as crops, as was asked, and nothing is shared"
         self._file = model.SerializeToString()
         self._session = self._started()
@@ -41,7 +43,7 @@ class Crops(OneCall):
         self._session = self._started()
 
     def forward(self, windows: Tensor) -> Any:
-        """Give the one output, or a dict of several by their names.
+        """Give the one output, or a dict of several by their names, with the batch first.
 
         Raises:
             InputError: onnxruntime does not run the file on such windows.
@@ -58,7 +60,7 @@ class Crops(OneCall):
         except Exception as error:  # onnxruntime's have no common base
             raise InputError(f"{self.path}: onnxruntime fails: {first_line(error)}") from error
         results = [torch.from_numpy(array).to(windows.device) for array in found]
-        return results[0] if len(results) == 1 else dict(zip(self.outputs, results, strict=True))
+        return given(dict(zip(self.outputs, results, strict=True)), self.batches)
 
     def _started(self) -> Any:
         try:

@@ -90,6 +90,7 @@ class OnnxNetwork(Graph):
     Attributes:
         order: of the file's axes, by those of windows; None where it is the same.
         like: an empty tensor of the input's type, which becomes another with the network's.
+        batches: the axis that is the batch of each output that has it elsewhere than first.
     """
 
     def __init__(
@@ -101,15 +102,27 @@ class OnnxNetwork(Graph):
     ) -> None:
         super().__init__(inputs, outputs)
         self.order = None if order is None else tuple(order)
+        self.batches: dict[str, int] = {}
         self.like: Tensor
         self.register_buffer("like", torch.empty(0, dtype=dtype), persistent=False)
 
     def forward(self, windows: Tensor) -> Any:
-        """Give the one output, or a dict of several by their names."""
+        """Give the one output, or a dict of several by their names, with the batch first."""
         if self.order is not None:
             windows = turned(windows, self.order)
         results = self.results(windows.to(self.like.dtype))
-        return results[0] if len(results) == 1 else dict(zip(self.outputs, results, strict=True))
+        return given(dict(zip(self.outputs, results, strict=True)), self.batches)
+
+
+def given(outputs: Mapping[str, Tensor], batches: Mapping[str, int]) -> Any:
+    """The one output, or a dict of several, with the batch first.
+
+    Args:
+        outputs: by their names.
+        batches: the axis that is the batch of each output that has it elsewhere than first.
+    """
+    first = {k: y.movedim(batches[k], 0) if k in batches else y for k, y in outputs.items()}
+    return first if len(first) > 1 else first.popitem()[1]
 
 
 def turned(windows: Tensor, order: Sequence[int]) -> Tensor:

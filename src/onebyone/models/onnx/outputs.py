@@ -1,6 +1,7 @@
-"""The outputs of an ONNX file that are kept: tensors of numbers, and what computes them."""
+"""The outputs of an ONNX file: those that are kept, and which of their axes is the batch."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
@@ -8,6 +9,7 @@ import onnx
 from onebyone.errors import InputError
 from onebyone.models.onnx.nodes import reads
 from onebyone.models.onnx.unknown import is_known
+from onebyone.models.onnx.values import Known
 from onebyone.models.shown import shown
 
 _LEARNERS = "ai.onnx.ml"
@@ -69,6 +71,41 @@ def keep_tensors(graph: onnx.GraphProto, path: Path, *, version: int | None) -> 
         nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
         del graph.node[:]
         graph.node.extend(nodes)
+
+
+def named_batches(graph: onnx.GraphProto, image: onnx.ValueInfoProto, axis: int) -> dict[str, int]:
+    """The axis that is the batch of each output that declares it elsewhere than first, by its name.
+
+    Args:
+        graph: of the file.
+        image: the input for windows.
+        axis: of the image that is the batch.
+    """
+    batch, found = image.type.tensor_type.shape.dim[axis].dim_param, {}
+    for output in graph.output:
+        names = [size.dim_param for size in output.type.tensor_type.shape.dim]
+        if batch and names.count(batch) == 1 and names[0] != batch:
+            found[output.name] = names.index(batch)
+    return found
+
+
+def batches_of(outputs: Mapping[str, Known], windows: Known, axis: int) -> dict[str, int]:
+    """The axis that is the batch of each output that has it elsewhere than first, by its name.
+
+    Args:
+        outputs: what is known of them.
+        windows: what is known of the input.
+        axis: of the input that is the batch.
+    """
+    found: dict[str, int] = {}
+    for name, output in outputs.items():
+        if output.runs is None or windows.runs is None:
+            continue
+        sizes = zip(*(run.shape for run in output.runs), strict=True)
+        changed = [(n, pair) for n, pair in enumerate(sizes) if len(set(pair)) > 1]
+        if [pair for _, pair in changed] == [tuple(run.shape[axis] for run in windows.runs)]:
+            found[name] = changed[0][0]
+    return {name: axis for name, axis in found.items() if axis}
 
 
 def _nodes(graph: onnx.GraphProto, needed: set[str]) -> list[onnx.NodeProto]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from onebyone.errors import InputError
 from onebyone.models.loading import Model
-from onebyone.models.onnx.batch import TIMES, Bound, Freeing, require_batch
+from onebyone.models.onnx.batch import TIMES, Bound, Freeing
 from onebyone.models.onnx.building import MOST_BYTES, Builder
 from onebyone.models.onnx.classes import class_names
 from onebyone.models.onnx.crops import Crops
@@ -19,7 +19,7 @@ from onebyone.models.onnx.file import parse
 from onebyone.models.onnx.inputs import Repeated, Takes, Value, takes
 from onebyone.models.onnx.network import OnnxNetwork
 from onebyone.models.onnx.nodes import every
-from onebyone.models.onnx.outputs import keep_tensors
+from onebyone.models.onnx.outputs import batches_of, keep_tensors
 from onebyone.models.onnx.quantising import quantising
 from onebyone.models.onnx.tensors import tensors
 from onebyone.models.onnx.unknown import refuse_unknown, written_out
@@ -118,8 +118,11 @@ def _loaded(
         builder = Builder(path, version, MOST_BYTES + held, freeing, weights)
         known = _known(takes, network, free=freeing is not None, spread=spread)
         builder.build(model.graph, network, known)
+        given = {name: known[name] for name in outputs}
         if freeing is not None:
-            require_batch(known[name] for name in outputs)
+            freeing.require(given.values())
+        windows, axis = known[takes.image.name], takes.axes.letters.index("N")
+        network.batches = batches_of(given, windows, axis)
         return network
 
     if any(node.op_type == "DynamicQuantizeLinear" for node in every(*model.graph.node)):
@@ -147,7 +150,11 @@ def _freed(
         except Bound as error:
             bound = bound or str(error)
         else:
-            if not freeing.changed or same_in_pieces(network, built(None), windows):
+            if not freeing.changed:
+                return network, ""
+            fixed = built(None)
+            fixed.batches = network.batches
+            if same_in_pieces(network, fixed, windows):
                 return network, ""
             bound = bound or "its results for another are others"
         if not freeing.turn():
