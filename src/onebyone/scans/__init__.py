@@ -1,0 +1,1 @@
+"""Classifiers at every window of images that do not fit into memory."""

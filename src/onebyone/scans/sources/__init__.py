@@ -1,0 +1,1 @@
+"""Images that are read piece by piece, from files and from arrays."""
