@@ -15,8 +15,8 @@ from onebyone.scans.sources.source import Georeference
 NOT_RUN, DONE, MASKED = range(3)
 """What `state` says of a window."""
 SCORES, LABELS, STATE = "scores", "labels", "state"
-KEY = "onebyone"
-"""The attribute that holds what is not Zarr's."""
+KEY, DATASETS = "onebyone", "datasets"
+"""The attribute that holds what is not Zarr's, and in it the paths of the scores' levels."""
 
 
 @dataclass(frozen=True)
@@ -86,17 +86,15 @@ def open_map(path: str | Path) -> Map:
         group = zarr.open_group(str(path), mode="r")
     except (BaseZarrError, OSError, ValueError) as error:
         raise InputError(f"{path}: is no map of onebyone scan: it is no Zarr group") from error
-    attributes: dict[str, Any] = group.attrs.asdict()
-    told = attributes.get(KEY)
+    told: Any = group.attrs.get(KEY)
     if not isinstance(told, dict) or STATE not in group:
         raise InputError(f"{path}: is no map of onebyone scan")
-    (scales,) = attributes["ome"]["multiscales"]
     image, place = told["image"], told["image"].get("place")
     arrays: Any = group
     return Map(
         path=Path(path),
         group=group,
-        scores=tuple(arrays[each["path"]] for each in scales["datasets"]),
+        scores=tuple(arrays[each] for each in told[DATASETS]),
         labels=arrays.get(LABELS, None),
         state=arrays[STATE],
         values=told["values"],

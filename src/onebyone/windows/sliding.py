@@ -1,5 +1,6 @@
 """A trained network at every window of images of any size."""
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -43,7 +44,7 @@ from onebyone.windows.sized import Prepared, Sized
 from onebyone.windows.threads import Adapted
 from onebyone.windows.unchanged import refuse_other_tensors
 
-MOST = 8
+MOST = 16
 """Image sizes whose plans are kept, the last ones used: some MiB each."""
 
 
@@ -92,6 +93,12 @@ class SlidingModel(nn.Module):
         self._sizes.clear()  # plans have tables of their own
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch's
         return self
+
+    def within(self, memory: int | None) -> "SlidingModel":
+        """The same with another limit to the memory, sharing the network."""
+        found = copy.copy(self)
+        found.memory = memory
+        return found
 
     @property
     def window(self) -> tuple[int, ...]:

@@ -1,0 +1,70 @@
+"""What runs tiles: threads of this process, Dask's workers, or any executor."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from onebyone.errors import InputError
+from onebyone.scans.driving import Lost
+
+
+@dataclass(frozen=True)
+class Workers:
+    """An executor, and what a scan has to know of it.
+
+    Attributes:
+        executor: runs calls.
+        count: how many it runs at a time, now.
+        here: whether it runs them in this process.
+        is_lost: whether an error says that a worker is gone.
+        close: ends what was begun for this scan.
+        name: what it is, for reports.
+    """
+
+    executor: Executor
+    count: Callable[[], int]
+    here: bool
+    is_lost: Callable[[BaseException], bool]
+    close: Callable[[], None]
+    name: str
+
+
+def workers_of(asked: Executor | int | str | None, most: int | None) -> Workers:
+    """The workers that are asked for.
+
+    Args:
+        asked: None for as many threads as PyTorch uses; how many; "local:N" for N processes of
+            Dask here, or the address of its scheduler; or an executor.
+        most: tiles that fit into the memory of this process at a time; None for any number.
+
+    Raises:
+        InputError: they cannot be had.
+    """
+    if isinstance(asked, str):
+        from onebyone.scans.dask import dask_workers
+
+        return dask_workers(asked)
+    if isinstance(asked, Executor):
+        count = getattr(asked, "_max_workers", None) or os.cpu_count() or 1
+        here = isinstance(asked, ThreadPoolExecutor)
+        return Workers(asked, lambda: count, here, _is_lost, lambda: None, type(asked).__name__)
+    threads = torch.get_num_threads() if asked is None else asked
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise InputError("must be a number of threads, 1 or more", executor=asked)
+    threads = threads if most is None else min(threads, most)
+    pool = ThreadPoolExecutor(threads, "onebyone-scan")
+
+    def close() -> None:
+        pool.shutdown(cancel_futures=True)
+
+    return Workers(pool, lambda: threads, True, _is_lost, close, f"{threads} threads")
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Whether an error of a process pool or of another executor says that a worker is gone."""
+    names: Any = {kind.__name__ for kind in type(error).__mro__}
+    return isinstance(error, Lost) or "BrokenExecutor" in names

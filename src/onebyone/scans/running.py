@@ -1,0 +1,190 @@
+"""One run of a scan: the tiles that are left, then the coarser levels of the map."""
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from onebyone.scans.driving import drive
+from onebyone.scans.executors import Workers, workers_of
+from onebyone.scans.handing import hand
+from onebyone.scans.maps import Map, open_map
+from onebyone.scans.pyramid import Coarser
+from onebyone.scans.tile import Counts, Job
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a scan is.
+
+    Attributes:
+        tiles: that are done, those of earlier runs among them.
+        of: tiles that there are.
+        counts: what this run has done.
+        seconds: since this run began.
+    """
+
+    tiles: int
+    of: int
+    counts: Counts
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a scan has done.
+
+    Attributes:
+        path: of the map.
+        grid: windows along each axis.
+        tiles: that there are.
+        before: tiles that were done by earlier runs.
+        counts: what this run has done.
+        failed: why tiles could not be run, by their numbers; `resume` tries them again.
+        seconds: that this run took.
+        workers: what ran it.
+    """
+
+    path: Path
+    grid: tuple[int, ...]
+    tiles: int
+    before: int
+    counts: Counts
+    failed: Mapping[int, str]
+    seconds: float
+    workers: str
+
+    def open(self) -> Map:
+        """Open the map."""
+        return open_map(self.path)
+
+
+def run(
+    job: Job,
+    executor: Executor | int | str | None,
+    at_a_time: int | None,
+    progress: Callable[[Progress], None] | None,
+) -> Scan:
+    """Run what is left of a scan.
+
+    Args:
+        job: what a tile needs.
+        executor: as `scan` takes it.
+        at_a_time: tiles that fit into the memory together; None for any number.
+        progress: is told each tile.
+
+    Raises:
+        InputError: there is no worker.
+        OSError: the map cannot be written.
+    """
+    running = _Running(job, progress)
+    with _one_thread(), _begun(executor, at_a_time) as workers:
+        running.tiles(workers)
+        running.levels(workers)
+    job.store.finish()
+    return running.told(workers.name)
+
+
+@contextmanager
+def _begun(executor: Executor | int | str | None, at_a_time: int | None) -> Iterator[Workers]:
+    workers = workers_of(executor, at_a_time)
+    try:
+        yield workers
+    finally:
+        workers.close()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Leave PyTorch's number of threads as it was."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@dataclass
+class _Running:
+    """The state of a run."""
+
+    job: Job
+    progress: Callable[[Progress], None] | None
+    started: float = field(default_factory=time.perf_counter)
+    counts: Counts = field(default_factory=Counts)
+    before: int = 0
+    failed: dict[int, str] = field(default_factory=dict)
+
+    def tiles(self, workers: Workers) -> None:
+        """Run the tiles that are not there."""
+        store = self.job.store
+        there = store.done()
+        left = store.layout.tiling.ordered(np.flatnonzero(~there))
+        self.before = len(there) - len(left)
+        self._forget_above(left)
+        self._drive(self.job, left, workers, self._done)
+
+    def levels(self, workers: Workers) -> None:
+        """Make the tiles of coarser levels that are not there."""
+        store = self.job.store
+        for level in range(1, len(store.layout.levels)):
+            tiling = store.layout.levels[level]
+            left = np.flatnonzero(~store.there(store.layout.paths[level], tiling))
+            self._drive(Coarser(store, level), tiling.ordered(left), workers, None)
+
+    def told(self, workers: str) -> Scan:
+        """What the run has done."""
+        store = self.job.store
+        return Scan(
+            store.path, store.layout.tiling.grid, len(store.layout.tiling), self.before,
+            self.counts, self.failed, time.perf_counter() - self.started, workers,
+        )  # fmt: skip
+
+    def _drive(
+        self,
+        job: Any,
+        tiles: np.ndarray,
+        workers: Workers,
+        done: Callable[[Any], None] | None,
+    ) -> None:
+        if not len(tiles):
+            return
+        handed = None if workers.here else hand(job, self.job.store.path)
+        try:
+            drive(
+                handed or job.run, tiles.tolist(), workers.executor, workers=workers.count,
+                done=done, failed=self._failed, is_lost=workers.is_lost,
+            )  # fmt: skip
+        finally:
+            if handed is not None:
+                handed.close()
+
+    def _done(self, counts: Counts) -> None:
+        self.counts += counts
+        if self.progress is not None:
+            tiles = self.before + self.counts.tiles
+            seconds = time.perf_counter() - self.started
+            of = len(self.job.store.layout.tiling)
+            self.progress(Progress(tiles, of, self.counts, seconds))
+
+    def _failed(self, tile: int, why: str) -> None:
+        self.failed[tile] = why
+        warnings.warn(f"tile {tile} is left out: {why}", stacklevel=2)
+
+    def _forget_above(self, left: np.ndarray) -> None:
+        """Remove the tiles of coarser levels that are made of tiles which are run again."""
+        layout = self.job.store.layout
+        if len(left) == len(layout.tiling):
+            return
+        places = {layout.tiling.place(tile) for tile in left.tolist()}
+        for path in layout.paths[1:]:
+            places = {tuple(p // 2 for p in place) for place in places}
+            for place in places:
+                self.job.store.forget(path, place)

@@ -1,0 +1,184 @@
+"""The folder of a map: made whole, written tile by tile, and what of it is there.
+
+A tile is a shard of every array. Its scores are on the disk before its part of `state` is, so the
+files are the record of what is done. A copy that was broken off is seen: shards end with a checksum
+of where their chunks lie.
+"""
+
+import os
+import shutil
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import google_crc32c
+import numpy as np
+import zarr
+from zarr.codecs import BloscCodec, Crc32cCodec
+
+from onebyone.scans.durable import PARTIAL, DurableStore, remove
+from onebyone.scans.layout import AXES, Layout
+from onebyone.scans.maps import NOT_RUN, SCORES, STATE
+from onebyone.scans.tiling import Tiling
+
+_CONFIG: Any = {"write_empty_chunks": True}
+_LENGTHS = 16
+"""Bytes of where a chunk lies within its shard."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """The folder of a map.
+
+    Attributes:
+        path: of it.
+        layout: of its arrays.
+    """
+
+    path: Path
+    layout: Layout
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "layout": self.layout}
+
+    @cached_property
+    def _arrays(self) -> dict[str, Any]:
+        store = DurableStore(self.path)
+        names = (*self.layout.written, *self.layout.paths[1:])
+        return {n: zarr.open_array(store, path=n, mode="r+", config=_CONFIG) for n in names}
+
+    def make(self, attributes: Mapping[str, Any], coordinates: Sequence[np.ndarray]) -> None:
+        """Make the folder with its arrays, all at once.
+
+        Args:
+            attributes: of the group.
+            coordinates: the centres of windows along each axis.
+
+        Raises:
+            OSError: it cannot be made, or is there.
+        """
+        beside = self.path.with_name(f".{self.path.name}.{token_hex(4)}{PARTIAL}")
+        try:
+            group = zarr.create_group(DurableStore(beside), attributes=dict(attributes))
+            names = list(AXES[len(coordinates)])
+            stored = self.layout.values.stored
+            for path, tiling in zip(self.layout.paths, self.layout.levels, strict=True):
+                self._make_array(group, path, tiling, names, *stored[SCORES])
+            for path in [path for path in stored if path != SCORES]:
+                self._make_array(group, path, self.layout.tiling, names, *stored[path])
+            group.create_array(
+                STATE, shape=self.layout.tiling.grid, chunks=self.layout.tiling.shape,
+                dtype="uint8", fill_value=NOT_RUN, dimension_names=names,
+                compressors=Crc32cCodec(), config=_CONFIG,
+            )  # fmt: skip
+            for name, centres in zip(names, coordinates, strict=True):
+                group.create_array(name, data=centres, dimension_names=[name])
+            beside.rename(self.path)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+    def _make_array(
+        self,
+        group: zarr.Group,
+        path: str,
+        tiling: Tiling,
+        names: Sequence[str],
+        dtype: str,
+        none: float | int,
+    ) -> None:
+        group.create_array(
+            path, shape=(self.layout.numbers, *tiling.grid), dtype=dtype, fill_value=none,
+            chunks=(self.layout.numbers, *self.layout.chunk), dimension_names=["c", *names],
+            shards=(self.layout.numbers, *tiling.shape),
+            compressors=BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"),
+            config=_CONFIG,
+        )  # fmt: skip
+
+    def write(self, name: str, windows: Sequence[range], numbers: np.ndarray) -> None:
+        """Write a tile of one array.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        where = tuple(slice(axis.start, axis.stop) for axis in windows)
+        self._arrays[name][where if name == STATE else (slice(None), *where)] = numbers
+
+    def read(self, name: str, windows: Sequence[range]) -> np.ndarray:
+        """The numbers of some windows of one array."""
+        where = tuple(slice(axis.start, axis.stop) for axis in windows)
+        return np.asarray(self._arrays[name][where if name == STATE else (slice(None), *where)])
+
+    def file(self, name: str, place: Sequence[int]) -> Path:
+        """The file of a tile of one array."""
+        first = () if name == STATE else ("0",)
+        return self.path.joinpath(name, "c", *first, *map(str, place))
+
+    def done(self) -> np.ndarray:
+        """Whether each tile is there as a whole."""
+        found = np.ones(len(self.layout.tiling), bool)
+        for name in self.layout.written:
+            found &= self.there(name, self.layout.tiling)
+        return found
+
+    def there(self, name: str, tiling: Tiling) -> np.ndarray:
+        """Whether the files of one array's tiles are there, and not torn."""
+        found = np.zeros(tiling.counts, bool)
+        folder = self.path.joinpath(name, "c", *(() if name == STATE else ("0",)))
+        size = self.layout.tiling.shape
+        chunks = int(np.prod(size) // np.prod(self.layout.chunk))
+        index = _LENGTHS * chunks + 4
+        for place, file in _files(folder, len(tiling.counts)):
+            if all(p < n for p, n in zip(place, tiling.counts, strict=True)):
+                is_state = name == STATE
+                found[place] = (
+                    file.stat().st_size == np.prod(size) + 4 if is_state else _is_whole(file, index)
+                )
+        return found.ravel()
+
+    def forget(self, name: str, place: Sequence[int]) -> None:
+        """Remove a tile of one array."""
+        remove(self.file(name, place))
+
+    def finish(self) -> None:
+        """Write what all parts of the folder say into its root, so that opening reads one file."""
+        with warnings.catch_warnings():
+            # Zarr's format 3 has no words for it yet; readers that do not know it read the parts.
+            warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
+            zarr.consolidate_metadata(DurableStore(self.path))
+
+
+def _files(folder: Path, depth: int, place: tuple[int, ...] = ()) -> Any:
+    """The files in nested folders of numbers, with their places."""
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if not entry.name.isdigit():
+            continue
+        here = (*place, int(entry.name))
+        if len(here) == depth:
+            yield here, entry
+        else:
+            yield from _files(Path(entry.path), depth, here)
+
+
+def _is_whole(file: os.DirEntry[str], index: int) -> bool:
+    """Whether a shard ends with the index of its chunks, which ends with its own checksum."""
+    handle = os.open(file.path, os.O_RDONLY)
+    try:
+        size = os.fstat(handle).st_size
+        if size < index:
+            return False
+        end = os.pread(handle, index, size - index)
+    finally:
+        os.close(handle)
+    if google_crc32c.value(end[:-4]) != int.from_bytes(end[-4:], "little"):
+        return False
+    lengths = np.frombuffer(end[:-4], "<u8").reshape(-1, 2)
+    there = lengths[lengths[:, 0] != 2**64 - 1]
+    return not len(there) or int(there.sum(axis=1).max()) == size - index
