@@ -2,9 +2,10 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from onebyone.errors import InputError, first_line
 
@@ -17,69 +18,81 @@ _LOOK = 1.0
 """Seconds between looks at whether there are workers."""
 
 
-class Lost(Exception):
-    """The worker that ran a tile is gone, or could not begin."""
+@dataclass
+class Driver(Generic[T]):
+    """Runs tiles, a few at a time; one that cannot be read does not stop the others.
 
-
-def drive(
-    run: Callable[[int], T],
-    tiles: Iterable[int],
-    executor: Executor,
-    *,
-    workers: Callable[[], int],
-    done: Callable[[T], None] | None,
-    failed: Callable[[int, str], None],
-    is_lost: Callable[[BaseException], bool] = lambda error: isinstance(error, Lost),
-    patience: float = 60.0,
-) -> None:
-    """Run every tile, a few at a time; a tile that cannot be read does not stop the others.
-
-    Args:
-        run: runs a tile, on a worker.
-        tiles: their numbers, in the order in which they begin.
+    Attributes:
         executor: runs calls.
         workers: how many calls it runs at a time, now.
-        done: is told what `run` gave, tile by tile; None for nobody.
-        failed: is told each tile that could not be, and why, in a line.
         is_lost: whether an error says that a worker is gone; its tile is run again, three times.
         patience: seconds without any worker, after which the scan ends.
-
-    Raises:
-        InputError: there is no worker.
-        OSError: a result cannot be written.
     """
-    waiting, running = deque(tiles), dict[Future[T], int]()
-    tries: Counter[int] = Counter()
-    seen = time.monotonic()
-    try:
-        while waiting or running:
-            count = workers()
-            seen = time.monotonic() if count else seen
-            if time.monotonic() - seen > patience:
-                raise InputError(
-                    f"no worker has been there for {patience:.0f} s; what is done is kept: go on "
-                    "with --resume"
-                )
-            while waiting and len(running) < _IN_FLIGHT * max(count, 1):
-                tile = waiting.popleft()
-                running[executor.submit(run, tile)] = tile
-            ended, _ = wait(running, timeout=_LOOK, return_when=FIRST_COMPLETED)
-            for future in ended:
-                tile = running.pop(future)
-                error = future.exception()
-                if error is None:
-                    if done is not None:
-                        done(future.result())
-                elif is_lost(error):
-                    tries[tile] += 1
-                    if tries[tile] < TRIES:
+
+    executor: Executor
+    workers: Callable[[], int]
+    is_lost: Callable[[BaseException], bool]
+    patience: float = 60.0
+    _tries: Counter[int] = field(default_factory=Counter)
+    _seen: float = field(default_factory=time.monotonic)
+
+    def run(
+        self, call: Callable[[int], T], tiles: Iterable[int]
+    ) -> Iterator[tuple[int, T | None, str]]:
+        """Run every tile, and give each as it ends: what the call gave, or why there is nothing.
+
+        Args:
+            call: runs a tile, on a worker.
+            tiles: their numbers, in the order in which they begin.
+
+        Raises:
+            InputError: there is no worker.
+            OSError: a result cannot be written.
+        """
+        waiting, running = deque(tiles), dict[Future[T], int]()
+        try:
+            while waiting or running:
+                most = _IN_FLIGHT * max(self._count(), 1)
+                while waiting and len(running) < most:
+                    tile = waiting.popleft()
+                    running[self.executor.submit(call, tile)] = tile
+                ended, _ = wait(running, timeout=_LOOK, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    tile = running.pop(future)
+                    error = future.exception()
+                    if error is None:
+                        yield tile, future.result(), ""
+                    elif self._again(tile, error):
                         waiting.appendleft(tile)
                     else:
-                        failed(tile, f"its worker died {TRIES} times ({first_line(error)})")
-                elif isinstance(error, InputError):
-                    failed(tile, first_line(error))
-                else:
-                    raise error
-    finally:
-        for future in running:
-            future.cancel()
+                        yield tile, None, self._reason(error)
+        finally:
+            for future in running:
+                future.cancel()
+
+    def _count(self) -> int:
+        """How many workers there are; after a minute without any there is no use in waiting."""
+        count = self.workers()
+        now = time.monotonic()
+        self._seen = now if count else self._seen
+        if now - self._seen > self.patience:
+            raise InputError(
+                f"no worker has been there for {self.patience:.0f} s; what is done is kept: go on "
+                "with --resume"
+            )
+        return count
+
+    def _again(self, tile: int, error: BaseException) -> bool:
+        """Whether a tile is run again: its worker may have died of something else."""
+        if not self.is_lost(error):
+            return False
+        self._tries[tile] += 1
+        return self._tries[tile] < TRIES
+
+    def _reason(self, error: BaseException) -> str:
+        """Why a tile is left out; errors that would meet every tile are raised."""
+        if self.is_lost(error):
+            return f"its worker died {TRIES} times ({first_line(error)})"
+        if isinstance(error, InputError):
+            return first_line(error)
+        raise error

@@ -6,6 +6,7 @@ power may still leave an empty one behind a name.
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from secrets import token_hex
 
@@ -22,6 +23,12 @@ class DurableStore(LocalStore):
         """Write one file."""
         self._check_writable()
         await asyncio.to_thread(write, self.root / key, value.to_bytes())
+
+    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        """What lies in a folder, but for files that are no part of the map, as its lock."""
+        async for name in super().list_dir(prefix):
+            if not name.startswith("."):
+                yield name
 
 
 def write(path: Path, content: bytes) -> None:

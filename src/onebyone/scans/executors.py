@@ -2,14 +2,12 @@
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from onebyone.errors import InputError
-from onebyone.scans.driving import Lost
 
 
 @dataclass(frozen=True)
@@ -45,9 +43,9 @@ def workers_of(asked: Executor | int | str | None, most: int | None) -> Workers:
         InputError: they cannot be had.
     """
     if isinstance(asked, str):
-        from onebyone.scans.dask import dask_workers
+        from onebyone.scans import dask
 
-        return dask_workers(asked)
+        return dask.dask_workers(asked)
     if isinstance(asked, Executor):
         count = getattr(asked, "_max_workers", None) or os.cpu_count() or 1
         here = isinstance(asked, ThreadPoolExecutor)
@@ -65,6 +63,5 @@ def workers_of(asked: Executor | int | str | None, most: int | None) -> Workers:
 
 
 def _is_lost(error: BaseException) -> bool:
-    """Whether an error of a process pool or of another executor says that a worker is gone."""
-    names: Any = {kind.__name__ for kind in type(error).__mro__}
-    return isinstance(error, Lost) or "BrokenExecutor" in names
+    """Whether an executor says that the process of a call is gone."""
+    return isinstance(error, BrokenExecutor)

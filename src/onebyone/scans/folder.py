@@ -124,4 +124,5 @@ def _locked(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        (path / _LOCK).unlink(missing_ok=True)  # FileLock sees where it has locked what is gone
         lock.release()

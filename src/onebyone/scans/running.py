@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from onebyone.scans.driving import drive
+from onebyone.scans.driving import Driver
 from onebyone.scans.executors import Workers, workers_of
 from onebyone.scans.handing import hand
 from onebyone.scans.maps import Map, open_map
@@ -157,11 +157,14 @@ class _Running:
         if not len(tiles):
             return
         handed = None if workers.here else hand(job, self.job.store.path)
+        driver = Driver[Any](workers.executor, workers.count, workers.is_lost)
         try:
-            drive(
-                handed or job.run, tiles.tolist(), workers.executor, workers=workers.count,
-                done=done, failed=self._failed, is_lost=workers.is_lost,
-            )  # fmt: skip
+            for tile, found, why in driver.run(handed or job.run, tiles.tolist()):
+                if why:
+                    self.failed[tile] = why
+                    warnings.warn(f"tile {tile} is left out: {why}", stacklevel=2)
+                elif done is not None:
+                    done(found)
         finally:
             if handed is not None:
                 handed.close()
@@ -173,10 +176,6 @@ class _Running:
             seconds = time.perf_counter() - self.started
             of = len(self.job.store.layout.tiling)
             self.progress(Progress(tiles, of, self.counts, seconds))
-
-    def _failed(self, tile: int, why: str) -> None:
-        self.failed[tile] = why
-        warnings.warn(f"tile {tile} is left out: {why}", stacklevel=2)
 
     def _forget_above(self, left: np.ndarray) -> None:
         """Remove the tiles of coarser levels that are made of tiles which are run again."""

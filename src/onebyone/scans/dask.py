@@ -1,0 +1,90 @@
+"""Dask's workers for a scan: processes of this machine, or those of a scheduler."""
+
+from importlib.metadata import version
+from typing import Any
+
+from onebyone.errors import InputError, first_line
+from onebyone.scans.executors import Workers
+
+_LOCAL = "local:"
+_TIMEOUT = "10s"
+"""Until a scheduler answers."""
+
+
+def dask_workers(asked: str) -> Workers:
+    """Workers of Dask.
+
+    Those that are begun here are begun again when they die, also while they start; those of a
+    scheduler are somebody else's, and are taken as they come and go.
+
+    Args:
+        asked: "local:N" for N processes of one thread each, or a scheduler's address.
+
+    Raises:
+        InputError: Dask is not installed, there is no such scheduler, or its workers have another
+            version of onebyone or none.
+    """
+    try:
+        import distributed
+    except ImportError as error:
+        raise InputError(
+            "Dask is not installed: pip install 'onebyone[dask]'", executor=asked
+        ) from error
+    cluster = None
+    if asked.startswith(_LOCAL):
+        count = asked.removeprefix(_LOCAL)
+        if not (count.isascii() and count.isdigit() and int(count)):
+            raise InputError("give local:N, N processes, as local:2", executor=asked)
+        cluster = distributed.LocalCluster(
+            n_workers=int(count), threads_per_worker=1, dashboard_address=None
+        )
+        # A nanny gives up on a worker that dies while it starts; this begins another.
+        cluster.adapt(minimum=int(count), maximum=int(count))
+    client = _client(distributed, asked, cluster)
+
+    def close() -> None:
+        client.close()
+        if cluster is not None:
+            cluster.close()
+
+    try:
+        _refuse_versions(client, asked)
+    except BaseException:
+        close()
+        raise
+    return Workers(
+        executor=client.get_executor(retries=0, pure=False),
+        count=lambda: sum(client.nthreads().values()),
+        here=False,
+        is_lost=lambda error: isinstance(error, distributed.KilledWorker),
+        close=close,
+        name=f"Dask, {asked}",
+    )
+
+
+def _client(distributed: Any, asked: str, cluster: Any) -> Any:
+    try:
+        return distributed.Client(cluster or asked, timeout=_TIMEOUT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"no scheduler of Dask answers there ({first_line(error)})", executor=asked
+        ) from error
+
+
+def _refuse_versions(client: Any, asked: str) -> None:
+    """Refuse workers that would compute something else."""
+    here = version("onebyone")
+    try:
+        found = client.run(_version, on_error="return")
+    except Exception as error:  # of many kinds, as errors of other machines are
+        raise InputError(
+            f"its workers do not answer ({first_line(error)})", executor=asked
+        ) from error
+    for worker, told in found.items():
+        if told != here:
+            what = first_line(told) if isinstance(told, BaseException) else f"onebyone {told}"
+            raise InputError(f"worker {worker} has {what}; here is {here}", executor=asked)
+
+
+def _version() -> str:
+    return version("onebyone")
