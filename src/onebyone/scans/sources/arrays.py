@@ -38,7 +38,7 @@ class ArraySource(Reader):
         self.name = name or f"{type(array).__name__} {shape} {array.dtype}"
         self.dtype = native(self.name, array.dtype)
         self._array = array
-        self._view = view(self.name, _axes(self.name, array, space), shape, select, space)
+        self._view = view(self.name, named_axes(self.name, array, space), shape, select, space)
         self.channels = len(self._view.channels)
         self.levels = (Level(self._view.size(shape), (1.0,) * space),)
         self.identity = {
@@ -151,8 +151,12 @@ def file_source(path: Path, select: dict[str, tuple[int, ...]], space: int) -> A
     return source
 
 
-def _axes(name: str, array: Any, space: int) -> Sequence[str]:
-    """The names of an array's axes, from itself or from its shape."""
+def named_axes(name: str, array: Any, space: int) -> Sequence[str]:
+    """The names of an array's axes, from itself or from its shape.
+
+    Raises:
+        InputError: it names none, and its shape is not that of an image.
+    """
     names = getattr(array, "dims", None) or _zarr_names(array)
     shape, wanted = array.shape, SPACE[-space:]
     if names and all(isinstance(name, str) for name in names) and len(names) == len(shape):

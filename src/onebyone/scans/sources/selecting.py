@@ -55,7 +55,9 @@ def _places(select: Select, axis: str) -> tuple[int, ...]:
     for each in several:
         whole = hasattr(each, "__index__") and not isinstance(each, bool)
         if not whole or each < 0:
-            raise InputError(f"{axis} takes whole numbers from 0, not {each!r}", select=dict(select))
+            raise InputError(
+                f"{axis} takes whole numbers from 0, not {each!r}", select=dict(select)
+            )
         places.append(int(each))
     if not places or len(set(places)) < len(places):
         raise InputError(f"{axis} takes one place or several that differ", select=dict(select))

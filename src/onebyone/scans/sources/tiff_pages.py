@@ -27,7 +27,11 @@ class TiffPages:
         self._pages, self._inner = level.pages, str(page.axes)
         self._outer = self.shape[: len(self.axes) - len(self._inner)]
         fits = self.axes.endswith(self._inner) and self.shape[len(self._outer) :] == page.shape
-        if not fits or prod(self._outer) != len(level.pages) or any(page is None for page in level.pages):
+        if (
+            not fits
+            or prod(self._outer) != len(level.pages)
+            or any(page is None for page in level.pages)
+        ):
             raise ValueError(f"its axes {self.axes} of {self.shape} do not follow from its pages")
         self._number, self._lock, self._cache = number, lock, cache
         samples = page.samplesperpixel if page.planarconfig == 1 else 1
