@@ -11,7 +11,7 @@ import numpy as np
 
 from onebyone.errors import InputError
 from onebyone.images.opening import read_image
-from onebyone.scans.sources.axes import SPACE, view
+from onebyone.scans.sources.axes import NAMES, SPACE, view
 from onebyone.scans.sources.files import identity, selected
 from onebyone.scans.sources.reader import Reader, native
 from onebyone.scans.sources.source import Level
@@ -32,13 +32,19 @@ class ArraySource(Reader):
     """
 
     def __init__(
-        self, array: Any, select: dict[str, tuple[int, ...]], space: int, name: str | None = None
+        self,
+        array: Any,
+        select: dict[str, tuple[int, ...]],
+        space: int,
+        name: str | None = None,
+        axes: Sequence[str] = (),
     ) -> None:
         shape = tuple(int(n) for n in array.shape)
         self.name = name or f"{type(array).__name__} {shape} {array.dtype}"
         self.dtype = native(self.name, array.dtype)
         self._array = array
-        self._view = view(self.name, named_axes(self.name, array, space), shape, select, space)
+        axes = axes or named_axes(self.name, array, space)
+        self._view = view(self.name, axes, shape, select, space)
         self.channels = len(self._view.channels)
         self.levels = (Level(self._view.size(shape), (1.0,) * space),)
         self.identity = {
@@ -49,7 +55,7 @@ class ArraySource(Reader):
             **selected(select, space),
         }
 
-    def _read(self, level: int, start: tuple[int, ...], size: tuple[int, ...]) -> np.ndarray:
+    def _read(self, _: int, start: tuple[int, ...], size: tuple[int, ...], /) -> np.ndarray:
         return self._view.read(self._get, start, size)
 
     def _get(self, where: tuple[slice, ...]) -> Any:
@@ -107,7 +113,7 @@ class DecodedSource(ArraySource):
         self, path: Path, select: dict[str, tuple[int, ...]], space: int, reader: str
     ) -> None:
         self._lock, self._path = Lock(), path
-        super().__init__(read_image(path), select, space, str(path))
+        super().__init__(read_image(path), select, space, str(path), "CYX")
         self.identity = identity(path, reader) | selected(select, space)
 
     def _reset(self) -> None:
@@ -159,8 +165,9 @@ def named_axes(name: str, array: Any, space: int) -> Sequence[str]:
     """
     names = getattr(array, "dims", None) or _zarr_names(array)
     shape, wanted = array.shape, SPACE[-space:]
-    if names and all(isinstance(name, str) for name in names) and len(names) == len(shape):
-        return tuple(names)
+    letters = [NAMES.get(str(name).lower(), name) for name in names or ()]
+    if set(letters) & set(SPACE):  # otherwise they are such as dim_0, dim_1
+        return tuple(str(axis) for axis in names)
     if len(shape) == space:
         return wanted
     if len(shape) == space + 1:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
@@ -40,7 +41,7 @@ class GeoSource(Reader):
         self._reset()
         try:
             self._inspect(_open(path), select)
-        except (InputError, MemoryError):
+        except (InputError, MemoryError, UserWarning):
             raise
         except Exception as error:  # GDAL's own, and those of rasterio
             reason = first_line(error).replace(f"{str(path)!r} ", "")
@@ -57,7 +58,7 @@ class GeoSource(Reader):
                 raise InputError(f"{self.name}: its bands are of different types: {scene.dtypes}")
             self.dtype = native(self.name, scene.dtypes[0])
             shape = (scene.count, scene.height, scene.width)
-            self._view = view(self.name, "CYX", shape, select, 2)
+            self._view = view(self.name, "CYX", shape, self._chosen(select, scene), 2)
             self.channels = len(self._view.channels)
             self.nodata = None if scene.nodata is None else float(scene.nodata)
             known = scene.crs is not None and not scene.transform.is_identity
@@ -71,7 +72,15 @@ class GeoSource(Reader):
                 sizes.append((coarse.height, coarse.width))
         self.levels = tuple(Level(size, shrink(sizes[0], size)) for size in sizes)
 
-    def _read(self, level: int, start: tuple[int, ...], size: tuple[int, ...]) -> np.ndarray:
+    def _chosen(self, select: dict[str, tuple[int, ...]], scene: Any) -> dict[str, tuple[int, ...]]:
+        """What is selected; all bands but an alpha channel where none are."""
+        colours = [band for band, kind in enumerate(scene.colorinterp) if kind != ColorInterp.alpha]
+        if any(axis.upper() == "C" for axis in select) or len(colours) in (0, scene.count):
+            return select
+        warnings.warn(f"{self.name}: its alpha channel is left out", stacklevel=6)
+        return select | {"C": tuple(colours)}
+
+    def _read(self, level: int, start: tuple[int, ...], size: tuple[int, ...], /) -> np.ndarray:
         bands = [channel + 1 for channel in self._view.channels]
         window = Window(start[1], start[0], size[1], size[0])
         try:

@@ -10,7 +10,7 @@ from onebyone.scans.sources.reader import Reader
 from onebyone.scans.sources.source import Georeference, Level, Source
 
 CLOSE = 0.01  # a level is taken as it is where its pixels are this much off, as a share
-MOST = 2**24  # pixels that are resampled at a time
+MOST = 2**23  # numbers of the finer level that are resampled at a time
 
 
 def at_level(source: Source, level: int | None = None, mpp: float | None = None) -> Source:
@@ -83,7 +83,7 @@ class LevelSource(Reader):
             scaled = (a * right, b * down, c, d * right, e * down, f)
             self.place = Georeference(source.place.crs, scaled)
 
-    def _read(self, level: int, start: tuple[int, ...], size: tuple[int, ...]) -> np.ndarray:
+    def _read(self, _: int, start: tuple[int, ...], size: tuple[int, ...], /) -> np.ndarray:
         return self._source.read(self._level, start, size)
 
     def close(self) -> None:
@@ -102,15 +102,17 @@ class ResampledSource(LevelSource):
     def __init__(self, source: Source, level: int, factors: tuple[float, ...], mpp: float) -> None:
         super().__init__(source, level, mpp)
         here = source.levels[level]
-        size = tuple(max(1, int(n / factor + 1e-9)) for n, factor in zip(here.size, factors))
+        size = tuple(
+            max(1, int(n / factor + 1e-9)) for n, factor in zip(here.size, factors, strict=True)
+        )
         shrink = tuple(a * b for a, b in zip(here.shrink, factors, strict=True))
         self._follow(size, shrink)
         self._factors = factors
 
-    def _read(self, level: int, start: tuple[int, ...], size: tuple[int, ...]) -> np.ndarray:
+    def _read(self, _: int, start: tuple[int, ...], size: tuple[int, ...], /) -> np.ndarray:
         cost = [n * factor for n, factor in zip(size, self._factors, strict=True)]
         longest = max(range(len(size)), key=lambda axis: size[axis])
-        if prod(cost) > MOST and size[longest] > 1:
+        if self.channels * prod(cost) > MOST and size[longest] > 1:
             return self._halves(start, size, longest)
         weighted = [
             _weights(first, n, factor, full)

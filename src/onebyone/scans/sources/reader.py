@@ -11,7 +11,7 @@ from onebyone.scans.sources.source import Source
 
 
 class Reader(Source):
-    """A source that checks what it is asked for, closes after an error, and pickles closed."""
+    """A source that checks what it is asked for, names what cannot be read, and pickles closed."""
 
     OPENED: ClassVar[tuple[str, ...]] = ()
     """Attributes of what is open: they are not pickled, and `_reset` sets them anew."""
@@ -25,19 +25,19 @@ class Reader(Source):
         full = self.levels[level].size
         if len(start) != len(full) or len(size) != len(full):
             raise InputError(f"{where} (the image has {len(full)} axes)")
-        if any(a < 0 or n < 1 or a + n > whole for a, n, whole in zip(start, size, full)):
+        inside = zip(start, size, full, strict=True)
+        if any(a < 0 or n < 1 or a + n > whole for a, n, whole in inside):
             raise InputError(f"{where} (the level has {' × '.join(map(str, full))} pixels)")
         try:
             pixels = self._read(level, tuple(map(int, start)), tuple(map(int, size)))
-        except MemoryError:
+        except (InputError, MemoryError):
             raise
-        except Exception as error:  # readers raise errors of any kind
-            self.close()
+        except Exception as error:  # libraries raise errors of any kind of damaged files
             raise InputError(f"{where} ({first_line(error)})") from error
         return np.array(pixels, self.dtype, order="C")
 
     @abstractmethod
-    def _read(self, level: int, start: tuple[int, ...], size: tuple[int, ...]) -> np.ndarray:
+    def _read(self, level: int, start: tuple[int, ...], size: tuple[int, ...], /) -> np.ndarray:
         """Pixels [C, *size] of a region that lies within the level."""
 
     def _reset(self) -> None:

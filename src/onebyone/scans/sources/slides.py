@@ -61,7 +61,7 @@ class SlideSource(Reader):
         # Of a slide of several files this is a digest of them all.
         self.identity["quickhash"] = properties.get("openslide.quickhash-1", "")
 
-    def _read(self, level: int, start: tuple[int, ...], size: tuple[int, ...]) -> np.ndarray:
+    def _read(self, level: int, start: tuple[int, ...], size: tuple[int, ...], /) -> np.ndarray:
         if self._downsamples[level].is_integer():
             pixels = self._region(level, start, size)
         else:

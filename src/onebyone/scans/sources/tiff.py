@@ -21,6 +21,7 @@ from onebyone.scans.sources.tiff_colours import alpha_samples, converted
 from onebyone.scans.sources.tiff_pages import TiffPages
 from onebyone.scans.sources.tiff_structure import check_tiff
 
+NODATA = 42113  # a tag of GDAL
 UPRIGHT = 1  # TIFF's orientation of most files
 
 
@@ -58,11 +59,17 @@ class TiffSource(Reader):
         found |= ome_spacing(file.ome_metadata) if file.is_ome else {}
         self.spacing = spacing_of(found, SPACE[-space:])
         reader = f"tifffile {version('tifffile')}, imagecodecs {version('imagecodecs')}"
+        if NODATA in page.tags:
+            self.nodata = float(page.nodata)
         self.identity = identity(path, reader) | selected(select, space)
 
-    def _read(self, level: int, start: tuple[int, ...], size: tuple[int, ...]) -> np.ndarray:
+    def _read(self, level: int, start: tuple[int, ...], size: tuple[int, ...], /) -> np.ndarray:
         opened = self._opened()  # held as long as it is read, whoever closes the source meanwhile
-        return self._view.read(opened.levels[level].__getitem__, start, size)
+        try:
+            return self._view.read(opened.levels[level].__getitem__, start, size)
+        except OSError:  # of a disk or a network that may come back
+            self._reset()
+            raise
 
     def _reset(self) -> None:
         self._lock: Lock = Lock()
@@ -146,9 +153,11 @@ def _levels(arrays: list[Any], seen: View) -> tuple[Level, ...]:
     for array in arrays:
         size = seen.size(array.shape)
         others = [
-            n for axis, n in enumerate(zip(array.shape, first.shape)) if axis not in seen.space
+            axis
+            for axis, (here, there) in enumerate(zip(array.shape, first.shape, strict=False))
+            if here != there and axis not in seen.space
         ]
-        if array.axes != first.axes or any(a != b for a, b in others):
+        if array.axes != first.axes or others:
             break
         levels.append(Level(size, shrink(full, size)))
     return tuple(levels)

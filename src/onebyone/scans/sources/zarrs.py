@@ -63,7 +63,7 @@ class ZarrSource(Reader):
             **selected(select, space),
         }
 
-    def _read(self, level: int, start: tuple[int, ...], size: tuple[int, ...]) -> np.ndarray:
+    def _read(self, level: int, start: tuple[int, ...], size: tuple[int, ...], /) -> np.ndarray:
         return self._view.read(self._opened()[level].__getitem__, start, size)
 
     def _reset(self) -> None:
