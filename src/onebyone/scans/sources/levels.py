@@ -102,9 +102,8 @@ class ResampledSource(LevelSource):
     def __init__(self, source: Source, level: int, factors: tuple[float, ...], mpp: float) -> None:
         super().__init__(source, level, mpp)
         here = source.levels[level]
-        size = tuple(
-            max(1, int(n / factor + 1e-9)) for n, factor in zip(here.size, factors, strict=True)
-        )
+        exact = [n / factor for n, factor in zip(here.size, factors, strict=True)]
+        size = tuple(max(1, int(n + 1e-9)) for n in exact)  # 0.3 / 0.1 is less than 3
         shrink = tuple(a * b for a, b in zip(here.shrink, factors, strict=True))
         self._follow(size, shrink)
         self._factors = factors

@@ -56,7 +56,7 @@ class TiffSource(Reader):
         self.channels = len(self._view.channels)
         self.levels = _levels(opened.levels, self._view)
         found = tiff_spacing(page.tags)
-        found |= ome_spacing(file.ome_metadata) if file.is_ome else {}
+        found |= ome_spacing(file.ome_metadata or "")
         self.spacing = spacing_of(found, SPACE[-space:])
         reader = f"tifffile {version('tifffile')}, imagecodecs {version('imagecodecs')}"
         if NODATA in page.tags:
@@ -127,7 +127,7 @@ class _Opened:
             array = np.memmap(path, dtype, "r", begin, level.shape)
         else:
             for other in {page.parent.filename for page in level.pages if page is not None}:
-                if Path(other) != path.name:
+                if other != path.name:
                     check_tiff(path.parent / other)
             array = TiffPages(level, number, lock, cache)
         return converted(array, level.axes, level.keyframe)

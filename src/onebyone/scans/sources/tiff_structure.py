@@ -44,7 +44,7 @@ def check_tiff(path: Path) -> frozenset[int]:
 
 class _Tag(NamedTuple):
     kind: int
-    count: int
+    numbers: int
     at: int  # where its value begins in the file
 
 
@@ -91,7 +91,7 @@ def _tags(file: BinaryIO, order: str, begin: int, count: int, big: bool) -> dict
 def _check_segments(
     file: BinaryIO, order: str, size: int, offsets: _Tag | None, counts: _Tag | None
 ) -> None:
-    if offsets is None or counts is None or offsets.count != counts.count:
+    if offsets is None or counts is None or offsets.numbers != counts.numbers:
         return
     ends = _values(file, order, size, offsets) + _values(file, order, size, counts)
     if ends.size and ends.max() > size:
@@ -103,11 +103,11 @@ def _check_segments(
 def _values(file: BinaryIO, order: str, size: int, tag: _Tag) -> np.ndarray:
     if tag.kind not in TYPES:
         raise ValueError(f"a tag has numbers of type {tag.kind}")
-    kind = np.dtype(TYPES[tag.kind]).newbyteorder(order)
-    if tag.at + tag.count * kind.itemsize > size:
+    kind = np.dtype(order + TYPES[tag.kind])
+    if tag.at + tag.numbers * kind.itemsize > size:
         raise ValueError(f"a tag's values end behind its {size} bytes")
     file.seek(tag.at)
-    values = np.frombuffer(file.read(tag.count * kind.itemsize), kind)
+    values = np.frombuffer(file.read(tag.numbers * kind.itemsize), kind)
     return np.minimum(values.astype(np.uint64), 2**62 - 1).astype(np.int64)
 
 
