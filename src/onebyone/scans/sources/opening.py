@@ -9,7 +9,7 @@ from PIL import Image
 
 from onebyone.errors import InputError
 from onebyone.scans.sources.arrays import array_source, file_source
-from onebyone.scans.sources.files import check_file
+from onebyone.scans.sources.files import check_file, is_folder
 from onebyone.scans.sources.pictures import picture_source
 from onebyone.scans.sources.selecting import Select, check_select
 from onebyone.scans.sources.source import Source
@@ -52,7 +52,7 @@ def open_source(image: Any, select: Select | None = None, space: int = 2) -> Sou
     if "://" in str(image):
         return _zarr(str(image), chosen, space)
     path = Path(image)
-    if path.is_dir():
+    if is_folder(path):
         if not any((path / name).exists() for name in ZARR_FILES):
             raise InputError(f"{path}: the folder holds no Zarr array or OME-Zarr image")
         return _zarr(str(path), chosen, space)

@@ -93,6 +93,16 @@ class TiffSource(Reader):
         return select | {"S": tuple(n for n in range(page.samplesperpixel) if n not in alpha)}
 
     def _say_what_is_lost(self, file: TiffFile, page: Any) -> None:
+        """Warn of what is in the file and not read.
+
+        Raises:
+            InputError: there is less in the file than it tells of.
+        """
+        guessed = file.series[0].kind in ("generic", "uniform")
+        if file.is_imagej and guessed:  # tifffile has found fewer than it tells of
+            raise InputError(f"{self.name}: the file is truncated, ImageJ wrote more planes")
+        if file.is_ome and guessed:
+            warnings.warn(f"{self.name}: its OME description is not understood", stacklevel=4)
         others = [series for series in file.series[1:] if not series.keyframe.is_reduced]
         if others:
             more = len(others) + 1

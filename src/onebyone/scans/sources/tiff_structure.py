@@ -59,9 +59,13 @@ def _directories(file: BinaryIO, size: int) -> Iterator[dict[int, _Tag]]:
         if at == 0 or at in seen:
             continue
         seen.add(at)
+        if at >= size:
+            raise ValueError(f"a directory begins at byte {at}, the file ends at {size}")
         count = _number(file, order + ("Q" if big else "H"), at)
         begin, step = at + (8 if big else 2), 20 if big else 12
         end = begin + count * step
+        if count == 0:
+            raise ValueError("a directory is empty")
         if end + struct.calcsize(word) > size:
             raise ValueError(f"a directory ends at byte {end}, the file at {size}")
         waiting.append(_number(file, word, end))
