@@ -64,7 +64,9 @@ def test_a_pixel_is_the_same_in_every_region(uneven, block, monkeypatch):
         assert np.abs(full.astype(int) - levels[number]).mean() < 1.5
         for _ in range(20):
             size = [int(RNG.integers(1, n + 1)) for n in full.shape[1:]]
-            y, x = (int(RNG.integers(0, n - k + 1)) for n, k in zip(full.shape[1:], size))
+            y, x = (
+                int(RNG.integers(0, n - k + 1)) for n, k in zip(full.shape[1:], size, strict=True)
+            )
             part = full[:, y : y + size[0], x : x + size[1]]
             np.testing.assert_array_equal(source.read(number, (y, x), size), part)
 
@@ -75,8 +77,8 @@ def test_blocks_lie_where_openslide_says(uneven):
     with openslide.OpenSlide(path) as slide:
         times = slide.level_downsamples[1]
         assert not times.is_integer()
-        monkey = slide.read_region((0, 0), 1, slide.level_dimensions[1])
-    np.testing.assert_array_equal(whole(source, 1), first(np.asarray(monkey)[..., :3]))
+        region = slide.read_region((0, 0), 1, slide.level_dimensions[1])
+    np.testing.assert_array_equal(whole(source, 1), first(np.asarray(region)[..., :3]))
     np.testing.assert_array_equal(whole(source, 1), levels[1])
 
 

@@ -1,6 +1,5 @@
 """Arrays as images: NumPy's, mapped files, Zarr's, Dask's and xarray's."""
 
-import hashlib
 import mmap
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from onebyone.errors import InputError
 from onebyone.images.opening import read_image
 from onebyone.scans.sources.axes import NAMES, SPACE, view
 from onebyone.scans.sources.files import identity, selected
-from onebyone.scans.sources.reader import Reader, native
+from onebyone.scans.sources.reader import Reader, native, sample
 from onebyone.scans.sources.source import Level
 
 SAMPLE = 4096  # numbers of a signal's beginning and end that are compared
@@ -47,10 +46,12 @@ class ArraySource(Reader):
         self._view = view(self.name, axes, shape, select, space)
         self.channels = len(self._view.channels)
         self.levels = (Level(self._view.size(shape), (1.0,) * space),)
+        size = self.levels[0].size
+        rows = 1 if space > 1 else min(SAMPLE, size[0])
         self.identity = {
             "shape": "×".join(map(str, shape)),
             "dtype": str(self.dtype),
-            "sha256": self._sample(),
+            "sha256": sample(self, 0, (rows, *size[1:])),
             "reader": "array",
             **selected(select, space),
         }
@@ -63,16 +64,6 @@ class ArraySource(Reader):
         # Dask's other schedulers would start threads or processes of their own in each of ours.
         lazy = hasattr(part, "compute")
         return part.compute(scheduler="synchronous") if lazy else part
-
-    def _sample(self) -> str:
-        """A digest of the first and last rows, or of a signal's beginning and end."""
-        full = self.levels[0].size
-        rows = 1 if len(full) > 1 else min(SAMPLE, full[0])
-        digest = hashlib.sha256()
-        for first in (0, full[0] - rows):
-            pixels = self.read(0, (first,) + (0,) * (len(full) - 1), (rows, *full[1:]))
-            digest.update(pixels.tobytes())
-        return digest.hexdigest()
 
 
 class MappedSource(ArraySource):

@@ -41,6 +41,7 @@ def ome_image(name: str, attributes: Mapping[str, Any]) -> OmeImage | None:
         axes = first.get("axes") or [{"name": axis} for axis in OLD_AXES]
         axes = [{"name": axis} if isinstance(axis, str) else axis for axis in axes]
         levels = first["datasets"]
+        levels[0]  # there is one
         return OmeImage(
             paths=tuple(str(level["path"]) for level in levels),
             axes=tuple(str(axis["name"]) for axis in axes),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 from importlib.metadata import version
 from threading import Lock
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 import fsspec
 import numpy as np
 import zarr
+from zarr.errors import ZarrUserWarning
 
 from onebyone.errors import InputError, first_line
 from onebyone.scans.sources.arrays import named_axes
 from onebyone.scans.sources.axes import SPACE, View, view
 from onebyone.scans.sources.files import selected
 from onebyone.scans.sources.ome_zarr import OmeImage, ome_image
-from onebyone.scans.sources.reader import Reader, native, shrink
+from onebyone.scans.sources.reader import Reader, native, sample, shrink
 from onebyone.scans.sources.source import Level
 from onebyone.scans.sources.spacing import in_micrometres, spacing_of
 
@@ -55,10 +57,11 @@ class ZarrSource(Reader):
                 for letter, axis in zip(SPACE[-space:], self._view.space, strict=True)
             }
             self.spacing = spacing_of(found, SPACE[-space:])
+        last = len(self.levels) - 1  # the coarsest, which tells most of the image
         self.identity = {
             "metadata": _digest(json.dumps(node.metadata.to_dict(), sort_keys=True, default=str)),
             **_remote(address),
-            "sha256": self._corners(),
+            "sha256": sample(self, last, [min(SAMPLE, n) for n in self.levels[last].size]),
             "reader": f"zarr {version('zarr')}",
             **selected(select, space),
         }
@@ -78,16 +81,6 @@ class ZarrSource(Reader):
                     node = node[self._inside]
                 self._arrays = [node[path] for path in self._paths] or [node]
             return self._arrays
-
-    def _corners(self) -> str:
-        """A digest of the first and last pixels of the coarsest level."""
-        last = len(self.levels) - 1
-        full = self.levels[last].size
-        size = [min(SAMPLE, n) for n in full]
-        digest = hashlib.sha256()
-        for start in ([0] * len(full), [n - part for n, part in zip(full, size, strict=True)]):
-            digest.update(self.read(last, start, size).tobytes())
-        return digest.hexdigest()
 
 
 def _found(address: str) -> tuple[Any, str, OmeImage | None]:
@@ -114,7 +107,9 @@ def _found(address: str) -> tuple[Any, str, OmeImage | None]:
     group = node[inside] if inside else node
     image = ome_image(address, group.attrs.asdict())
     if image is None:
-        names = ", ".join(sorted(group.array_keys())) or "none"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ZarrUserWarning)  # of what else lies in the folder
+            names = ", ".join(sorted(group.array_keys())) or "none"
         raise InputError(
             f"{address}: is a group without an OME-Zarr image; add the path of one of its arrays: "
             f"{names}"
