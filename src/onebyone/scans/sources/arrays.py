@@ -1,6 +1,5 @@
 """Arrays as images: NumPy's, mapped files, Zarr's, Dask's and xarray's."""
 
-import hashlib
 import mmap
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +10,9 @@ import numpy as np
 
 from onebyone.errors import InputError
 from onebyone.images.opening import read_image
-from onebyone.scans.sources.axes import SPACE, view
+from onebyone.scans.sources.axes import NAMES, SPACE, view
 from onebyone.scans.sources.files import identity, selected
-from onebyone.scans.sources.reader import Reader, native
+from onebyone.scans.sources.reader import Reader, native, sample
 from onebyone.scans.sources.source import Level
 
 SAMPLE = 4096  # numbers of a signal's beginning and end that are compared
@@ -32,24 +31,32 @@ class ArraySource(Reader):
     """
 
     def __init__(
-        self, array: Any, select: dict[str, tuple[int, ...]], space: int, name: str | None = None
+        self,
+        array: Any,
+        select: dict[str, tuple[int, ...]],
+        space: int,
+        name: str | None = None,
+        axes: Sequence[str] = (),
     ) -> None:
         shape = tuple(int(n) for n in array.shape)
         self.name = name or f"{type(array).__name__} {shape} {array.dtype}"
         self.dtype = native(self.name, array.dtype)
         self._array = array
-        self._view = view(self.name, _axes(self.name, array, space), shape, select, space)
+        axes = axes or named_axes(self.name, array, space)
+        self._view = view(self.name, axes, shape, select, space)
         self.channels = len(self._view.channels)
         self.levels = (Level(self._view.size(shape), (1.0,) * space),)
+        size = self.levels[0].size
+        rows = 1 if space > 1 else min(SAMPLE, size[0])
         self.identity = {
             "shape": "×".join(map(str, shape)),
             "dtype": str(self.dtype),
-            "sha256": self._sample(),
+            "sha256": sample(self, 0, (rows, *size[1:])),
             "reader": "array",
             **selected(select, space),
         }
 
-    def _read(self, level: int, start: tuple[int, ...], size: tuple[int, ...]) -> np.ndarray:
+    def _read(self, _: int, start: tuple[int, ...], size: tuple[int, ...], /) -> np.ndarray:
         return self._view.read(self._get, start, size)
 
     def _get(self, where: tuple[slice, ...]) -> Any:
@@ -57,16 +64,6 @@ class ArraySource(Reader):
         # Dask's other schedulers would start threads or processes of their own in each of ours.
         lazy = hasattr(part, "compute")
         return part.compute(scheduler="synchronous") if lazy else part
-
-    def _sample(self) -> str:
-        """A digest of the first and last rows, or of a signal's beginning and end."""
-        full = self.levels[0].size
-        rows = 1 if len(full) > 1 else min(SAMPLE, full[0])
-        digest = hashlib.sha256()
-        for first in (0, full[0] - rows):
-            pixels = self.read(0, (first,) + (0,) * (len(full) - 1), (rows, *full[1:]))
-            digest.update(pixels.tobytes())
-        return digest.hexdigest()
 
 
 class MappedSource(ArraySource):
@@ -107,7 +104,7 @@ class DecodedSource(ArraySource):
         self, path: Path, select: dict[str, tuple[int, ...]], space: int, reader: str
     ) -> None:
         self._lock, self._path = Lock(), path
-        super().__init__(read_image(path), select, space, str(path))
+        super().__init__(read_image(path), select, space, str(path), "CYX")
         self.identity = identity(path, reader) | selected(select, space)
 
     def _reset(self) -> None:
@@ -151,12 +148,17 @@ def file_source(path: Path, select: dict[str, tuple[int, ...]], space: int) -> A
     return source
 
 
-def _axes(name: str, array: Any, space: int) -> Sequence[str]:
-    """The names of an array's axes, from itself or from its shape."""
+def named_axes(name: str, array: Any, space: int) -> Sequence[str]:
+    """The names of an array's axes, from itself or from its shape.
+
+    Raises:
+        InputError: it names none, and its shape is not that of an image.
+    """
     names = getattr(array, "dims", None) or _zarr_names(array)
     shape, wanted = array.shape, SPACE[-space:]
-    if names and all(isinstance(name, str) for name in names) and len(names) == len(shape):
-        return tuple(names)
+    letters = [NAMES.get(str(name).lower(), name) for name in names or ()]
+    if set(letters) & set(SPACE):  # otherwise they are such as dim_0, dim_1
+        return tuple(str(axis) for axis in names)
     if len(shape) == space:
         return wanted
     if len(shape) == space + 1:

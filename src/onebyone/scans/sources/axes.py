@@ -16,7 +16,7 @@ NAMES = {
     "x": "X", "lon": "X", "longitude": "X", "column": "X", "columns": "X", "col": "X",
     "width": "X", "w": "X",
     "c": "C", "channel": "C", "channels": "C", "band": "C", "bands": "C",
-    "t": "T", "time": "T",
+    "northing": "Y", "easting": "X", "t": "T", "time": "T",
 }  # fmt: skip
 """What axes are called, in small letters; others keep their own names."""
 

@@ -8,19 +8,27 @@ from onebyone.errors import InputError
 PIECE = 2**20  # bytes of the beginning and of the end that are compared
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a path leads to a folder, and not to something else.
+
+    Raises:
+        InputError: it leads nowhere.
+    """
+    try:
+        if not path.exists():
+            raise InputError(f"{path}: no such file")
+        return path.is_dir()
+    except OSError as error:  # a name too long, a folder that nobody may look into
+        raise InputError(f"{path}: leads to no file ({error.strerror})") from error
+
+
 def check_file(path: Path) -> None:
     """Find out whether a path leads to a file with something in it.
 
     Raises:
         InputError: it does not.
     """
-    try:
-        exists, is_file = path.exists(), path.is_file()
-    except (OSError, ValueError) as error:  # a name too long, or with a NUL
-        raise InputError(f"{path}: leads to no file ({error})") from error
-    if not exists:
-        raise InputError(f"{path}: no such file")
-    if not is_file:
+    if not path.is_file():
         raise InputError(f"{path}: not a file")
     try:
         with path.open("rb") as file:

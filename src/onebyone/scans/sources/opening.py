@@ -1,15 +1,15 @@
 """Opening an image of any kind as a source: the one place that tells the kinds apart."""
 
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-import warnings
 
 from PIL import Image
 
 from onebyone.errors import InputError
 from onebyone.scans.sources.arrays import array_source, file_source
-from onebyone.scans.sources.files import check_file
+from onebyone.scans.sources.files import check_file, is_folder
 from onebyone.scans.sources.pictures import picture_source
 from onebyone.scans.sources.selecting import Select, check_select
 from onebyone.scans.sources.source import Source
@@ -31,10 +31,10 @@ def open_source(image: Any, select: Select | None = None, space: int = 2) -> Sou
     Args:
         image: a path or an address (s3://…, https://…), or an array: anything with shape, dtype and
             slicing. Folders and addresses are those of Zarr arrays or OME-Zarr images.
-        select: places along axes, from 0: {"C": [0, 2], "Z": 5}. All channels without it; any other
-            axis with more than one place must be chosen from.
-        space: how many axes are space: 1 for signals [C, N], 2 for pictures [C, H, W], 3 for volumes
-            [C, D, H, W].
+        select: places along axes, from 0: {"C": [0, 2], "Z": 5}. All channels without it; any
+            other axis with more than one place must be chosen from.
+        space: how many axes are space: 1 for signals [C, N], 2 for pictures [C, H, W], 3 for
+            volumes [C, D, H, W].
 
     Raises:
         InputError: it cannot be opened; what it holds is no image of that many axes; what is
@@ -52,7 +52,7 @@ def open_source(image: Any, select: Select | None = None, space: int = 2) -> Sou
     if "://" in str(image):
         return _zarr(str(image), chosen, space)
     path = Path(image)
-    if path.is_dir():
+    if is_folder(path):
         if not any((path / name).exists() for name in ZARR_FILES):
             raise InputError(f"{path}: the folder holds no Zarr array or OME-Zarr image")
         return _zarr(str(path), chosen, space)
@@ -133,7 +133,7 @@ def _picture(path: Path) -> str | None:
         raise InputError(
             f"{path}: too large to be held whole; save it as a tiled TIFF or Zarr"
         ) from error
-    except Exception:  # noqa: BLE001 - of what is no picture Pillow raises errors of any kind
+    except Exception:
         return None
 
 

@@ -2,6 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from onebyone.errors import InputError
 
@@ -46,16 +49,15 @@ def check_select(select: Select | None) -> dict[str, tuple[int, ...]]:
 
 
 def _places(select: Select, axis: str) -> tuple[int, ...]:
-    given = select[axis]
-    try:
-        several = list(given) if not isinstance(given, str) else [given]  # type: ignore[arg-type]
-    except TypeError:
-        several = [given]
+    given: Any = select[axis]
+    several = given if isinstance(given, (Sequence, np.ndarray)) else [given]
     places = []
     for each in several:
         whole = hasattr(each, "__index__") and not isinstance(each, bool)
         if not whole or each < 0:
-            raise InputError(f"{axis} takes whole numbers from 0, not {each!r}", select=dict(select))
+            raise InputError(
+                f"{axis} takes whole numbers from 0, not {each!r}", select=dict(select)
+            )
         places.append(int(each))
     if not places or len(set(places)) < len(places):
         raise InputError(f"{axis} takes one place or several that differ", select=dict(select))

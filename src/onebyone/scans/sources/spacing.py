@@ -25,7 +25,9 @@ def in_micrometres(size: float, unit: str | None) -> float | None:
     return size * factor if factor and isfinite(size) and size > 0 else None
 
 
-def spacing_of(found: Mapping[str, float | None], axes: tuple[str, ...]) -> tuple[float, ...] | None:
+def spacing_of(
+    found: Mapping[str, float | None], axes: tuple[str, ...]
+) -> tuple[float, ...] | None:
     """The spacing along axes of space; None where it is not known along all of them."""
     sizes = [found.get(axis) for axis in axes]
     known = [size for size in sizes if size is not None]

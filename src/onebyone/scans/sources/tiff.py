@@ -21,6 +21,7 @@ from onebyone.scans.sources.tiff_colours import alpha_samples, converted
 from onebyone.scans.sources.tiff_pages import TiffPages
 from onebyone.scans.sources.tiff_structure import check_tiff
 
+NODATA = 42113  # a tag of GDAL
 UPRIGHT = 1  # TIFF's orientation of most files
 
 
@@ -55,14 +56,20 @@ class TiffSource(Reader):
         self.channels = len(self._view.channels)
         self.levels = _levels(opened.levels, self._view)
         found = tiff_spacing(page.tags)
-        found |= ome_spacing(file.ome_metadata) if file.is_ome else {}
+        found |= ome_spacing(file.ome_metadata or "")
         self.spacing = spacing_of(found, SPACE[-space:])
         reader = f"tifffile {version('tifffile')}, imagecodecs {version('imagecodecs')}"
+        if NODATA in page.tags:
+            self.nodata = float(page.nodata)
         self.identity = identity(path, reader) | selected(select, space)
 
-    def _read(self, level: int, start: tuple[int, ...], size: tuple[int, ...]) -> np.ndarray:
+    def _read(self, level: int, start: tuple[int, ...], size: tuple[int, ...], /) -> np.ndarray:
         opened = self._opened()  # held as long as it is read, whoever closes the source meanwhile
-        return self._view.read(opened.levels[level].__getitem__, start, size)
+        try:
+            return self._view.read(opened.levels[level].__getitem__, start, size)
+        except OSError:  # of a disk or a network that may come back
+            self._reset()
+            raise
 
     def _reset(self) -> None:
         self._lock: Lock = Lock()
@@ -86,6 +93,16 @@ class TiffSource(Reader):
         return select | {"S": tuple(n for n in range(page.samplesperpixel) if n not in alpha)}
 
     def _say_what_is_lost(self, file: TiffFile, page: Any) -> None:
+        """Warn of what is in the file and not read.
+
+        Raises:
+            InputError: there is less in the file than it tells of.
+        """
+        guessed = file.series[0].kind in ("generic", "uniform")
+        if file.is_imagej and guessed:  # tifffile has found fewer than it tells of
+            raise InputError(f"{self.name}: the file is truncated, ImageJ wrote more planes")
+        if file.is_ome and guessed:
+            warnings.warn(f"{self.name}: its OME description is not understood", stacklevel=4)
         others = [series for series in file.series[1:] if not series.keyframe.is_reduced]
         if others:
             more = len(others) + 1
@@ -120,7 +137,7 @@ class _Opened:
             array = np.memmap(path, dtype, "r", begin, level.shape)
         else:
             for other in {page.parent.filename for page in level.pages if page is not None}:
-                if Path(other) != path.name:
+                if other != path.name:
                     check_tiff(path.parent / other)
             array = TiffPages(level, number, lock, cache)
         return converted(array, level.axes, level.keyframe)
@@ -146,9 +163,11 @@ def _levels(arrays: list[Any], seen: View) -> tuple[Level, ...]:
     for array in arrays:
         size = seen.size(array.shape)
         others = [
-            n for axis, n in enumerate(zip(array.shape, first.shape)) if axis not in seen.space
+            axis
+            for axis, (here, there) in enumerate(zip(array.shape, first.shape, strict=False))
+            if here != there and axis not in seen.space
         ]
-        if array.axes != first.axes or any(a != b for a, b in others):
+        if array.axes != first.axes or others:
             break
         levels.append(Level(size, shrink(full, size)))
     return tuple(levels)

@@ -1,4 +1,4 @@
-"""The pages of one level of a TIFF file, sliced as an array of which only some tiles are decoded."""
+"""The pages of one level of a TIFF file as an array, of which only some tiles are decoded."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -26,8 +26,13 @@ class TiffPages:
         page = level.keyframe
         self._pages, self._inner = level.pages, str(page.axes)
         self._outer = self.shape[: len(self.axes) - len(self._inner)]
-        fits = self.axes.endswith(self._inner) and self.shape[len(self._outer) :] == page.shape
-        if not fits or prod(self._outer) != len(level.pages) or any(page is None for page in level.pages):
+        follows = (
+            self.axes.endswith(self._inner)
+            and self.shape[len(self._outer) :] == page.shape
+            and prod(self._outer) == len(level.pages)
+            and all(each is not None for each in level.pages)
+        )
+        if not follows:
             raise ValueError(f"its axes {self.axes} of {self.shape} do not follow from its pages")
         self._number, self._lock, self._cache = number, lock, cache
         samples = page.samplesperpixel if page.planarconfig == 1 else 1

@@ -44,7 +44,7 @@ def check_tiff(path: Path) -> frozenset[int]:
 
 class _Tag(NamedTuple):
     kind: int
-    count: int
+    numbers: int
     at: int  # where its value begins in the file
 
 
@@ -59,9 +59,13 @@ def _directories(file: BinaryIO, size: int) -> Iterator[dict[int, _Tag]]:
         if at == 0 or at in seen:
             continue
         seen.add(at)
+        if at >= size:
+            raise ValueError(f"a directory begins at byte {at}, the file ends at {size}")
         count = _number(file, order + ("Q" if big else "H"), at)
         begin, step = at + (8 if big else 2), 20 if big else 12
         end = begin + count * step
+        if count == 0:
+            raise ValueError("a directory is empty")
         if end + struct.calcsize(word) > size:
             raise ValueError(f"a directory ends at byte {end}, the file at {size}")
         waiting.append(_number(file, word, end))
@@ -91,7 +95,7 @@ def _tags(file: BinaryIO, order: str, begin: int, count: int, big: bool) -> dict
 def _check_segments(
     file: BinaryIO, order: str, size: int, offsets: _Tag | None, counts: _Tag | None
 ) -> None:
-    if offsets is None or counts is None or offsets.count != counts.count:
+    if offsets is None or counts is None or offsets.numbers != counts.numbers:
         return
     ends = _values(file, order, size, offsets) + _values(file, order, size, counts)
     if ends.size and ends.max() > size:
@@ -103,11 +107,11 @@ def _check_segments(
 def _values(file: BinaryIO, order: str, size: int, tag: _Tag) -> np.ndarray:
     if tag.kind not in TYPES:
         raise ValueError(f"a tag has numbers of type {tag.kind}")
-    kind = np.dtype(TYPES[tag.kind]).newbyteorder(order)
-    if tag.at + tag.count * kind.itemsize > size:
+    kind = np.dtype(order + TYPES[tag.kind])
+    if tag.at + tag.numbers * kind.itemsize > size:
         raise ValueError(f"a tag's values end behind its {size} bytes")
     file.seek(tag.at)
-    values = np.frombuffer(file.read(tag.count * kind.itemsize), kind)
+    values = np.frombuffer(file.read(tag.numbers * kind.itemsize), kind)
     return np.minimum(values.astype(np.uint64), 2**62 - 1).astype(np.int64)
 
 
