@@ -104,7 +104,7 @@ def _groups(owners: np.ndarray, corners: np.ndarray) -> Iterator[tuple[int, np.n
     """Corners by the region that they belong to."""
     order = np.argsort(owners, kind="stable")
     found, first = np.unique(owners[order], return_index=True)
-    yield from zip(found.tolist(), np.split(corners[order], first[1:]), strict=True)
+    yield from zip(found.tolist(), np.split(corners[order], first)[1:], strict=True)
 
 
 def _numbered(roots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
