@@ -51,17 +51,15 @@ def best_windows(map: Map, top: int, classes: Sequence[int] | None = None) -> Be
 
 
 def _highest(
-    scores: np.ndarray, labels: np.ndarray | None, classes: Sequence[int] | None
+    scores: np.ndarray, labels: np.ndarray, classes: Sequence[int] | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The class with the highest score of every window, and that score; NaN if it has none."""
-    numbers = np.arange(len(scores)) if classes is None or labels is not None else np.array(classes)
-    chosen = scores[numbers]
-    if labels is not None and classes is not None:
-        chosen = np.where(np.isin(labels, classes), chosen, np.nan)
-    known = np.where(np.isnan(chosen), -np.inf, chosen)
-    first = known.argmax(axis=0)[None]
-    highest = np.take_along_axis(chosen, first, axis=0)[0]
-    whose = numbers[first[0]] if labels is None else np.take_along_axis(labels, first, axis=0)[0]
+    counts = ~np.isnan(scores)
+    if classes is not None:
+        counts &= np.isin(labels, classes)
+    place = np.where(counts, scores, -np.inf).argmax(axis=0)[None]
+    whose = np.take_along_axis(np.broadcast_to(labels, scores.shape), place, axis=0)[0]
+    highest = np.take_along_axis(np.where(counts, scores, np.nan), place, axis=0)[0]
     return whose.astype(np.int64), highest
 
 

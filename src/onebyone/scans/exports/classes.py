@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from onebyone.errors import InputError
+from onebyone.scans.exports.stripes import labelled_stripes
 from onebyone.scans.maps import Map
 
 
@@ -31,6 +34,18 @@ def _number_of(map: Map, given: str | int) -> int:
         return number
     known = f"one of {', '.join(names)}" if names else f"a number from 0 to {(count or 1) - 1}"
     raise InputError(f"classes: {given!r} is none of the map's; give {known}")
+
+
+def class_count(map: Map) -> int:
+    """How many classes there are, or how many are named in a map of the best few."""
+    count = _count(map)
+    if count is not None:
+        return count
+    highest = 0
+    for _, scores, labels in labelled_stripes(map):
+        seen = labels[~np.isnan(scores)]
+        highest = max(highest, int(seen.max(initial=0)))
+    return highest + 1
 
 
 def _count(map: Map) -> int | None:

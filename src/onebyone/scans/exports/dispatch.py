@@ -15,6 +15,8 @@ from onebyone.scans.exports.classes import numbers_of
 from onebyone.scans.exports.geojson import write_geojson
 from onebyone.scans.exports.geotiff import write_geotiff
 from onebyone.scans.exports.ome import write_ome
+from onebyone.scans.exports.pages import write_page
+from onebyone.scans.exports.pictures import write_png
 from onebyone.scans.exports.stripes import count_missing
 from onebyone.scans.exports.tables import write_csv, write_parquet
 from onebyone.scans.exports.tiff import write_tiff
@@ -50,6 +52,8 @@ FORMATS = {
     ".ome.tif": Format(write_ome, (2, 3), needs=TIFFFILE),
     ".tif": Format(write_tiff, needs=TIFFFILE),
     ".geojson": Format(write_geojson, options=("threshold", "classes"), labels=True),
+    ".png": Format(write_png, labels=True),
+    ".html": Format(write_page, options=("image",)),
     ".csv": Format(write_csv, ALL, LISTED, labels=True),
     ".parquet": Format(write_parquet, ALL, LISTED, labels=True, needs=(("pyarrow", "pyarrow"),)),
 }

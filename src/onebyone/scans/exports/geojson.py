@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from onebyone.images import class_colours
-from onebyone.scans.exports.classes import class_names
+from onebyone.scans.exports.classes import class_count, class_names
 from onebyone.scans.exports.geometry import cell_transform, cells_of
 from onebyone.scans.exports.regions import Region, Sweep
 from onebyone.scans.exports.stripes import labelled_stripes
@@ -31,23 +31,19 @@ def write_geojson(
     has one. QuPath reads the regions as annotations. Regions of several classes may overlap.
     """
     transform = cell_transform(map.place or PIXELS, cells_of(map))
-    colours = class_colours(_count(map)).tolist()
+    colours = class_colours(class_count(map)).tolist()
     separator = ""
     with path.open("w", encoding="utf-8") as file:
         file.write(f'{{"type":"FeatureCollection",{_reference(map)}"features":[')
         for k, region in _regions(map, threshold, classes):
             (name,) = class_names(map, [k])
-            feature = _feature(region, transform, name, colours[k % len(colours)])
+            feature = _feature(region, transform, name, colours[k])
             file.write(f"{separator}\n{json.dumps(feature, ensure_ascii=False, **COMPACT)}")
             separator = ","
         file.write("\n]}\n")
 
 
 COMPACT: dict[str, Any] = {"separators": (",", ":"), "allow_nan": False}
-
-
-def _count(map: Map) -> int:
-    return len(map.classes) if map.classes else map.scores[0].shape[0]
 
 
 def _reference(map: Map) -> str:
@@ -69,8 +65,8 @@ def _regions(
     sweeps: dict[int, Sweep] = {}
     for rows, scores, labels in labelled_stripes(map):
         high = scores >= threshold
-        present = range(len(scores)) if labels is None else np.unique(labels[high]).tolist()
-        for k in sorted({*present, *(k for k, sweep in sweeps.items() if sweep.open)}):
+        present = np.unique(np.broadcast_to(labels, high.shape)[high])
+        for k in sorted({*present.tolist(), *(k for k, sweep in sweeps.items() if sweep.open)}):
             if classes is None or k in classes:
                 sweep = sweeps.setdefault(k, Sweep(width))
                 inside, found = _of_class(k, high, scores, labels)
@@ -80,10 +76,10 @@ def _regions(
 
 
 def _of_class(
-    k: int, high: np.ndarray, scores: np.ndarray, labels: np.ndarray | None
+    k: int, high: np.ndarray, scores: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where a class scores high enough, and how much it scores there."""
-    if labels is None:
+    if labels.shape != scores.shape:
         return high[k], scores[k]
     named = high & (labels == k)
     return named.any(axis=0), np.where(named, scores, 0).sum(axis=0)

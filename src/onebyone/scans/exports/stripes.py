@@ -43,16 +43,18 @@ def stripes(map: Map, level: int = 0, *, multiple: int = 1) -> Iterator[tuple[sl
         yield rows, found
 
 
-def labelled_stripes(map: Map) -> Iterator[tuple[slice, np.ndarray, np.ndarray | None]]:
-    """Give stripes of the finest level as `stripes` does, and whose their scores are.
+def labelled_stripes(
+    map: Map, *, multiple: int = 1
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Give stripes of the finest level as `stripes` does, and the class of every score.
 
-    Labels are None where score k is that of class k.
+    Classes [K, rows, ...] are those that the map names, or else [K, 1, ...], the numbers from 0.
 
     Raises:
         InputError: they cannot be read.
     """
-    for rows, scores in stripes(map):
-        labels = None
+    for rows, scores in stripes(map, multiple=multiple):
+        labels = np.arange(len(scores)).reshape(-1, *(1,) * len(map.grid))
         if map.labels is not None:
             with reading(map, rows):
                 labels = np.asarray(map.labels[(slice(None), rows)])
