@@ -210,11 +210,11 @@ function placeLabels() {
 function writeFacts() {
   const sizes = data.windows.length === 1 ? `${firstWidth} × ${firstHeight} pixels` : `${data.windows.length} sizes`;
   const step = down === across ? `${down}` : `${across} × ${down}`;
-  const cells = merged === 1
+  const shown = merged === 1
     ? `windows of ${sizes}, one every ${step} pixels`
     : `cells of ${across} × ${down} pixels, each the mean of ${merged} × ${merged} windows`;
   element("facts").textContent =
-    `${image.width} × ${image.height} pixels, ${columns} × ${rows} ${cells}; ` +
+    `${image.width} × ${image.height} pixels, ${columns} × ${rows} ${shown}; ` +
     `${classes.length} ${classes.length === 1 ? "class" : "classes"}`;
   element("note").textContent = data.note;
   element("notes").textContent = data.notes.join(" ");

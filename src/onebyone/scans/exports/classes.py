@@ -19,8 +19,10 @@ def numbers_of(map: Map, classes: Sequence[str | int]) -> list[int]:
     """The numbers of classes that are given by name or by number.
 
     Raises:
-        InputError: the map has no such class.
+        InputError: the map has no such class, or none is given.
     """
+    if len(classes) == 0:
+        raise InputError("classes: give at least one")
     given = [classes] if isinstance(classes, str) else classes
     return [*dict.fromkeys(_number_of(map, each) for each in given)]
 
@@ -29,7 +31,7 @@ def _number_of(map: Map, given: str | int) -> int:
     names, count = map.classes or (), _count(map)
     if isinstance(given, str) and given in names:
         return names.index(given)
-    number = int(given) if not isinstance(given, str) or given.isdecimal() else -1
+    number = int(given) if isinstance(given, int) or given.isdecimal() else -1
     if number >= 0 and (count is None or number < count):
         return number
     known = f"one of {', '.join(names)}" if names else f"a number from 0 to {(count or 1) - 1}"

@@ -59,7 +59,14 @@ FORMATS = {
 }
 SHOWN = [*FORMATS]
 FORMATS |= {".ome.tiff": FORMATS[".ome.tif"], ".tiff": FORMATS[".tif"]}
-GEOTIFF = Format(write_geotiff, needs=(("rasterio", "'onebyone[geo]'"),))
+RASTERIO = (("rasterio", "'onebyone[geo]'"),)
+GEOTIFF = Format(write_geotiff, needs=RASTERIO)
+ON_EARTH = {
+    ".tif": GEOTIFF,
+    ".tiff": GEOTIFF,
+    ".geojson": replace(FORMATS[".geojson"], needs=RASTERIO),
+}
+"""Formats that are others where the image has a georeference."""
 
 
 def export(
@@ -118,7 +125,7 @@ def _format(map: Map, to: str | Path) -> Format:
     suffix = next((known for known in FORMATS if name.endswith(known)), None)
     if suffix is None:
         raise InputError(f"{to}: give a name that ends in {', '.join(SHOWN)}")
-    return GEOTIFF if FORMATS[suffix].write is write_tiff and map.place else FORMATS[suffix]
+    return (ON_EARTH if map.place and suffix in ON_EARTH else FORMATS)[suffix]
 
 
 def _check_options(to: str | Path, kind: Format, options: dict[str, Any]) -> None:

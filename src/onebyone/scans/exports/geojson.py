@@ -11,7 +11,7 @@ import numpy as np
 
 from onebyone.images import class_colours
 from onebyone.scans.exports.classes import class_count, class_names
-from onebyone.scans.exports.geometry import cell_transform, cells_of
+from onebyone.scans.exports.geometry import cell_transform, cells_of, reference_system
 from onebyone.scans.exports.regions import Region, Sweep
 from onebyone.scans.exports.stripes import labelled_stripes
 from onebyone.scans.maps import Map
@@ -50,10 +50,10 @@ def _reference(map: Map) -> str:
     """The member that says which coordinates these are, as GDAL and QGIS read it."""
     if map.place is None:
         return ""
-    from rasterio.crs import CRS
-
-    code = CRS.from_wkt(map.place.crs).to_epsg()
+    code = reference_system(map).to_epsg()
     name = f"urn:ogc:def:crs:EPSG::{code}" if code else map.place.crs
+    if code == 4326:  # by its own definition latitudes come first
+        name = "urn:ogc:def:crs:OGC:1.3:CRS84"
     return f'"crs":{json.dumps({"type": "name", "properties": {"name": name}})},'
 
 

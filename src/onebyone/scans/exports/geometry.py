@@ -5,9 +5,11 @@ first pixel is at 0.5.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from onebyone.errors import InputError, first_line
 from onebyone.scans.maps import Map
 from onebyone.scans.sources.source import Georeference
 
@@ -46,6 +48,22 @@ def on_earth(place: Georeference, y: np.ndarray, x: np.ndarray) -> tuple[np.ndar
     """(east, north) of positions, in the units of the coordinate reference system."""
     a, b, c, d, e, f = place.transform
     return a * x + b * y + c, d * x + e * y + f
+
+
+def reference_system(map: Map) -> Any:
+    """The coordinate reference system of a map that has one, as rasterio knows it.
+
+    Raises:
+        InputError: GDAL cannot read it.
+    """
+    from rasterio.crs import CRS
+    from rasterio.errors import CRSError
+
+    try:
+        return CRS.from_wkt(map.place.crs if map.place else "")
+    except CRSError as error:
+        reason = first_line(error)
+        raise InputError(f"{map.path}: its reference system cannot be read ({reason})") from error
 
 
 def cell_spacing(map: Map) -> tuple[float, ...] | None:

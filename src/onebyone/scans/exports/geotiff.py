@@ -5,7 +5,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from onebyone.scans.exports.geometry import cell_transform, cells_of
+from onebyone.errors import InputError
+from onebyone.scans.exports.geometry import cell_transform, cells_of, reference_system
 from onebyone.scans.exports.stripes import stripes
 from onebyone.scans.exports.tiff import band_names, tile_side
 from onebyone.scans.maps import Map
@@ -20,10 +21,12 @@ def write_geotiff(map: Map, path: Path) -> None:
     """
     from rasterio.shutil import copy
 
+    if map.place is None:
+        raise InputError(f"{map.path}: its image has no georeference")
     side = tile_side(map.scores[0].shape[0])
     with TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
         bands = Path(folder) / "bands.tif"
-        _write_bands(map, bands, side)
+        _write_bands(map, map.place, bands, side)
         copy(
             bands,
             path,
@@ -36,13 +39,10 @@ def write_geotiff(map: Map, path: Path) -> None:
         )
 
 
-def _write_bands(map: Map, path: Path, side: int) -> None:
+def _write_bands(map: Map, place: Georeference, path: Path, side: int) -> None:
     import rasterio
     from rasterio.windows import Window
 
-    place = map.place
-    if not isinstance(place, Georeference):
-        raise TypeError("the map has no georeference")
     count, height, width = map.scores[0].shape
     with rasterio.open(
         path,
@@ -53,7 +53,7 @@ def _write_bands(map: Map, path: Path, side: int) -> None:
         count=count,
         dtype="float32",
         nodata=np.nan,
-        crs=rasterio.crs.CRS.from_wkt(place.crs),
+        crs=reference_system(map),
         transform=rasterio.Affine(*cell_transform(place, cells_of(map))),
         tiled=True,
         blockxsize=side,

@@ -4,6 +4,8 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from onebyone.scans.exports.best import Best, best_windows
 from onebyone.scans.exports.classes import class_names
 from onebyone.scans.exports.geometry import cells_of, on_earth
@@ -12,7 +14,7 @@ from onebyone.scans.maps import Map
 TOP = 1000
 INDICES, AXES = ("plane", "row", "column"), ("z", "y", "x")
 
-Columns = dict[str, list[int] | list[float] | list[str]]
+DIGITS = 9  # after the point, as in GeoJSON
 
 
 def write_csv(
@@ -23,7 +25,7 @@ def write_csv(
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+        writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
 
 
 def write_parquet(
@@ -34,10 +36,10 @@ def write_parquet(
     from pyarrow import parquet
 
     columns = columns_of(map, best_windows(map, top, classes))
-    parquet.write_table(pyarrow.table({**columns, "score": pyarrow.array(columns["score"])}), path)
+    parquet.write_table(pyarrow.table(columns), path)
 
 
-def columns_of(map: Map, best: Best) -> Columns:
+def columns_of(map: Map, best: Best) -> dict[str, np.ndarray]:
     """The table's columns: where each window is, its class and its score.
 
     `row` and `column` count windows; `y` and `x` are the window's centre in pixels of the image's
@@ -46,22 +48,24 @@ def columns_of(map: Map, best: Best) -> Columns:
     """
     cells, axes = cells_of(map), len(map.grid)
     names = AXES[-axes:]
-    columns: Columns = {
-        name: best.windows[:, axis].tolist() for axis, name in enumerate(INDICES[-axes:])
-    }
+    places = [*best.windows.T]
     centres = [
-        cells.origin[axis] + cells.step[axis] * (best.windows[:, axis] + 0.5)
-        for axis in range(axes)
+        origin + step * (place + 0.5)
+        for origin, step, place in zip(cells.origin, cells.step, places, strict=True)
     ]
-    columns |= {name: centre.tolist() for name, centre in zip(names, centres, strict=True)}
+    columns = dict(zip(INDICES[-axes:], places, strict=True)) | dict(
+        zip(names, centres, strict=True)
+    )
     if map.spacing is not None:
-        for name, centre, spacing, shrink in zip(
-            names, centres, map.spacing, map.shrink, strict=True
-        ):
-            columns[f"{name}_um"] = (centre * (spacing / shrink)).tolist()
+        finest = [each / shrink for each, shrink in zip(map.spacing, map.shrink, strict=True)]
+        columns |= {
+            f"{name}_um": (centre * spacing).round(DIGITS)
+            for name, centre, spacing in zip(names, centres, finest, strict=True)
+        }
     if map.place is not None and axes == 2:
         east, north = on_earth(map.place, *centres)
-        columns |= {"east": east.tolist(), "north": north.tolist()}
-    columns["class"] = class_names(map, best.classes.tolist())
-    columns["score"] = [float(str(score)) for score in best.scores]
-    return columns
+        columns |= {"east": east.round(DIGITS), "north": north.round(DIGITS)}
+    # As numbers of 64 bits that are written as those of 32 are: 0.1 and not 0.10000000149.
+    scores = best.scores.astype(str).astype(np.float64)
+    named = np.array(class_names(map, best.classes.tolist()), dtype=np.str_)
+    return columns | {"class": named, "score": scores}

@@ -29,12 +29,12 @@ def write_tiff(map: Map, path: Path) -> None:
     tifffile.imwrite(
         path,
         _tiles(map, side),
-        shape=(*grid, count),
+        shape=(*grid, count) if count > 1 else grid,
         dtype=np.float32,
         bigtiff=True,
         tile=(side, side),
         photometric="minisblack",
-        planarconfig="contig",
+        planarconfig="contig" if count > 1 else None,
         extrasamples=["unspecified"] * (count - 1),
         compression="zlib",
         metadata={"classes": band_names(map)},
@@ -60,9 +60,9 @@ def band_names(map: Map) -> list[str]:
 
 
 def _tiles(map: Map, side: int) -> Iterator[np.ndarray]:
-    """Tiles [side, side, K] row by row; tifffile fills up those at the edges."""
+    """Tiles [side, side, K] row by row, without K if it is 1; tifffile fills up the edges'."""
     for _, scores in stripes(map, multiple=side):
-        pixels = np.moveaxis(scores, 0, -1)
+        pixels = np.moveaxis(scores, 0, -1) if len(scores) > 1 else scores[0]
         for top in range(0, pixels.shape[0], side):
             for left in range(0, pixels.shape[1], side):
                 yield np.ascontiguousarray(pixels[top : top + side, left : left + side])
