@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from helpers.scan_maps import make_map
 
+from helpers.scan_maps import make_map
 from onebyone.scans.exports import export
 
 

@@ -1,16 +1,17 @@
 """Regions as GeoJSON: their number, their outlines and what they cover."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import rasterio
-from helpers.scan_maps import make_map
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
+from helpers.scan_maps import make_map
 from onebyone.images import class_colours
 from onebyone.scans.exports import export
 from onebyone.scans.exports.regions import Sweep
@@ -26,7 +27,7 @@ def covered(rings, shape):
     """Cells that lie within closed rings of (x, y), by the number of edges left of each."""
     edges = np.zeros(shape, int)
     for ring in rings:
-        for (x, y), (x_next, y_next) in zip(ring[:-1], ring[1:], strict=True):
+        for (x, y), (x_next, y_next) in pairwise(ring):
             assert (x == x_next) != (y == y_next)
             if x == x_next:
                 edges[min(y, y_next) : max(y, y_next), x:] += 1

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import rasterio
-from helpers.scan_maps import make_map
 
+from helpers.scan_maps import make_map
 from onebyone.errors import InputError
 from onebyone.scans.exports import export
 

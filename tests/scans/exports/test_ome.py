@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import tifffile
-from helpers.scan_maps import halved, make_map
 
+from helpers.scan_maps import halved, make_map
 from onebyone.scans.exports import export
 
 OME = {"ome": "http://www.openmicroscopy.org/Schemas/OME/2016-06"}

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from helpers.scan_maps import halved, make_map
 from PIL import Image
 from scipy.special import softmax
 
+from helpers.scan_maps import halved, make_map
 from onebyone.images import class_colours, save_png
 from onebyone.scans.exports import export, pictures
 

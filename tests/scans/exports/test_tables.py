@@ -4,9 +4,9 @@ import csv
 
 import numpy as np
 import pytest
-from helpers.scan_maps import make_map
 from pyarrow import parquet
 
+from helpers.scan_maps import make_map
 from onebyone.scans.exports import export
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import rasterio
 import tifffile
-from helpers.scan_maps import make_map
 
+from helpers.scan_maps import make_map
 from onebyone.scans.exports import export
 from onebyone.scans.exports.tiff import tile_side
 
