@@ -220,3 +220,9 @@ def test_arguments_that_do_not_fit(tmp_path, changed, reason):
     with pytest.raises(InputError, match=reason):
         save_html(tmp_path / "map.html", IMAGE, SCORES, **arguments)
     assert [*tmp_path.iterdir()] == []
+
+
+def test_a_map_alone_needs_the_size_of_its_image(tmp_path):
+    with pytest.raises(InputError, match="size: give that of the image, which is not given"):
+        save_html(tmp_path / "map.html", None, SCORES, WINDOW, STRIDE)
+    assert [*tmp_path.iterdir()] == []

@@ -5,7 +5,7 @@ from math import gcd
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
 
 from onebyone.writing import replacing
@@ -20,7 +20,7 @@ def probabilities(scores: Float[np.ndarray, " K *grid"]) -> Float[np.ndarray, " 
     Scores within 0 and 1 are taken as they are. Others go through a softmax over the classes, or
     through the logistic function where there is one class only.
     """
-    return scores if within_unit(scores) else _shares(scores)
+    return scores if within_unit(scores) else class_shares(scores)
 
 
 def probabilities_in_strips(
@@ -34,7 +34,7 @@ def probabilities_in_strips(
     rows = max(1, STRIP // max(1, kept[:, :1].size))
     for top in range(0, kept.shape[1], rows):
         strip = slice(top, top + rows)
-        yield strip, kept[:, strip] if unit else _shares(kept[:, strip])
+        yield strip, kept[:, strip] if unit else class_shares(kept[:, strip])
 
 
 def within_unit(scores: Float[np.ndarray, " K *grid"]) -> bool:
@@ -45,7 +45,8 @@ def within_unit(scores: Float[np.ndarray, " K *grid"]) -> bool:
     )
 
 
-def _shares(scores: Float[np.ndarray, " K *grid"]) -> Float[np.ndarray, " K *grid"]:
+def class_shares(scores: Float[np.ndarray, " K *grid"]) -> Float[np.ndarray, " K *grid"]:
+    """The softmax over the classes, the logistic function where there is one; NaN stays NaN."""
     if len(scores) == 1:
         return 0.5 * (1 + np.tanh(0.5 * scores))  # the logistic function, without overflow
     with np.errstate(invalid="ignore"):  # infinity minus infinity: not a number, and shown as such
@@ -114,15 +115,38 @@ def _coloured(
     scores: Float[np.ndarray, "K ny nx"], classes: Sequence[str] | None
 ) -> UInt8[np.ndarray, "ny nx 4"]:
     picture = np.empty((*scores.shape[1:], 4), np.uint8)
-    colours = class_colours(len(scores))
     for rows, found in probabilities_in_strips(scores):
-        shown = np.where(np.isfinite(found).all(axis=0), found, 0)
-        top = shown.argmax(axis=0)
-        picture[rows, :, :3] = colours[top]
-        opacity = (shown.max(axis=0) * 255).round()
-        if classes is not None and BACKGROUND in classes:
-            opacity[top == list(classes).index(BACKGROUND)] = 0
-        picture[rows, :, 3] = opacity
+        picture[rows] = coloured(*top_class(found), len(scores), classes)
+    return picture
+
+
+def top_class(
+    found: Float[np.ndarray, "K ny nx"],
+) -> tuple[Int[np.ndarray, "ny nx"], Float[np.ndarray, "ny nx"]]:
+    """The class with the highest probability, and that; 0 where one is not a number."""
+    shown = np.where(np.isfinite(found).all(axis=0), found, 0)
+    return shown.argmax(axis=0), shown.max(axis=0)
+
+
+def coloured(
+    top: Int[np.ndarray, "ny nx"],
+    opacity: Float[np.ndarray, "ny nx"],
+    count: int,
+    classes: Sequence[str] | None,
+) -> UInt8[np.ndarray, "ny nx 4"]:
+    """Paint each window in the colour of its class; the class named "background" stays clear.
+
+    Args:
+        top: class of each window.
+        opacity: within 0 and 1.
+        count: how many classes there are.
+        classes: their names.
+    """
+    picture = np.empty((*top.shape, 4), np.uint8)
+    picture[..., :3] = class_colours(count)[top]
+    picture[..., 3] = (opacity * 255).round()
+    if classes is not None and BACKGROUND in classes:
+        picture[top == list(classes).index(BACKGROUND), 3] = 0
     return picture
 
 

@@ -11,11 +11,12 @@ from jaxtyping import Float, Shaped
 
 from onebyone.errors import InputError
 from onebyone.images.classmap import BACKGROUND, class_colours
-from onebyone.images.embedding import embed_image, embed_scores
+from onebyone.images.embedding import EmbeddedImage, embed_image, embed_scores
 from onebyone.template import filled, script_json
 from onebyone.writing import replacing
 
 VIEWS = ("top class", "highest score")
+BLANK = 245  # the grey of a page without an image, on which colours are seen in the dark, too
 
 
 class Box(NamedTuple):
@@ -30,7 +31,7 @@ class Box(NamedTuple):
 
 def save_html(
     path: str | Path,
-    image: Shaped[np.ndarray, "*C H W"],
+    image: Shaped[np.ndarray, "*C H W"] | None,
     scores: Float[np.ndarray, "K ny nx"],
     window: tuple[int, ...] | Sequence[tuple[int, ...]],
     stride: int | tuple[int, ...],
@@ -40,12 +41,15 @@ def save_html(
     boxes: Sequence[Box] = (),
     view: str = "top class",
     note: str = "",
+    size: tuple[int, int] | None = None,
+    merged: int = 1,
+    masked: bool = False,
 ) -> None:
     """Write one self-contained HTML file: the image, its class map on top, scores by pointer.
 
     Args:
         path: The file to write; it appears whole or not at all.
-        image: Pixels [C, H, W] or [H, W].
+        image: Pixels [C, H, W] or [H, W]; without them the map is shown alone.
         scores: Scores of each class at each window; `probabilities` says how they are shown.
         window: (C, height, width) of a window in pixels, or one such size for each class, all
             centred on the same places as the first.
@@ -55,25 +59,33 @@ def save_html(
         boxes: Rectangles drawn over the image.
         view: What is shown first: "top class" (colours), "highest score" (heat), or a class.
         note: What there is to see, in a sentence or two above the image.
+        size: Height and width of the image in pixels, where `image` is a small picture of it, or
+            none.
+        merged: Windows along each side of which a score is the mean; `window` and `stride` are
+            those of one window.
+        masked: Whether windows whose scores are not numbers were left out, and stay clear.
 
     Raises:
-        InputError: There are not as many `classes` or windows as there are scores, or no such
-            `view`.
+        InputError: There are not as many `classes` or windows as there are scores, no such
+            `view`, or neither an image nor its size.
     """
     names = [str(k) for k in range(len(scores))] if classes is None else [*classes]
     windows = _sizes(window)
     _check(len(scores), names, windows, view)
-    picture, packed = embed_image(image), embed_scores(scores)
+    picture, packed = _picture(image, size), embed_scores(scores)
+    height, width = _extent(image, size)
     kept = [names[k] for k in packed.classes]
     steps = (stride, stride) if isinstance(stride, int) else stride
     data = {
-        "image": {"src": picture.uri, "height": image.shape[-2], "width": image.shape[-1]},
+        "image": {"src": picture.uri, "height": height, "width": width},
         "classes": kept,
         "colours": [f"#{bytes(rgb).hex()}" for rgb in class_colours(len(scores))[packed.classes]],
         "background": kept.index(BACKGROUND) if BACKGROUND in kept else None,
-        "windows": [size[-2:] for size in windows],
+        "windows": [_joined(of_class, steps, merged) for of_class in windows],
         "windowOfClass": [min(int(k), len(windows) - 1) for k in packed.classes],
-        "stride": [step * packed.step for step in steps],
+        "stride": [step * packed.step * merged for step in steps],
+        "merged": merged,
+        "masked": masked,
         "grid": packed.grid,
         "bits": packed.bits,
         "scores": packed.data,
@@ -84,6 +96,35 @@ def save_html(
     }
     with replacing(path) as temporary:
         temporary.write_text(_assemble(title, data), encoding="utf-8")
+
+
+def _picture(
+    image: Shaped[np.ndarray, "*C H W"] | None, size: tuple[int, int] | None
+) -> EmbeddedImage:
+    """The image for the page, and what a reader must know about it."""
+    if image is None:
+        return embed_image(np.full((1, 1), BLANK, np.uint8))
+    picture = embed_image(image)
+    height, width = image.shape[-2:]
+    if size not in (None, (height, width)) and not picture.notes:
+        picture.notes.append(f"The picture is shown at {width} × {height} pixels.")
+    return picture
+
+
+def _extent(
+    image: Shaped[np.ndarray, "*C H W"] | None, size: tuple[int, int] | None
+) -> tuple[int, int]:
+    """Height and width of the image in pixels."""
+    if size is not None:
+        return size
+    if image is None:
+        raise InputError("size: give that of the image, which is not given")
+    return image.shape[-2], image.shape[-1]
+
+
+def _joined(window: tuple[int, ...], steps: tuple[int, ...], merged: int) -> list[int]:
+    """Height and width of what windows side by side cover."""
+    return [side + (merged - 1) * step for side, step in zip(window[-2:], steps, strict=True)]
 
 
 def _sizes(window: tuple[int, ...] | Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:

@@ -4,7 +4,7 @@ const GREY = [128, 128, 128, 160]; // where a score is not a number
 const HEAT = [[255, 214, 10], [247, 103, 7], [214, 20, 78]]; // at 0, 0.5 and 1
 
 const data = JSON.parse(document.getElementById("data").textContent);
-const { image, grid: [rows, columns], stride: [down, across], classes } = data;
+const { image, grid: [rows, columns], stride: [down, across], classes, merged } = data;
 const cells = rows * columns;
 const [firstHeight, firstWidth] = data.windows[0];
 const top = (firstHeight - down) / 2; // each cell is the stride about its window's centre
@@ -64,7 +64,7 @@ function paint(scores, best) {
   const palette = data.colours.map(toRGB);
   for (let cell = 0; cell < cells; cell++) {
     const k = view === "top" || view === "highest" ? best[cell] : Number(view);
-    if (best[cell] === UNKNOWN) pixels.data.set(GREY, 4 * cell);
+    if (best[cell] === UNKNOWN && !data.masked) pixels.data.set(GREY, 4 * cell);
     if (best[cell] < 0) continue;
     if (view === "top" && k === data.background) continue;
     const value = scores[k * cells + cell] / one;
@@ -96,7 +96,8 @@ function listClasses(best) {
     item.title = `${classes[k]}: ${counts[k]} windows`;
     return item;
   }));
-  if (best.includes(UNKNOWN)) {
+  const unknown = best.includes(UNKNOWN);
+  if (unknown && !data.masked) {
     const item = make("li"), grey = make("span", "swatch");
     grey.style.background = `rgba(${GREY.slice(0, 3)}, ${GREY[3] / 255})`;
     item.append(grey, make("span", "name", "not a number"));
@@ -104,8 +105,14 @@ function listClasses(best) {
     element("legend").append(item);
   }
   const rest = present.length - listed.length;
-  const clear = data.background !== null ? `${classes[data.background]} is left clear. ` : "";
+  const clear = (data.background !== null ? `${classes[data.background]} is left clear. ` : "") +
+    (unknown && data.masked ? "Windows without scores are left clear. " : "");
   element("more").textContent = clear + (rest > 0 ? `${rest} more classes are on top somewhere.` : "");
+}
+
+function nameOf(row, column) {
+  if (merged === 1) return `Window ${row}, ${column}`;
+  return `Mean of ${merged} × ${merged} windows from ${row * merged}, ${column * merged}`;
 }
 
 function describe(scores, best, row, column) {
@@ -117,8 +124,8 @@ function describe(scores, best, row, column) {
   place(element("window"), y, x, height, width);
   element("window").hidden = false;
   element("place").textContent =
-    `Window ${row}, ${column}: ${width} × ${height} pixels at x\u00a0${Math.round(x)}, y\u00a0${Math.round(y)}` +
-    (best[cell] === UNKNOWN ? ". Its scores are not numbers." : "");
+    `${nameOf(row, column)}: ${width} × ${height} pixels at x\u00a0${Math.round(x)}, y\u00a0${Math.round(y)}` +
+    (best[cell] === UNKNOWN ? `. ${data.masked ? "It has no scores" : "Its scores are not numbers"}.` : "");
   if (best[cell] === UNKNOWN) return element("scores").replaceChildren();
   const score = (k) => scores[k * cells + cell];
   const order = [...classes.keys()].sort((a, b) => score(b) - score(a)).slice(0, SHOWN);
@@ -203,9 +210,12 @@ function placeLabels() {
 function writeFacts() {
   const sizes = data.windows.length === 1 ? `${firstWidth} × ${firstHeight} pixels` : `${data.windows.length} sizes`;
   const step = down === across ? `${down}` : `${across} × ${down}`;
+  const shown = merged === 1
+    ? `windows of ${sizes}, one every ${step} pixels`
+    : `cells of ${across} × ${down} pixels, each the mean of ${merged} × ${merged} windows`;
   element("facts").textContent =
-    `${image.width} × ${image.height} pixels, ${columns} × ${rows} windows of ${sizes}, ` +
-    `one every ${step} pixels; ${classes.length} ${classes.length === 1 ? "class" : "classes"}`;
+    `${image.width} × ${image.height} pixels, ${columns} × ${rows} ${shown}; ` +
+    `${classes.length} ${classes.length === 1 ? "class" : "classes"}`;
   element("note").textContent = data.note;
   element("notes").textContent = data.notes.join(" ");
   const heats = [0, 0.5, 1].map((value) => `rgba(${heat(value)}, ${value})`);
