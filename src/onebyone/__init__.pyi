@@ -21,6 +21,7 @@ from .layers import (
     nearest as nearest,
 )
 from .rewriting import Rewritten as Rewritten, rewrite as rewrite
+from .scans import Map as Map, Scan as Scan, export as export, open_map as open_map, scan as scan
 from .windows import (
     Convolutionalized as Convolutionalized,
     Costs as Costs,

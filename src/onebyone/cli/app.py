@@ -13,11 +13,13 @@ from onebyone.cli.convert import convert
 from onebyone.cli.demo import demo
 from onebyone.cli.equal import equal
 from onebyone.cli.explain import explain
+from onebyone.cli.export import export
 from onebyone.cli.identify import identify
 from onebyone.cli.matrix import matrix
 from onebyone.cli.models import models
 from onebyone.cli.nearest import nearest
 from onebyone.cli.rewrite import rewrite
+from onebyone.cli.scan import scan
 from onebyone.cli.slide import slide
 from onebyone.cli.train import train
 from onebyone.errors import InputError
@@ -30,7 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 LAYERS = (matrix, equal, convert, nearest, identify, compare, explain)
-for command in (slide, models, *LAYERS, rewrite, train, bench, calibrate, demo):
+for command in (slide, scan, export, models, *LAYERS, rewrite, train, bench, calibrate, demo):
     app.command()(command)
 
 

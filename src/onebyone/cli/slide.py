@@ -17,6 +17,22 @@ from onebyone.cli.class_names import check_names, read_names
 from onebyone.cli.here import look_here
 from onebyone.cli.inputs import files_of, read_inputs
 from onebyone.cli.maps import SUFFIXES, check_scores, count_touched, not_finite, write_map
+from onebyone.cli.model_options import (
+    Classes,
+    Crops,
+    Download,
+    Inputs,
+    Layout,
+    Mean,
+    Model,
+    Names,
+    Scale,
+    Std,
+    Stride,
+    Weights,
+    Window,
+)
+from onebyone.cli.options import Json, Trust
 from onebyone.cli.outputs import check_outputs
 from onebyone.cli.parsing import one_or_all, parse_bytes, parse_integers, parse_numbers
 from onebyone.cli.pixels import done_to_pixels, fitting, in_options, left
@@ -46,68 +62,20 @@ def slide(
         Path, typer.Argument(metavar="IMAGE", help="An image, or .npy/.npz with [C, H, W].")
     ],
     *,
-    model: Annotated[
-        str,
-        typer.Option(
-            help="nin-digits, nin-digits-padded, timm:NAME, torchvision:NAME, a file of onebyone "
-            "train, a .onnx or .pt2 file, or package.module:function. `onebyone models` lists "
-            "names.",
-            metavar="SPEC",
-        ),
-    ],
+    model: Model,
     out: Annotated[Path, typer.Option(help="Write here: .npz, .npy, .png or .html.")],
-    window: Annotated[
-        str | None, typer.Option(help="Window of the model, in pixels.", metavar="C,H,W")
-    ] = None,
-    stride: Annotated[
-        str | None,
-        typer.Option(help="Step between windows; default the model's own.", metavar="S|SY,SX"),
-    ] = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            help="Weights for timm:, torchvision: or package.module:function: .safetensors or .pth."
-        ),
-    ] = None,
-    download: Annotated[
-        bool,
-        typer.Option(
-            "--download", help="Fetch published weights for timm: and torchvision:, and keep them."
-        ),
-    ] = False,
-    classes: Annotated[
-        int | None,
-        typer.Option(help="Classes that timm: and torchvision: are built with.", metavar="N"),
-    ] = None,
-    names: Annotated[
-        Path | None, typer.Option(help="Names of the classes, one line for each.")
-    ] = None,
-    layout: Annotated[
-        str | None,
-        typer.Option(
-            help="The axes of an .onnx file's input, as NHWC; default found.", metavar="AXES"
-        ),
-    ] = None,
-    input: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Value of another input of an .onnx file, a number or a .npy file; repeatable.",
-            metavar="NAME=VALUE",
-        ),
-    ] = None,
-    crops: Annotated[
-        bool,
-        typer.Option("--crops", help="Run an .onnx file on onnxruntime crop by crop, unshared."),
-    ] = False,
-    scale: Annotated[
-        str | None, typer.Option(help="Factor for pixels, as 1/255; before --mean.")
-    ] = None,
-    mean: Annotated[
-        str | None, typer.Option(help="Subtracted, one or one per channel.", metavar="M,...")
-    ] = None,
-    std: Annotated[
-        str | None, typer.Option(help="Divided by, one or one per channel.", metavar="D,...")
-    ] = None,
+    window: Window = None,
+    stride: Stride = None,
+    weights: Weights = None,
+    download: Download = False,
+    classes: Classes = None,
+    names: Names = None,
+    layout: Layout = None,
+    input: Inputs = None,
+    crops: Crops = False,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
     padding: Annotated[
         Padding, typer.Option(help="crop: as each crop; image: zeros at the image's border only.")
     ] = Padding.crop,
@@ -123,8 +91,8 @@ def slide(
     explain: Annotated[
         bool, typer.Option("--explain", help="The report, and why it is planned so.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
-    trust: Annotated[bool, typer.Option("--trust", help="Load a .pt2 that may run code.")] = False,
+    as_json: Json = False,
+    trust: Trust = False,
 ) -> None:
     """Apply a classifier to every window of an image and write the scores as a map."""
     check_outputs(locals(), lambda: files_of(model, input or []), out=SUFFIXES)

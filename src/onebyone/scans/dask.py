@@ -30,14 +30,13 @@ def dask_workers(asked: str) -> Workers:
         raise InputError(
             "Dask is not installed: pip install 'onebyone[dask]'", executor=asked
         ) from error
-    cluster = None
+    cluster: Any = None
     if asked.startswith(_LOCAL):
         count = asked.removeprefix(_LOCAL)
         if not (count.isascii() and count.isdigit() and int(count)):
             raise InputError("give local:N, N processes, as local:2", executor=asked)
-        cluster = distributed.LocalCluster(
-            n_workers=int(count), threads_per_worker=1, dashboard_address=None
-        )
+        make: Any = distributed.LocalCluster
+        cluster = make(n_workers=int(count), threads_per_worker=1, dashboard_address=None)
         # A nanny gives up on a worker that dies while it starts; this begins another.
         cluster.adapt(minimum=int(count), maximum=int(count))
     client = _client(distributed, asked, cluster)
