@@ -78,7 +78,6 @@ TRAINED: tuple[tuple[Any, ...], ...] = (
     ("magika", "model.onnx", "kinds of files, JAX, Apache-2.0", None, 255),
     ("silero_vad", "16k_op15.onnx", "speech or not, LSTM, MIT", (1, 576), 1,
      {"state": 0.0, "sr": 16000}),
-    ("brainmaze_eeg_models", "modelA_paper.onnx", "spindles in EEG, no licence named", None, 1),
 )  # fmt: skip
 
 

@@ -110,7 +110,13 @@ class Runtime(nn.Module):
         for value in self._fixed:
             sizes = [size if isinstance(size, int) else len(windows) for size in value.shape]
             feeds[value.name] = np.full(sizes, self._others[value.name], _KINDS[value.type])
-        return [torch.from_numpy(y) for y in self._session.run(self._outputs, feeds)]
+        found = self._session.run(self._outputs, feeds)
+        return [_batch_first(torch.from_numpy(y), len(windows)) for y in found]
+
+
+def _batch_first(y: Tensor, batch: int) -> Tensor:
+    """An output with the axis first that has the size of the batch."""
+    return y if len(y) == batch else y.movedim(y.shape.index(batch), 0)
 
 
 def deviation(found: Sequence[Tensor], asked: Sequence[Tensor]) -> float:
