@@ -202,24 +202,21 @@ def _ome_volume(folder: Path) -> Case:
 
 def _ome_files(folder: Path) -> Case:
     """An OME-TIFF whose second channel lies in a file of its own."""
-    for name in ("a.ome.tif", "b.ome.tif"):
-        tifffile.imwrite(folder / name, DEEP[:2], metadata={"axes": "CYX"}, compression="zlib")
-    with tifffile.TiffFile(folder / "a.ome.tif") as file:
-        described = file.ome_metadata
-    start = described.index("<TiffData")
-    uuids = ["urn:uuid:00000000-0000-0000-0000-00000000000" + n for n in "12"]
-    places = "".join(
-        f'<TiffData FirstC="{n}" IFD="{n}" PlaneCount="1">'
-        f'<UUID FileName="{name}">{uuid}</UUID></TiffData>'
-        for n, (name, uuid) in enumerate(zip(("a.ome.tif", "b.ome.tif"), uuids, strict=True))
-    )
-    end = described.index("</Pixels>")
-    described = described[:start] + places + described[end:]
-    opening = described.index("<OME ") + 5
-    described = described[:opening] + f'UUID="{uuids[0]}" ' + described[opening:]
-    described = described.replace(described.split('UUID="')[2].split('"')[0], uuids[0], 1)
+    told, places = {}, ""
+    for number, name in enumerate(("a.ome.tif", "b.ome.tif")):
+        pixels = DEEP[2 * number : 2 * number + 2]
+        tifffile.imwrite(folder / name, pixels, metadata={"axes": "CYX"}, compression="zlib")
+        with tifffile.TiffFile(folder / name) as file:
+            told[name] = file.ome_metadata
+        uuid = told[name].split('UUID="')[1].split('"')[0]
+        places += (
+            f'<TiffData FirstC="{number}" IFD="{number}" PlaneCount="1">'
+            f'<UUID FileName="{name}">{uuid}</UUID></TiffData>'
+        )
+    begin, rest = told["a.ome.tif"].split("<TiffData", 1)
+    described = begin + places + "</Pixels>" + rest.split("</Pixels>", 1)[1]
     tifffile.tiffcomment(folder / "a.ome.tif", described.encode())
-    return Case(folder / "a.ome.tif", [DEEP[:2]])
+    return Case(folder / "a.ome.tif", [DEEP[[0, 3]]])
 
 
 def _imagej(folder: Path) -> Case:

@@ -42,7 +42,7 @@ def test_types_that_are_no_numbers(pixels):
 
 
 def test_tensors_of_pytorch_are_none_of_numpy():
-    with pytest.raises(InputError, match="pixels must be NumPy's numbers, not torch.uint8"):
+    with pytest.raises(InputError, match=r"pixels must be NumPy's numbers, not torch\.uint8"):
         open_source(torch.zeros(3, 5, 5, dtype=torch.uint8))
 
 

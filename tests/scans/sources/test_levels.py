@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
 
 from helpers.scan_images import DEEP, PHOTO, VOLUME, first, pyramid, scene
@@ -112,6 +113,18 @@ def test_a_level_by_its_number(tmp_path):
         assert one.place.crs == source.place.crs
         assert (one.nodata, one.channels, one.name) == (7, 4, source.name)
     assert at_level(source).levels == at_level(source, 0).levels
+
+
+def test_a_place_follows_pixels_that_are_not_square(tmp_path):
+    turned = rasterio.Affine.translation(5e5, 5e6) @ rasterio.Affine.rotation(30)
+    scene(tmp_path / "g.tif", DEEP, transform=turned)
+    source = open_source(tmp_path / "g.tif")
+    source.spacing = (1.0, 2.0)
+    one = at_level(source, mpp=6.0)
+    a, b, c, d, e, f = one.place.transform
+    row, column = 7, 11  # of this one; of the source 6 and 3 times as far
+    expected = turned @ (3 * column, 6 * row)
+    assert (a * column + b * row + c, d * column + e * row + f) == pytest.approx(expected)
 
 
 def test_pixels_that_are_not_square():

@@ -138,6 +138,20 @@ def test_a_damaged_tile_is_named_and_the_slide_is_opened_again(tmp_path):
         np.testing.assert_array_equal(pixels, before[:, 64:164, 64:264])
 
 
+def test_a_handle_that_an_error_has_ended_is_not_used_again(tmp_path, monkeypatch):
+    path = tmp_path / "a.svs"
+    damage(path, 0)
+    source = open_source(path)
+    opened, real = [], openslide.OpenSlide
+    monkeypatch.setattr(openslide, "OpenSlide", lambda path: opened.append(path) or real(path))
+    with pytest.raises(InputError, match="cannot be read"):
+        source.read(0, (5, 6), (20, 20))
+    assert len(opened) == 1  # to find out whose the damage is
+    for _ in range(5):
+        source.read(0, (64, 64), (100, 200))
+    assert len(opened) == 2
+
+
 def test_threads_beside_one_that_meets_a_damaged_tile_go_on(tmp_path):
     path = tmp_path / "a.svs"
     before = damage(path, 0)

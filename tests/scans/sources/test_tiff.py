@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning
 
-from helpers.scan_images import BYTES, DEEP, PHOTO, VOLUME, first, pyramid
+from helpers.scan_images import BYTES, CASES, DEEP, PHOTO, VOLUME, first, pyramid
 from onebyone.errors import InputError
 from onebyone.scans.sources.opening import open_source
 
@@ -207,6 +207,23 @@ def test_an_ome_description_that_is_damaged(tmp_path):
     path.write_bytes(data.replace(b"<Pixels", b"<Pix<ls"))
     with pytest.warns(UserWarning, match="its OME description is not understood"):
         np.testing.assert_array_equal(whole(open_source(path)), DEEP)
+
+
+def test_an_image_of_two_files_needs_both(tmp_path):
+    case = CASES["OME in two files"](tmp_path)
+    before = open_source(case.image).identity
+    other = tmp_path / "b.ome.tif"
+    data = other.read_bytes()
+    changed = bytearray(data)
+    changed[-50] ^= 255
+    other.write_bytes(changed)
+    assert open_source(case.image).identity != before
+    other.write_bytes(data[:-50])
+    with pytest.raises(InputError, match=r"truncated or damaged|planes are missing"):
+        open_source(case.image)
+    other.unlink()
+    with pytest.raises(InputError, match=r"a\.ome\.tif: .*planes are missing"):
+        open_source(case.image)
 
 
 def test_planes_must_be_chosen(tmp_path):

@@ -86,37 +86,32 @@ def view(
             exist, or an axis with more than one place is neither space nor selected.
     """
     letters = [NAMES.get(axis.lower(), axis) for axis in axes]
-    sizes = ", ".join(f"{axis}={size}" for axis, size in zip(axes, shape, strict=True))
+    told = ", ".join(f"{axis}={size}" for axis, size in zip(axes, shape, strict=True))
     wanted = SPACE[-space:]
     if any(letters.count(axis) != 1 for axis in wanted):
-        raise InputError(f"{name}: has axes {sizes}; an image needs {', '.join(wanted)} among them")
+        raise InputError(f"{name}: has axes {told}; an image needs {', '.join(wanted)} among them")
     if 0 in shape:
-        raise InputError(f"{name}: the image is empty, its axes are {sizes}")
+        raise InputError(f"{name}: the image is empty, its axes are {told}")
     spatial = tuple(letters.index(axis) for axis in wanted)
-    channel = next((letters.index(axis) for axis in ("C", "S") if axis in letters), None)
-    if "S" in letters and "C" in letters and shape[letters.index("C")] == 1:
-        channel = letters.index("S")
+    channel = next((letters.index(axis) for axis in ("S", "C") if axis in letters), None)
     places = _by_axis(name, axes, letters, select, channel)
     for axis, chosen in places.items():
         if axis in spatial:
             raise InputError(f"{name}: {axes[axis]} is an axis of the image, all of it is read")
         if max(chosen) >= shape[axis]:
             raise InputError(
-                f"{name}: has no {axes[axis]}={max(chosen)}; its axes are {sizes}, counted from 0"
+                f"{name}: has no {axes[axis]}={max(chosen)}; its axes are {told}, counted from 0"
             )
     fixed: list[int | None] = [None] * len(axes)
-    for axis, length in enumerate(shape):
-        if axis in spatial or axis == channel:
-            continue
-        chosen = places.get(axis, (0,) if length == 1 else ())
+    for axis in set(range(len(axes))) - {*spatial, channel}:
+        chosen = places.get(axis, (0,) if shape[axis] == 1 else ())
         if len(chosen) != 1:
             raise InputError(
-                f"{name}: has axes {sizes}; choose one place along {axes[axis]}, such as "
-                f"--select {axes[axis]}={length // 2}"
+                f"{name}: has axes {told}; choose one place along {axes[axis]}, such as "
+                f"--select {axes[axis]}={shape[axis] // 2}"
             )
-        fixed[axis] = chosen[0]
-    every = tuple(range(shape[channel])) if channel is not None else (0,)
-    channels = places.get(channel, every) if channel is not None else every
+        (fixed[axis],) = chosen
+    channels = (0,) if channel is None else places.get(channel, tuple(range(shape[channel])))
     return View(tuple(fixed), channel, channels, spatial)
 
 

@@ -62,6 +62,8 @@ class TiffSource(Reader):
         if NODATA in page.tags:
             self.nodata = float(page.nodata)
         self.identity = identity(path, reader) | selected(select, space)
+        for number, other in enumerate(opened.others):
+            self.identity[f"sha256 of file {number + 2}"] = identity(other, reader)["sha256"]
 
     def _read(self, level: int, start: tuple[int, ...], size: tuple[int, ...], /) -> np.ndarray:
         opened = self._opened()  # held as long as it is read, whoever closes the source meanwhile
@@ -119,6 +121,12 @@ class _Opened:
         finalize(self, self.file.close)
         series = self.file.series[0]
         self.page = series.keyframe
+        if any(page is None for page in series.pages):
+            raise ValueError("planes are missing that its OME description tells of")
+        names = {page.parent.filename for page in series.pages} - {path.name}
+        self.others = [path.parent / name for name in sorted(names)]
+        for other in self.others:
+            check_tiff(other)
         lock, cache = Lock(), PieceCache()
         self.levels = [
             self._array(path, level, number, lock, cache)
@@ -136,9 +144,6 @@ class _Opened:
                 raise ValueError(f"its pixels end at byte {end}, the file is truncated")
             array = np.memmap(path, dtype, "r", begin, level.shape)
         else:
-            for other in {page.parent.filename for page in level.pages if page is not None}:
-                if other != path.name:
-                    check_tiff(path.parent / other)
             array = TiffPages(level, number, lock, cache)
         return converted(array, level.axes, level.keyframe)
 

@@ -30,16 +30,14 @@ class TiffPages:
             self.axes.endswith(self._inner)
             and self.shape[len(self._outer) :] == page.shape
             and prod(self._outer) == len(level.pages)
-            and all(each is not None for each in level.pages)
         )
         if not follows:
             raise ValueError(f"its axes {self.axes} of {self.shape} do not follow from its pages")
         self._number, self._lock, self._cache = number, lock, cache
-        samples = page.samplesperpixel if page.planarconfig == 1 else 1
         if page.is_tiled:
-            self._tile = (page.tiledepth, page.tilelength, page.tilewidth, samples)
+            self._tile = (page.tiledepth, page.tilelength, page.tilewidth)
         else:
-            self._tile = (1, min(page.rowsperstrip, page.imagelength), page.imagewidth, samples)
+            self._tile = (1, min(page.rowsperstrip, page.imagelength), page.imagewidth)
 
     def __getitem__(self, where: tuple[slice, ...]) -> np.ndarray:
         """Numbers at a slice of step 1 for each axis."""
@@ -50,55 +48,49 @@ class TiffPages:
             for place in product(*outer)
         ]
         parts = [self._page(page, inner) for page in pages]
-        return np.stack(parts).reshape([len(span) for span in spans])
+        pixels = parts[0] if len(parts) == 1 else np.stack(parts)
+        return pixels.reshape([len(span) for span in spans])
 
     def _page(self, number: int, spans: Sequence[range]) -> np.ndarray:
-        """A part of one page, with a tile or strip at a time."""
+        """A part [planes, D, H, W, S] of one page, with a tile or strip at a time."""
         page = self._pages[number]
-        separate, depth, length, width, samples = page.shaped
+        separate, *full, samples = page.shaped
         by_letter = dict(zip(self._inner, spans, strict=True))
         planes = by_letter.get("S", range(separate)) if separate > 1 else range(1)
         colours = by_letter.get("S", range(samples)) if separate == 1 else range(1)
-        space = [
-            by_letter.get(letter, range(n))
-            for letter, n in zip("ZYX", (depth, length, width), strict=True)
+        space = [by_letter.get(letter, range(n)) for letter, n in zip("ZYX", full, strict=True)]
+        tiles = [
+            range(span.start // n, -(-span.stop // n))
+            for span, n in zip(space, self._tile, strict=True)
         ]
+        counts = [-(-pixels // n) for pixels, n in zip(full, self._tile, strict=True)]
         out = np.zeros([len(planes), *map(len, space), len(colours)], self.dtype)
-        for plane in planes:
-            for tile in product(
-                *(
-                    range(span.start // n, -(-span.stop // n))
-                    for span, n in zip(space, self._tile, strict=False)
-                )
-            ):
-                self._copy(page, number, plane, tile, space, colours, out[plane - planes.start])
+        for plane, *tile in product(planes, *tiles):
+            index = plane
+            for place, count in zip(tile, counts, strict=True):
+                index = index * count + place
+            piece = self._piece(number, index)[..., colours.start : colours.stop]
+            self._copy(piece, tile, space, out[plane - planes.start])
         return out
 
     def _copy(
-        self,
-        page: Any,
-        number: int,
-        plane: int,
-        tile: Sequence[int],
-        space: Sequence[range],
-        colours: range,
-        out: np.ndarray,
+        self, piece: np.ndarray, tile: Sequence[int], space: Sequence[range], out: np.ndarray
     ) -> None:
         """Put the part of a tile that lies in the region into `out` [D, H, W, S]."""
-        _, *full, _ = page.shaped
-        index = plane
-        for place, pixels, n in zip(tile, full, self._tile, strict=False):
-            index = index * -(-pixels // n) + place
-        piece = self._cache.get(
-            (self._number, number, index), lambda: self._decoded(page, number, index)
-        )
         source, target = [], []
         for place, span, n, there in zip(tile, space, self._tile, piece.shape, strict=False):
             begin = place * n
             first, stop = max(span.start, begin), min(span.stop, begin + there)
             source.append(slice(first - begin, stop - begin))
             target.append(slice(first - span.start, stop - span.start))
-        out[tuple(target)] = piece[(*source, slice(colours.start, colours.stop))]
+        out[tuple(target)] = piece[tuple(source)]
+
+    def _piece(self, number: int, index: int) -> np.ndarray:
+        """A tile [D, H, W, S] of a page, decoded now or before."""
+        page = self._pages[number]
+        return self._cache.get(
+            (self._number, number, index), lambda: self._decoded(page, number, index)
+        )
 
     def _decoded(self, page: Any, number: int, index: int) -> np.ndarray:
         """A tile [D, H, W, S].
@@ -108,7 +100,7 @@ class TiffPages:
         """
         offset, count = page.dataoffsets[index], page.databytecounts[index]
         if count == 0:  # a tile that was never written
-            return np.full(self._tile, page.keyframe.nodata, self.dtype)
+            return np.full((*self._tile, page.shaped[-1]), page.keyframe.nodata, self.dtype)
         file = page.parent.filehandle
         with self._lock:  # the file has one place at which it is read
             if file.closed:  # tifffile closes the other files of an OME-TIFF of several

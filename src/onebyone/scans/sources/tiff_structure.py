@@ -70,10 +70,14 @@ def _directories(file: BinaryIO, size: int) -> Iterator[dict[int, _Tag]]:
             raise ValueError(f"a directory ends at byte {end}, the file at {size}")
         waiting.append(_number(file, word, end))
         tags = _tags(file, order, begin, count, big)
+        for number, tag in tags.items():
+            if tag.at + tag.numbers * SIZES.get(tag.kind, 1) > size:
+                raise ValueError(f"the value of tag {number} ends behind its {size} bytes")
         for offsets, counts in SEGMENTS:
-            _check_segments(file, order, size, tags.get(offsets), tags.get(counts))
+            if offsets in tags and counts in tags:
+                _check_segments(file, order, size, tags[offsets], tags[counts])
         if SUBFILES in tags:
-            waiting.extend(_values(file, order, size, tags[SUBFILES]).tolist())
+            waiting.extend(_values(file, order, tags[SUBFILES]).tolist())
         yield tags
     if not seen:
         raise ValueError("it has no directory")
@@ -92,24 +96,20 @@ def _tags(file: BinaryIO, order: str, begin: int, count: int, big: bool) -> dict
     return tags
 
 
-def _check_segments(
-    file: BinaryIO, order: str, size: int, offsets: _Tag | None, counts: _Tag | None
-) -> None:
-    if offsets is None or counts is None or offsets.numbers != counts.numbers:
-        return
-    ends = _values(file, order, size, offsets) + _values(file, order, size, counts)
+def _check_segments(file: BinaryIO, order: str, size: int, offsets: _Tag, counts: _Tag) -> None:
+    if offsets.numbers != counts.numbers:
+        raise ValueError(f"{offsets.numbers} tiles or strips have {counts.numbers} byte counts")
+    ends = _values(file, order, offsets) + _values(file, order, counts)
     if ends.size and ends.max() > size:
         raise ValueError(
             f"{(ends > size).sum()} of {ends.size} tiles or strips end behind its {size} bytes"
         )
 
 
-def _values(file: BinaryIO, order: str, size: int, tag: _Tag) -> np.ndarray:
+def _values(file: BinaryIO, order: str, tag: _Tag) -> np.ndarray:
     if tag.kind not in TYPES:
         raise ValueError(f"a tag has numbers of type {tag.kind}")
     kind = np.dtype(order + TYPES[tag.kind])
-    if tag.at + tag.numbers * kind.itemsize > size:
-        raise ValueError(f"a tag's values end behind its {size} bytes")
     file.seek(tag.at)
     values = np.frombuffer(file.read(tag.numbers * kind.itemsize), kind)
     return np.minimum(values.astype(np.uint64), 2**62 - 1).astype(np.int64)
