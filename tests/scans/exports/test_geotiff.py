@@ -67,10 +67,11 @@ def test_overviews_are_means_of_what_there_is(tmp_path):
     np.testing.assert_array_equal(coarser[5], 0.5)
 
 
-def test_a_reference_system_that_gdal_does_not_know(tmp_path):
+def test_a_reference_system_that_gdal_does_not_know(tmp_path, capfd):
     place = {"crs": "nowhere", "transform": NORTH_UP}
     folder = make_map(tmp_path / "map", np.ones((1, 2, 2)), place=place)
     for name in ("x.tif", "x.geojson"):
         with pytest.raises(InputError, match="map: its reference system cannot be read"):
             export(folder, tmp_path / name)
     assert [each.name for each in tmp_path.iterdir()] == ["map"]
+    assert capfd.readouterr().err == ""

@@ -52,7 +52,9 @@ def test_floats_have_32_bits(tmp_path, scores, dtype):
 
 
 @pytest.mark.usefixtures("stripe")
-@pytest.mark.parametrize("shape", [(2, 3, 5, 7), (1, 4, 300, 20), (1, 1, 1), (30, 2, 600)])
+@pytest.mark.parametrize(
+    "shape", [(2, 3, 5, 7), (1, 4, 300, 20), (1, 1, 1), (30, 2, 600), (2, 600, 40)]
+)
 def test_sizes_and_volumes(tmp_path, shape):
     scores = np.random.default_rng(0).random(shape).astype(np.float32)
     spacing = (2.0, 1.0, 0.5)[4 - len(shape) :]

@@ -38,10 +38,12 @@ def test_gdal_reads_names_and_no_data(tmp_path, folder, scores):
             assert np.isnan(file.nodata)
 
 
+@pytest.mark.usefixtures("stripe")
 @pytest.mark.parametrize("shape", [(1, 1, 1), (300, 20, 40), (1, 600, 300), (4, 256, 512)])
 def test_sizes(tmp_path, shape):
     scores = np.random.default_rng(0).random(shape).astype(np.float32)
-    export(make_map(tmp_path / "map", scores), tmp_path / "x.tif")
+    folder = make_map(tmp_path / "map", scores, chunks=(1, 100, 100))
+    export(folder, tmp_path / "x.tif")
     found = tifffile.imread(tmp_path / "x.tif").reshape(*shape[1:], shape[0])
     np.testing.assert_array_equal(np.moveaxis(found, -1, 0), scores)
 

@@ -24,7 +24,7 @@ def numbers_of(map: Map, classes: Sequence[str | int]) -> list[int]:
     if len(classes) == 0:
         raise InputError("classes: give at least one")
     given = [classes] if isinstance(classes, str) else classes
-    return [*dict.fromkeys(_number_of(map, each) for each in given)]
+    return [_number_of(map, each) for each in given]
 
 
 def _number_of(map: Map, given: str | int) -> int:

@@ -56,11 +56,13 @@ def reference_system(map: Map) -> Any:
     Raises:
         InputError: GDAL cannot read it.
     """
+    from rasterio import Env
     from rasterio.crs import CRS
     from rasterio.errors import CRSError
 
     try:
-        return CRS.from_wkt(map.place.crs if map.place else "")
+        with Env():  # without it GDAL itself prints what is wrong
+            return CRS.from_wkt(map.place.crs if map.place else "")
     except CRSError as error:
         reason = first_line(error)
         raise InputError(f"{map.path}: its reference system cannot be read ({reason})") from error

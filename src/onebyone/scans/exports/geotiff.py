@@ -12,6 +12,8 @@ from onebyone.scans.exports.tiff import band_names, tile_side
 from onebyone.scans.maps import Map
 from onebyone.scans.sources.source import Georeference
 
+CACHE = 64  # MiB of blocks that GDAL keeps: its own bound is a share of the memory
+
 
 def write_geotiff(map: Map, path: Path) -> None:
     """Write one float32 band for each class, named after it; NaN is no data.
@@ -19,12 +21,14 @@ def write_geotiff(map: Map, path: Path) -> None:
     A pixel is the cell of a window: the stride about the window's centre. GDAL's driver copies a
     finished file, which is written beside `path` first and takes as much room again.
     """
+    from rasterio import Env
     from rasterio.shutil import copy
 
     if map.place is None:
         raise InputError(f"{map.path}: its image has no georeference")
     side = tile_side(map.scores[0].shape[0])
-    with TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
+    folders = TemporaryDirectory(dir=path.parent, prefix=".export-")
+    with folders as folder, Env(GDAL_CACHEMAX=CACHE):
         bands = Path(folder) / "bands.tif"
         _write_bands(map, map.place, bands, side)
         copy(
