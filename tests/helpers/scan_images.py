@@ -331,6 +331,9 @@ CASES: dict[str, Callable[[Path], Case]] = {
     "TIFF, one bit": _plain(
         "a.tif", BYTES[0] > 99, np.uint8(255) * (BYTES[:1] > 99), photometric="minisblack"
     ),
+    "TIFF, one bit, white is zero": _plain(
+        "a.tif", BYTES[0] > 99, np.uint8(255) * (BYTES[:1] <= 99), photometric="miniswhite"
+    ),
     "TIFF of 300 channels": _plain(
         "a.tif", np.resize(BYTES, (40, 30, 300)), first(np.resize(BYTES, (40, 30, 300))),
         photometric="minisblack", planarconfig="contig", extrasamples=[0] * 299, tile=(16, 16),
