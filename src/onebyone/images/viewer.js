@@ -112,7 +112,7 @@ function listClasses(best) {
 
 function nameOf(row, column) {
   if (merged === 1) return `Window ${row}, ${column}`;
-  return `Mean of ${merged} × ${merged} windows from ${row * merged}, ${column * merged}`;
+  return `${merged} × ${merged} windows from ${row * merged}, ${column * merged}`;
 }
 
 function describe(scores, best, row, column) {

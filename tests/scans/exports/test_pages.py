@@ -72,7 +72,7 @@ def test_means_of_windows_over_a_small_picture(opened, tmp_path, scores, monkeyp
     )
     # Windows 4 to 7 down and 8 to 11 across cover pixels 16 to 36 and 32 to 52.
     told = hover(page, 26, 42, (152, 216))
-    assert told == "Mean of 4 × 4 windows from 4, 8: 20 × 20 pixels at x 32, y 16"
+    assert told == "4 × 4 windows from 4, 8: 20 × 20 pixels at x 32, y 16"
     shown = [float(value) for value in page.locator("#scores .value").all_inner_texts()]
     means = halved(halved(scores))[:, 1, 2]
     if coarser == 0:  # at once, where some windows have no score
@@ -84,6 +84,15 @@ def test_means_of_windows_over_a_small_picture(opened, tmp_path, scores, monkeyp
     assert outline["width"] / scale == pytest.approx(20, abs=0.3)
     assert page.evaluate("document.getElementById('image').naturalWidth") == 54
     assert "The picture is shown at 54 × 38 pixels." in page.locator("#notes").inner_text()
+
+
+def test_one_class_of_logits(opened, tmp_path):
+    logits = np.linspace(-4, 4, 35, dtype=np.float32).reshape(1, 5, 7)
+    logits[0, 0, 0] = np.nan
+    export(make_map(tmp_path / "map", logits, values="scores"), tmp_path / "x.html")
+    page = opened(tmp_path / "x.html", color_scheme="dark")
+    assert hover(page, 2 * 4 + 4, 3 * 4 + 4, (24, 32)).startswith("Window 2, 3:")
+    assert page.locator("#scores .value").all_inner_texts() == ["0.500"]
 
 
 def test_many_classes_fit_into_a_page(tmp_path):
