@@ -1,15 +1,20 @@
 """Normalisations against onnxruntime, where the node tests of ONNX leave off."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch.nn import functional
 
+from helpers.onnx_files import ran, saved, windows
 from helpers.onnx_nodes import single
+from helpers.onnx_pairs import model
 from helpers.onnx_recorded import targets
 from onebyone.errors import InputError
+from onebyone.models import load
 from onebyone.models.onnx.operators import normalising
 
 _RNG = np.random.default_rng(0)
@@ -61,6 +66,28 @@ def test_batch_normalization_of_mixed_types(dtype: Any, own: Any) -> None:
 def test_batch_normalization_in_training_is_refused() -> None:
     with pytest.raises(InputError, match="training"):
         normalising.batch_normalization_or_training(*torch.rand(5, 3), outputs=3)
+
+
+def standardised() -> onnx.ModelProto:
+    """A convolution whose weights are standardised in the graph, as those of timm are."""
+    arrays = {
+        "w": _RNG.standard_normal((4, 3, 3, 3)).astype("f"), "k": np.array([1, 4, -1]),
+        "one": np.ones(4, "f"), "none": np.zeros(4, "f"), "sizes": np.array([4, 3, 3, 3]),
+    }  # fmt: skip
+    text = """net (float[N,3,8,8] x) => (float[N,4,6,6] y) {
+        r = Reshape(w, k) n, mean, var = BatchNormalization<training_mode=1>(r, one, one, none, one)
+        v = Reshape(n, sizes) y = Conv<kernel_shape=[3,3]>(x, v)
+    }"""
+    return model(text, arrays)
+
+
+def test_weights_are_standardised_by_their_own_statistics(tmp_path: Path) -> None:
+    path = saved(tmp_path, standardised())
+    x = windows(3)
+    network = load(path).network
+    np.testing.assert_allclose(
+        network(x).detach(), ran(path, {"x": x}, ["y"])[0], rtol=1e-4, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("sizes", [(7,), (4, 5), (1, 2, 3)])

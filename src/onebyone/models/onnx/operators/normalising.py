@@ -41,11 +41,19 @@ def batch_normalization(
     *,
     epsilon: float = 1e-5,
     momentum: float = 0.9,
+    training_mode: int = 0,
+    alike: tuple[int, ...] | None = None,
 ) -> Tensor:
+    if training_mode and alike is not None:  # where weights are standardised, all is constant
+        raise InputError("takes the statistics of its batch, as in training")
     # The types may be several; those of most networks are one, and nothing is converted.
     wide = max((t.dtype for t in (x, scale, input_mean)), key=lambda kind: kind.itemsize)
-    image, mean, var, weight, shift = (t.to(wide) for t in (x, input_mean, input_var, scale, bias))
-    return functional.batch_norm(image, mean, var, weight, shift, eps=epsilon).to(x.dtype)
+    image, weight, shift = (t.to(wide) for t in (x, scale, bias))
+    known = () if training_mode else (input_mean.to(wide), input_var.to(wide))
+    mean, var = known or (None, None)
+    return functional.batch_norm(
+        image, mean, var, weight, shift, training=bool(training_mode), eps=epsilon
+    ).to(x.dtype)
 
 
 @operator("InstanceNormalization")
