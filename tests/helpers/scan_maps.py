@@ -60,12 +60,9 @@ def make_map(
     described = {"name": "tissue.tif", "size": size, "shrink": [1.0] * len(grid), **image}
     group.attrs.update(
         {
-            "ome": {
-                "version": "0.5",
-                "multiscales": [{"datasets": [{"path": name} for name in names]}],
-            },
             "onebyone": {
                 "values": values,
+                "datasets": names,
                 "window": list(window),
                 "stride": list(stride),
                 "classes": None if classes is None else list(classes),
