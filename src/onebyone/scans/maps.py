@@ -1,7 +1,9 @@
 """The map that a scan writes: scores of every window in a folder of Zarr 3."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,8 @@ class Map:
     Attributes:
         path: of the folder.
         group: what Zarr has opened.
-        scores: of every window, and of the coarser levels behind it: each is the mean of two by two
-            windows of the one before.
+        scores: of every window, and behind it of those coarser levels that are there as a whole:
+            each is the mean of two by two windows of the one before.
         labels: classes of the scores; None where score k is that of class k.
         state: 0 where a window has not been run, 1 where it has, 2 where it is masked.
         values: what scores are: "scores", "probabilities", "top" or "margin".
@@ -94,7 +96,7 @@ def open_map(path: str | Path) -> Map:
     return Map(
         path=Path(path),
         group=group,
-        scores=tuple(arrays[each] for each in told[DATASETS]),
+        scores=_whole_levels([arrays[each] for each in told[DATASETS]], Path(path)),
         labels=arrays.get(LABELS, None),
         state=arrays[STATE],
         values=told["values"],
@@ -107,3 +109,19 @@ def open_map(path: str | Path) -> Map:
         spacing=tuple(image["spacing"]) if image.get("spacing") else None,
         place=Georeference(place["crs"], tuple(place["transform"])) if place else None,
     )
+
+
+def _whole_levels(levels: list[zarr.Array[Any]], path: Path) -> tuple[zarr.Array[Any], ...]:
+    """The finest level, and coarser ones as long as all of their shards are there."""
+    found = levels[:1]
+    for level in levels[1:]:
+        files = sum(len(names) for _, _, names in os.walk(path / level.path / "c"))
+        if files < prod(-(-n // m) for n, m in zip(level.shape, _files(level), strict=True)):
+            break
+        found.append(level)
+    return tuple(found)
+
+
+def _files(level: zarr.Array[Any]) -> tuple[int, ...]:
+    """Numbers of a file along each dimension."""
+    return tuple(level.shards or level.chunks)
