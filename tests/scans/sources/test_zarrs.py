@@ -96,6 +96,16 @@ def test_metadata_that_are_damaged(tmp_path, damage):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("ome", [3, None, "x", [], {"multiscales": 3}, {"multiscales": [3]}])
+def test_ome_metadata_of_another_kind(tmp_path, ome):
+    root = zarr.open_group(tmp_path / "a.zarr", mode="w")
+    root.attrs["ome"] = ome
+    root.attrs["bioformats2raw.layout"] = 3
+    root.create_array("0", data=DEEP)
+    with pytest.raises(InputError, match=r"a\.zarr: "):
+        open_source(tmp_path / "a.zarr")
+
+
 def test_a_chunk_that_is_damaged(tmp_path):
     path = tmp_path / "a.zarr"
     zarr.create_array(path, data=DEEP, chunks=(4, 64, 64))
@@ -138,7 +148,8 @@ def test_addresses():
         ("memory://nothing/here", "holds no Zarr that can be opened"),
         ("s3://bucket/image.zarr", "needs a package for its address.*s3fs"),
         ("https://localhost:1/image.zarr", "needs a package for its address.*aiohttp"),
-        ("nonsense://x", "holds no Zarr that can be opened.*nonsense"),
+        ("nonsense://x", "must be downloaded.*nonsense"),
+        ("memory://x", "holds no Zarr that can be opened"),
         ("://", "holds no Zarr that can be opened"),
     ],
 )

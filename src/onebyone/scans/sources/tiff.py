@@ -121,9 +121,10 @@ class _Opened:
         finalize(self, self.file.close)
         series = self.file.series[0]
         self.page = series.keyframe
-        if any(page is None for page in series.pages):
+        pages: list[Any] = list(series.pages)
+        if any(page is None for page in pages):
             raise ValueError("planes are missing that its OME description tells of")
-        names = {page.parent.filename for page in series.pages} - {path.name}
+        names = {page.parent.filename for page in pages} - {path.name}
         self.others = [path.parent / name for name in sorted(names)]
         for other in self.others:
             check_tiff(other)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import warnings
+from collections.abc import Mapping
 from importlib.metadata import version
 from threading import Lock
 from typing import Any
@@ -92,29 +93,41 @@ def _found(address: str) -> tuple[Any, str, OmeImage | None]:
     try:
         node: Any = zarr.open(address, mode="r")
     except ImportError as error:
-        raise InputError(f"{address}: needs a package for its address ({error})") from error
-    except Exception as error:  # of stores: no such folder, no access, no such protocol …
         raise InputError(
-            f"{address}: holds no Zarr that can be opened ({first_line(error)})"
+            f"{address}: needs a package for its address ({first_line(error)})"
+        ) from error
+    except Exception as error:  # of stores: no such folder, no access, no such protocol …
+        hint = "; other images must be downloaded first" if "://" in address else ""
+        raise InputError(
+            f"{address}: holds no Zarr that can be opened{hint} ({first_line(error)})"
         ) from error
     if isinstance(node, zarr.Array):
         return node, "", None
     attributes = node.attrs.asdict()
-    ome = attributes.get("ome", attributes)
+    told = attributes.get("ome")
+    ome = told if isinstance(told, Mapping) else attributes
     if "plate" in ome:
         raise InputError(f"{address}: is a plate of many images; add the path of one: /A/1/0")
-    inside = "0" if "bioformats2raw.layout" in ome and "0" in node else ""
-    group = node[inside] if inside else node
+    first = node.get("0") if "bioformats2raw.layout" in ome else None
+    inside, group = ("0", first) if isinstance(first, zarr.Group) else ("", node)
     image = ome_image(address, group.attrs.asdict())
     if image is None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ZarrUserWarning)  # of what else lies in the folder
-            names = ", ".join(sorted(group.array_keys())) or "none"
         raise InputError(
-            f"{address}: is a group without an OME-Zarr image; add the path of one of its arrays: "
-            f"{names}"
+            f"{address}: is a group without an OME-Zarr image; add the path of one of its arrays"
+            f"{_arrays_of(group)}"
         )
     return group, inside, image
+
+
+def _arrays_of(group: zarr.Group) -> str:
+    """The names of a group's arrays, for a message; nothing where they cannot be listed."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ZarrUserWarning)  # of what else lies in the folder
+            names = sorted(group.array_keys())
+    except Exception:  # web servers list nothing, and say so in many ways
+        return ""
+    return f": {', '.join(names)}" if names else ", if it has any"
 
 
 def _levels(arrays: list[Any], seen: View, image: OmeImage | None) -> list[Level]:
