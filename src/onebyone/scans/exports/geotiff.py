@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from onebyone.errors import InputError
+from onebyone.errors import InputError, first_line
 from onebyone.scans.exports.geometry import cell_transform, cells_of, reference_system
 from onebyone.scans.exports.stripes import stripes
 from onebyone.scans.exports.tiff import band_names, tile_side
@@ -31,16 +31,32 @@ def write_geotiff(map: Map, path: Path) -> None:
     with folders as folder, Env(GDAL_CACHEMAX=CACHE):
         bands = Path(folder) / "bands.tif"
         _write_bands(map, map.place, bands, side)
-        copy(
-            bands,
-            path,
-            driver="COG",
-            COMPRESS="DEFLATE",
-            PREDICTOR="FLOATING_POINT",
-            BIGTIFF="IF_SAFER",
-            BLOCKSIZE=side,
-            RESAMPLING="AVERAGE",
-        )
+        try:
+            copy(
+                bands,
+                path,
+                driver="COG",
+                COMPRESS="DEFLATE",
+                PREDICTOR="FLOATING_POINT",
+                BIGTIFF="IF_SAFER",
+                BLOCKSIZE=side,
+                RESAMPLING="AVERAGE",
+            )
+        except Exception as error:  # of a full disk, of types that rasterio keeps to itself
+            raise OSError(f"GDAL says: {first_line(error)}") from error
+        _check_written(map, path)
+
+
+def _check_written(map: Map, path: Path) -> None:
+    """Read all back: of what cannot be written as a file is closed, GDAL raises nothing."""
+    import rasterio
+    from rasterio.windows import Window
+
+    with rasterio.open(path) as file:
+        for rows, scores in stripes(map, multiple=file.block_shapes[0][0]):
+            window = Window(0, rows.start, file.width, scores.shape[1])
+            if not np.array_equal(file.read(window=window), scores, equal_nan=True):
+                raise OSError("its pixels do not read back as they were written")
 
 
 def _write_bands(map: Map, place: Georeference, path: Path, side: int) -> None:
