@@ -9,7 +9,7 @@ import numpy as np
 
 from onebyone.scans.maps import DATASETS, SCORES, STATE
 from onebyone.scans.positions import Positions
-from onebyone.scans.sources.source import Source
+from onebyone.scans.sources.source import Georeference, Source
 from onebyone.scans.tiling import Tiling
 from onebyone.scans.values import Values
 
@@ -105,8 +105,22 @@ def coordinates(positions: Positions, source: Source, axis: int) -> np.ndarray:
     return first + starts * (step / positions.stride)
 
 
-def told(layout: Layout, window: Sequence[int], axes: Sequence[Positions], source: Source) -> Any:
-    """What a map says of itself beside Zarr's and OME's words, for `open_map`."""
+def told(
+    layout: Layout,
+    window: Sequence[int],
+    axes: Sequence[Positions],
+    source: Source,
+    place: Georeference | None,
+) -> dict[str, Any]:
+    """What a map says of itself beside Zarr's and OME's words, for `open_map`.
+
+    Args:
+        layout: of its arrays.
+        window: (C, *space).
+        axes: where windows lie.
+        source: the level that is read.
+        place: of the image's finest level.
+    """
     level = source.levels[0]
     return {
         "values": layout.values.kind,
@@ -118,6 +132,6 @@ def told(layout: Layout, window: Sequence[int], axes: Sequence[Positions], sourc
             "size": list(level.size),
             "shrink": list(level.shrink),
             "spacing": list(source.spacing) if source.spacing else None,
-            "place": asdict(source.place) if source.place else None,
+            "place": asdict(place) if place else None,
         },
     }

@@ -97,7 +97,7 @@ def scan(
     """
     rank = len(sliding.window) - 1
     path = Path(to)
-    with at_level(open_source(image, select, space=rank), level, mpp) as source:
+    with open_source(image, select, space=rank) as finest, at_level(finest, level, mpp) as source:
         begun = begun_at(path, resume=resume, overwrite=overwrite, reads=_files(image))
         axes = _axes(source, sliding, edge)
         kept, numbers = _kept(sliding, source, values_of(values, dtype))
@@ -114,7 +114,7 @@ def scan(
         tiling = Tiling(tuple(axis.count for axis in axes), fitted.shape)
         store = Store(path, Layout(tiling, numbers, kept))
         job = Job(source, sliding.within(fitted.network), axes, halo_of(sliding), chosen, store)
-        about = told(store.layout, sliding.window, axes, source) | {
+        about = told(store.layout, sliding.window, axes, source, finest.place) | {
             "classes": classes and list(classes),
             "tile": fitted.shape, "memory": fitted.network,
             "settings": settings, "machine": machine(sliding),
