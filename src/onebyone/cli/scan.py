@@ -199,7 +199,7 @@ def scan(
 
 def _targets(images: list[str], to: Path) -> dict[str, Path]:
     """The map of each image: `to` itself, or one in that folder where there are several."""
-    if len(images) == 1 and not str(to).endswith("/") and not _is_folder_of_maps(to):
+    if len(images) == 1 and not _is_folder_of_maps(to):
         return {images[0]: to}
     found: dict[str, Path] = {}
     for image in images:

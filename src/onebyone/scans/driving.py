@@ -3,13 +3,14 @@
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from onebyone.errors import InputError, first_line
 
 T = TypeVar("T")
+KEPT = "what is done is kept: go on with --resume"
 TRIES = 3
 """Of a tile whose worker dies."""
 _IN_FLIGHT = 4
@@ -46,7 +47,7 @@ class Driver(Generic[T]):
             tiles: their numbers, in the order in which they begin.
 
         Raises:
-            InputError: there is no worker.
+            InputError: there is no worker, or the executor has ended.
             OSError: a result cannot be written.
         """
         waiting, running = deque(tiles), dict[Future[T], int]()
@@ -55,11 +56,11 @@ class Driver(Generic[T]):
                 most = _IN_FLIGHT * max(self._count(), 1)
                 while waiting and len(running) < most:
                     tile = waiting.popleft()
-                    running[self.executor.submit(call, tile)] = tile
+                    running[self._submitted(call, tile)] = tile
                 ended, _ = wait(running, timeout=_LOOK, return_when=FIRST_COMPLETED)
                 for future in ended:
                     tile = running.pop(future)
-                    error = future.exception()
+                    error = _error(future)
                     if error is None:
                         yield tile, future.result(), ""
                     elif self._again(tile, error):
@@ -70,16 +71,21 @@ class Driver(Generic[T]):
             for future in running:
                 future.cancel()
 
+    def _submitted(self, call: Callable[[int], T], tile: int) -> Future[T]:
+        try:
+            return self.executor.submit(call, tile)
+        except RuntimeError as error:  # also of executors that are broken
+            raise InputError(
+                f"the executor takes no calls ({first_line(error)}); {KEPT}"
+            ) from error
+
     def _count(self) -> int:
         """How many workers there are; after a minute without any there is no use in waiting."""
         count = self.workers()
         now = time.monotonic()
         self._seen = now if count else self._seen
         if now - self._seen > self.patience:
-            raise InputError(
-                f"no worker has been there for {self.patience:.0f} s; what is done is kept: go on "
-                "with --resume"
-            )
+            raise InputError(f"no worker has been there for {self.patience:.0f} s; {KEPT}")
         return count
 
     def _again(self, tile: int, error: BaseException) -> bool:
@@ -95,4 +101,14 @@ class Driver(Generic[T]):
             return f"its worker died {TRIES} times ({first_line(error)})"
         if isinstance(error, InputError):
             return first_line(error)
+        if isinstance(error, CancelledError):
+            raise InputError(f"the executor has ended; {KEPT}") from error
         raise error
+
+
+def _error(future: Future[Any]) -> BaseException | None:
+    """What a call that has ended raised; being cancelled is one, which `exception` raises."""
+    try:
+        return future.exception()
+    except CancelledError as error:
+        return error

@@ -6,7 +6,8 @@ power may still leave an empty one behind a name.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
@@ -21,8 +22,17 @@ class DurableStore(LocalStore):
 
     async def set(self, key: str, value: Buffer) -> None:
         """Write one file."""
+        await asyncio.to_thread(self.set_sync, key, value)
+
+    async def set_if_not_exists(self, key: str, value: Buffer) -> None:
+        """Write one file where there is none."""
+        if not await self.exists(key):
+            await self.set(key, value)
+
+    def set_sync(self, key: str, value: Buffer) -> None:
+        """Write one file; newer versions of Zarr call it in threads of their own."""
         self._check_writable()
-        await asyncio.to_thread(write, self.root / key, value.to_bytes())
+        write(self.root / key, value.to_bytes())
 
     async def list_dir(self, prefix: str) -> AsyncIterator[str]:
         """What lies in a folder, but for files that are no part of the map, as its lock."""
@@ -35,20 +45,24 @@ def write(path: Path, content: bytes) -> None:
     """Write a file, durably: its bytes are on the disk before its name is.
 
     Raises:
-        OSError: it cannot be; the name then stands for what it stood for before.
+        OSError: it cannot be, and is not there if it was not before; it names the file.
     """
-    _make_folder(path.parent)
-    temporary = path.with_name(f"{path.name}.{token_hex(8)}{PARTIAL}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+    with _naming(path):
+        _make_folder(path.parent)
+        temporary = path.with_name(f"{path.name}.{token_hex(8)}{PARTIAL}")
+        before = path.exists()
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            sync_folder(path.parent)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            if not before:
+                path.unlink(missing_ok=True)
+            raise
 
 
 def remove(path: Path) -> None:
@@ -57,7 +71,8 @@ def remove(path: Path) -> None:
         path.unlink()
     except FileNotFoundError:
         return
-    _sync_folder(path.parent)
+    with _naming(path):
+        sync_folder(path.parent)
 
 
 def sweep(folder: Path) -> None:
@@ -73,10 +88,19 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
+    sync_folder(folder.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Have errors name a file, and not a temporary one or none."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def sync_folder(folder: Path) -> None:
     """Have the names in a folder on the disk; Windows keeps them by itself."""
     if os.name == "nt":
         return

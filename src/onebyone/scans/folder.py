@@ -3,9 +3,12 @@
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from errno import EEXIST, ENOTEMPTY
+from glob import escape
 from pathlib import Path
 from secrets import token_hex
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -14,12 +17,13 @@ from filelock import FileLock, Timeout
 from zarr.errors import BaseZarrError
 
 from onebyone.errors import InputError
-from onebyone.scans.durable import PARTIAL, sweep
+from onebyone.scans.durable import PARTIAL, sweep, sync_folder
 from onebyone.scans.maps import KEY
-from onebyone.scans.settings import refuse_changed
 from onebyone.scans.store import Store
+from onebyone.writing import LONGEST
 
 _LOCK = ".lock"
+_TOLD = {"settings", "machine", "tile", "memory"}
 
 
 def begun_at(
@@ -58,11 +62,12 @@ def _refuse_place(path: Path, reads: Sequence[str | Path]) -> None:
         parent = target.parent
         if not parent.is_dir():
             raise InputError(f"{path}: its folder {path.parent} does not exist")
-        probe = parent / f".{token_hex(4)}{PARTIAL}"
-        probe.touch()
-        probe.unlink()
+        with TemporaryFile(dir=parent):
+            pass
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror})") from error
+    except (RuntimeError, ValueError) as error:  # links in a circle, a name with a NUL
+        raise InputError(f"{path}: leads to no folder ({error})") from error
     for read in map(Path, reads):
         source = read.resolve()
         if target == source or source in target.parents or target in source.parents:
@@ -75,7 +80,7 @@ def _told(path: Path) -> dict[str, Any] | None:
         told: Any = zarr.open_group(str(path), mode="r").attrs.get(KEY)
     except (BaseZarrError, OSError, ValueError):
         return None
-    return told if isinstance(told, dict) and "settings" in told else None
+    return told if isinstance(told, dict) and told.keys() >= _TOLD else None
 
 
 @contextmanager
@@ -89,40 +94,93 @@ def writing(
     """Make a map where none was begun, and keep others from writing to it within the block.
 
     Raises:
-        InputError: another scan writes to it, or it was begun with other settings.
+        InputError: another scan writes to it, or it is damaged.
     """
-    if begun is not None:
-        about = attributes[KEY]
-        refuse_changed(store.path, begun["settings"], about["settings"])
-        if begun["machine"] != about["machine"]:
-            warnings.warn(
-                f"{store.path}: was begun on another machine, {begun['machine']}; now "
-                f"{about['machine']}: the last bits of scores may differ between its tiles",
-                stacklevel=4,
-            )
-    elif store.path.exists():
-        with _locked(store.path):
-            old = store.path.with_name(f".{store.path.name}.{token_hex(4)}{PARTIAL}")
-            store.path.rename(old)
-            shutil.rmtree(old)
-            store.make(attributes, coordinates)
-    else:
-        store.make(attributes, coordinates)
-    with _locked(store.path):
-        sweep(store.path)
+    path = store.path.resolve()  # what a link leads to
+    with ExitStack() as stack:
+        if begun is None:
+            stack.enter_context(_made(store, path, attributes, coordinates))
+        else:
+            _warn_of_machine(store.path, begun["machine"], attributes[KEY]["machine"])
+            stack.enter_context(_locked(path, store.path))
+            store.check()
+        # FileLock sees where it has locked what is gone.
+        stack.callback((path / _LOCK).unlink, missing_ok=True)
+        sweep(path)
+        _sweep_beside(path)
         yield
+
+
+def _warn_of_machine(path: Path, begun: Any, now: Any) -> None:
+    if begun != now:
+        warnings.warn(
+            f"{path}: was begun on another machine, {begun}; now {now}: the last bits of scores "
+            "may differ between its tiles",
+            stacklevel=5,
+        )
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a map; the system frees it when a process dies."""
-    lock = FileLock(path / _LOCK)
+def _made(
+    store: Store, path: Path, attributes: Mapping[str, Any], coordinates: Sequence[np.ndarray]
+) -> Iterator[None]:
+    """Make a map at once, in place of one that is there; it is locked from the beginning on."""
+    beside = _beside(path)
+    try:
+        beside.mkdir()
+        with _locked(beside, store.path):
+            store.make(beside, attributes, coordinates)
+            if path.exists():
+                with _locked(path, store.path):
+                    old = _beside(path)
+                    path.rename(old)
+                    beside.rename(path)
+                    sync_folder(path.parent)
+                    shutil.rmtree(old)
+            else:
+                _rename(beside, path, store.path)
+            yield
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _rename(beside: Path, path: Path, name: Path) -> None:
+    try:
+        beside.rename(path)
+    except OSError as error:
+        if error.errno in (EEXIST, ENOTEMPTY):
+            raise InputError(f"{name}: another scan has begun it") from error
+        raise
+    sync_folder(path.parent)
+
+
+def _beside(path: Path) -> Path:
+    """A name for a folder that is to become a map, or was one."""
+    return path.with_name(f".{path.name[:LONGEST]}.{token_hex(4)}{PARTIAL}")
+
+
+def _sweep_beside(path: Path) -> None:
+    """Remove what scans that were killed have left beside a map; those that live hold a lock."""
+    for left in path.parent.glob(f".{escape(path.name[:LONGEST])}.*{PARTIAL}"):
+        with suppress(InputError, OSError), _locked(left, left):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path, name: Path) -> Iterator[None]:
+    """Hold the lock of a folder; the system frees it when a process dies.
+
+    Raises:
+        InputError: another process holds it, or the disk knows no locks.
+    """
+    lock = FileLock(folder / _LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise InputError(f"{path}: another scan writes to it") from None
+        raise InputError(f"{name}: another scan writes to it") from None
+    except NotImplementedError as error:
+        raise InputError(f"{name}: lies on a disk that knows no locks; give another") from error
     try:
         yield
     finally:
-        (path / _LOCK).unlink(missing_ok=True)  # FileLock sees where it has locked what is gone
         lock.release()

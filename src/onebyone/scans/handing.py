@@ -12,8 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from onebyone.errors import InputError
-from onebyone.scans.durable import write
+from onebyone.errors import InputError, first_line
+from onebyone.scans.durable import PARTIAL, write
 
 _NAME = ".job"
 
@@ -34,7 +34,8 @@ class Handed:
         """Run a tile of the job.
 
         Raises:
-            InputError: the file is gone, or another.
+            InputError: the file is another.
+            OSError: it cannot be read.
         """
         return _job(self.path, self.digest).run(number)
 
@@ -44,20 +45,31 @@ class Handed:
 
 
 def hand(job: Any, folder: Path) -> Handed:
-    """Write a job into a folder, for workers to load."""
+    """Write a job into a folder, for workers to load.
+
+    Raises:
+        InputError: a part of it cannot leave this process.
+        OSError: it cannot be written.
+    """
     content = _pickled(job)
     digest = sha256(content).hexdigest()
-    path = folder / f"{_NAME}-{digest[:16]}"
+    path = folder.absolute() / f"{_NAME}-{digest[:16]}{PARTIAL}"  # swept where this is killed
     write(path, content)
     return Handed(path, digest)
 
 
 def _pickled(job: Any) -> bytes:
     try:
-        import cloudpickle
+        from cloudpickle import dumps  # modules that are defined in a notebook, too
     except ImportError:
-        return pickle.dumps(job)
-    content: bytes = cloudpickle.dumps(job)  # modules that are defined in a notebook, too
+        from pickle import dumps
+    try:
+        content: bytes = dumps(job)
+    except Exception as error:  # pickling raises errors of any kind
+        raise InputError(
+            f"the network or the image cannot be given to other processes ({first_line(error)}); "
+            "use threads"
+        ) from error
     return content
 
 
@@ -66,7 +78,8 @@ def _job(path: Path, digest: str) -> Any:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path}: a worker cannot read the scan's job ({error})") from error
+        message = "a worker cannot read the scan's job: it needs the map's folder"
+        raise OSError(error.errno, f"{error.strerror}; {message}", str(path)) from error
     if sha256(content).hexdigest() != digest:
         raise InputError(f"{path}: is not the job of this scan")
     return pickle.loads(content)

@@ -101,7 +101,8 @@ def centres(positions: Positions, source: Source, axis: int, level: int = 0) -> 
 def coordinates(positions: Positions, source: Source, axis: int) -> np.ndarray:
     """The centres of all windows along an axis, in the units of `centres`."""
     step, first = centres(positions, source, axis)
-    starts = np.array([positions.start(n) for n in range(positions.count)], np.float64)
+    starts = np.arange(positions.count, dtype=np.float64) * positions.stride
+    starts[-1] = positions.start(positions.count - 1)
     return first + starts * (step / positions.stride)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from onebyone.scans.driving import Driver
+from onebyone.errors import InputError
+from onebyone.scans.driving import KEPT, Driver
 from onebyone.scans.executors import Workers, workers_of
 from onebyone.scans.handing import hand
 from onebyone.scans.maps import Map, open_map
@@ -81,7 +82,7 @@ def run(
         progress: is told each tile.
 
     Raises:
-        InputError: there is no worker.
+        InputError: there is no worker, or what a coarser level is made of is damaged.
         OSError: the map cannot be written.
     """
     running = _Running(job, progress)
@@ -129,7 +130,12 @@ class _Running:
         left = store.layout.tiling.ordered(np.flatnonzero(~there))
         self.before = len(there) - len(left)
         self._forget_above(left)
-        self._drive(self.job, left, workers, self._done)
+        for tile, counts, why in self._drive(self.job, left, workers):
+            if why:
+                self.failed[tile] = why
+                warnings.warn(f"tile {tile} is left out: {why}", stacklevel=2)
+            else:
+                self._done(counts)
 
     def levels(self, workers: Workers) -> None:
         """Make the tiles of coarser levels that are not there."""
@@ -137,7 +143,9 @@ class _Running:
         for level in range(1, len(store.layout.levels)):
             tiling = store.layout.levels[level]
             left = np.flatnonzero(~store.there(store.layout.paths[level], tiling))
-            self._drive(Coarser(store, level), tiling.ordered(left), workers, None)
+            for _, _, why in self._drive(Coarser(store, level), tiling.ordered(left), workers):
+                if why:
+                    raise InputError(f"a coarser level cannot be made: {why}; {KEPT}")
 
     def told(self, workers: str) -> Scan:
         """What the run has done."""
@@ -148,23 +156,14 @@ class _Running:
         )  # fmt: skip
 
     def _drive(
-        self,
-        job: Any,
-        tiles: np.ndarray,
-        workers: Workers,
-        done: Callable[[Any], None] | None,
-    ) -> None:
+        self, job: Any, tiles: np.ndarray, workers: Workers
+    ) -> Iterator[tuple[int, Any, str]]:
         if not len(tiles):
             return
         handed = None if workers.here else hand(job, self.job.store.path)
         driver = Driver[Any](workers.executor, workers.count, workers.is_lost)
         try:
-            for tile, found, why in driver.run(handed or job.run, tiles.tolist()):
-                if why:
-                    self.failed[tile] = why
-                    warnings.warn(f"tile {tile} is left out: {why}", stacklevel=2)
-                elif done is not None:
-                    done(found)
+            yield from driver.run(handed or job.run, tiles.tolist())
         finally:
             if handed is not None:
                 handed.close()
@@ -179,11 +178,10 @@ class _Running:
 
     def _forget_above(self, left: np.ndarray) -> None:
         """Remove the tiles of coarser levels that are made of tiles which are run again."""
-        layout = self.job.store.layout
-        if len(left) == len(layout.tiling):
-            return
-        places = {layout.tiling.place(tile) for tile in left.tolist()}
-        for path in layout.paths[1:]:
-            places = {tuple(p // 2 for p in place) for place in places}
-            for place in places:
-                self.job.store.forget(path, place)
+        store, tiling = self.job.store, self.job.store.layout.tiling
+        places = np.stack(np.unravel_index(left, tiling.counts), axis=1)
+        for path in store.layout.paths[1:]:
+            places = np.unique(places // 2, axis=0)
+            if (store.path / path / "c").exists():
+                for place in places.tolist():
+                    store.forget(path, place)

@@ -20,7 +20,7 @@ from onebyone.scans.maps import KEY
 from onebyone.scans.masks import find_mask
 from onebyone.scans.positions import Positions
 from onebyone.scans.running import Progress, Scan, run
-from onebyone.scans.settings import machine, of_model
+from onebyone.scans.settings import machine, of_model, refuse_changed
 from onebyone.scans.sources.levels import at_level
 from onebyone.scans.sources.opening import open_source
 from onebyone.scans.sources.source import Source
@@ -95,22 +95,26 @@ def scan(
         >>> found.scores[0].shape
         (11, 69, 94)
     """
+    if memory is not None and memory < 1:
+        raise InputError("give bytes, 1 or more", memory=memory)
     rank = len(sliding.window) - 1
     path = Path(to)
     with open_source(image, select, space=rank) as finest, at_level(finest, level, mpp) as source:
         begun = begun_at(path, resume=resume, overwrite=overwrite, reads=_files(image))
         axes = _axes(source, sliding, edge)
-        kept, numbers = _kept(sliding, source, values_of(values, dtype))
-        fitted = fit(
-            sliding, axes, pixel=source.channels * source.dtype.itemsize,
-            numbers=numbers, memory=memory, begun=begun,
-        )  # fmt: skip
+        kept, numbers = _kept(sliding, source, values_of(values, dtype), classes)
         chosen = None if mask is None else find_mask(mask, source)
         settings = {
             **of_model(sliding),
             **{"image": source.identity, "edge": edge, "values": kept.written, "dtype": dtype},
             **{"mask": chosen and chosen.digest, "onebyone": version("onebyone")},
         }
+        if begun is not None:
+            refuse_changed(path, begun["settings"], settings)
+        fitted = fit(
+            sliding, axes, pixel=source.channels * source.dtype.itemsize,
+            numbers=numbers, memory=memory, begun=begun,
+        )  # fmt: skip
         tiling = Tiling(tuple(axis.count for axis in axes), fitted.shape)
         store = Store(path, Layout(tiling, numbers, kept))
         job = Job(source, sliding.within(fitted.network), axes, halo_of(sliding), chosen, store)
@@ -150,11 +154,14 @@ def _axes(source: Source, sliding: SlidingModel, edge: str) -> tuple[Positions, 
         raise InputError(f"{source.name}: {error.message}") from error
 
 
-def _kept(sliding: SlidingModel, source: Source, values: Values) -> tuple[Values, int]:
+def _kept(
+    sliding: SlidingModel, source: Source, values: Values, classes: Sequence[str] | None
+) -> tuple[Values, int]:
     """What is kept of the scores of a window, and how many numbers that is.
 
     Raises:
-        InputError: the model gives several outputs, or no scores, or the pixels need a scale.
+        InputError: the model gives several outputs, no scores, or not as many as there are names of
+            classes; or the pixels need a scale.
     """
     kind = getattr(torch, source.dtype.name, None)
     if not source.dtype.kind == "f" and kind and sliding.preparing.factor(kind) is None:
@@ -173,4 +180,9 @@ def _kept(sliding: SlidingModel, source: Source, values: Values) -> tuple[Values
             f"the model gives {shapes} for a window; a map holds one output of scores [K]"
         )
     scores = outputs[0][0]
+    if classes is not None and len(classes) != len(scores):
+        raise InputError(
+            f"there are {len(classes)} names, and the model gives {len(scores)} scores",
+            classes=list(classes),
+        )
     return replace(values, given=are_probabilities(scores)), values.count(len(scores))

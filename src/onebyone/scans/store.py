@@ -6,21 +6,21 @@ of where their chunks lie.
 """
 
 import os
-import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import google_crc32c
 import numpy as np
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
+from zarr.errors import BaseZarrError
 
-from onebyone.scans.durable import PARTIAL, DurableStore, remove
+from onebyone.errors import InputError, first_line
+from onebyone.scans.durable import DurableStore, remove
 from onebyone.scans.layout import AXES, Layout
 from onebyone.scans.maps import NOT_RUN, SCORES, STATE
 from onebyone.scans.tiling import Tiling
@@ -43,7 +43,7 @@ class Store:
     layout: Layout
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "layout": self.layout}
+        return {"path": self.path.absolute(), "layout": self.layout}
 
     @cached_property
     def _arrays(self) -> dict[str, Any]:
@@ -51,35 +51,53 @@ class Store:
         names = (*self.layout.written, *self.layout.paths[1:])
         return {n: zarr.open_array(store, path=n, mode="r+", config=_CONFIG) for n in names}
 
-    def make(self, attributes: Mapping[str, Any], coordinates: Sequence[np.ndarray]) -> None:
-        """Make the folder with its arrays, all at once.
+    def check(self) -> None:
+        """Find out whether the arrays are there.
+
+        Raises:
+            InputError: one of them is not.
+        """
+        try:
+            found = {name: array.shape[-len(self.layout.tiling.grid) :] == self._grid(name)
+                     for name, array in self._arrays.items()}  # fmt: skip
+        except (BaseZarrError, OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{self.path}: is damaged ({first_line(error)}); begin again with --overwrite"
+            ) from error
+        if not all(found.values()):
+            raise InputError(f"{self.path}: has another grid; begin again with --overwrite")
+
+    def _grid(self, name: str) -> tuple[int, ...]:
+        paths = self.layout.paths
+        return self.layout.levels[paths.index(name) if name in paths else 0].grid
+
+    def make(
+        self, folder: Path, attributes: Mapping[str, Any], coordinates: Sequence[np.ndarray]
+    ) -> None:
+        """Make the arrays in a folder that is to become this one.
 
         Args:
+            folder: where to make them.
             attributes: of the group.
             coordinates: the centres of windows along each axis.
 
         Raises:
-            OSError: it cannot be made, or is there.
+            OSError: they cannot be made.
         """
-        beside = self.path.with_name(f".{self.path.name}.{token_hex(4)}{PARTIAL}")
-        try:
-            group = zarr.create_group(DurableStore(beside), attributes=dict(attributes))
-            names = list(AXES[len(coordinates)])
-            stored = self.layout.values.stored
-            for path, tiling in zip(self.layout.paths, self.layout.levels, strict=True):
-                self._make_array(group, path, tiling, names, *stored[SCORES])
-            for path in [path for path in stored if path != SCORES]:
-                self._make_array(group, path, self.layout.tiling, names, *stored[path])
-            group.create_array(
-                STATE, shape=self.layout.tiling.grid, chunks=self.layout.tiling.shape,
-                dtype="uint8", fill_value=NOT_RUN, dimension_names=names,
-                compressors=Crc32cCodec(), config=_CONFIG,
-            )  # fmt: skip
-            for name, centres in zip(names, coordinates, strict=True):
-                group.create_array(name, data=centres, dimension_names=[name])
-            beside.rename(self.path)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
+        group = zarr.create_group(DurableStore(folder), attributes=dict(attributes))
+        names = list(AXES[len(coordinates)])
+        stored = self.layout.values.stored
+        for path, tiling in zip(self.layout.paths, self.layout.levels, strict=True):
+            self._make_array(group, path, tiling, names, *stored[SCORES])
+        for path in [path for path in stored if path != SCORES]:
+            self._make_array(group, path, self.layout.tiling, names, *stored[path])
+        group.create_array(
+            STATE, shape=self.layout.tiling.grid, chunks=self.layout.tiling.shape,
+            dtype="uint8", fill_value=NOT_RUN, dimension_names=names,
+            compressors=Crc32cCodec(), config=_CONFIG,
+        )  # fmt: skip
+        for name, centres in zip(names, coordinates, strict=True):
+            group.create_array(name, data=centres, dimension_names=[name])
 
     def _make_array(
         self,
@@ -158,7 +176,7 @@ def _files(folder: Path, depth: int, place: tuple[int, ...] = ()) -> Any:
     except FileNotFoundError:
         return
     for entry in entries:
-        if not entry.name.isdigit():
+        if not (entry.name.isascii() and entry.name.isdigit()):
             continue
         here = (*place, int(entry.name))
         if len(here) == depth:
