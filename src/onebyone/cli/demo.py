@@ -1,4 +1,4 @@
-"""`onebyone demo`: the answer, faces in a photo, a page of digits; objects in photos by name."""
+"""`onebyone demo`: the answer, faces in a photo, a page of digits; others by their names."""
 
 from enum import StrEnum
 from importlib import import_module
@@ -20,6 +20,7 @@ class Demo(StrEnum):
     digits = "digits"
     photo = "photo"
     onnx = "onnx"
+    scan = "scan"
 
 
 WHOLE = (Demo.answer, Demo.faces, Demo.digits)
@@ -30,6 +31,7 @@ COMING = {
     Demo.digits: "handwriting read through 27,336 windows at once (about 10 seconds)",
     Demo.photo: "what padding at the photo's border only does (about a minute)",
     Demo.onnx: "which way up a page is, by an ONNX file from PyPI (about 20 seconds)",
+    Demo.scan: "a slide scanned tile by tile, killed half-way, gone on with (about 30 seconds)",
 }
 """What each part shows, and how long it takes on two idle cores."""
 
@@ -37,7 +39,7 @@ COMING = {
 def demo(
     part: Annotated[
         Demo | None,
-        typer.Argument(help="Run this part only; by default all but photo and onnx."),
+        typer.Argument(help="Run this part only; by default answer, faces and digits."),
     ] = None,
     out: Annotated[
         Path,
