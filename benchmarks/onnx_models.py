@@ -27,7 +27,7 @@ from torch.utils._pytree import tree_leaves
 
 import onebyone as ob
 from onebyone.bench.machine import processor
-from onebyone.errors import InputError, first_line
+from onebyone.errors import InputError
 from onebyone.models.loading import Model, load
 from onebyone.turns import by_turns
 
@@ -51,9 +51,9 @@ Made by `benchmarks/onnx_models.py` on {date}: {processor}, {threads} threads, o
 *Windows* is the largest difference between the network as it is read and onnxruntime on the same
 windows, over all files of the row, *its own* that of onnxruntime with and without its rewriting,
 and *map* that between `slide` and onnxruntime crop by crop, all in millionths of the largest
-output. *Ratio of operations* is that of crops over the emitted graph; *faster than crops* is the
-time of crops in onnxruntime, in the best of the batch sizes {batches}, over that of `slide` in
-PyTorch.
+output. The stride is the power of two next below an eighth of the window. *Ratio of operations* is
+that of crops over the emitted graph; *faster than crops* is the time of crops in onnxruntime, in
+the best of the batch sizes {batches}, over that of `slide` in PyTorch.
 """
 
 
@@ -171,10 +171,8 @@ def main() -> None:
                 continue
             torch.manual_seed(0)
             # With gradients on: without, attention is one operator that is not exported.
-            try:
-                files = source.files(chosen.keep or Path(folder))
-            except RuntimeError as error:
-                print(f"{source.name}: not exported: {first_line(error)}", file=sys.stderr)
+            files = source.files(chosen.keep or Path(folder))
+            if not files:
                 continue
             with torch.no_grad():
                 lines.append(line(row(source, files, chosen.rounds)))
