@@ -51,7 +51,7 @@ def write_ome_zarr(path: Path, picture: np.ndarray) -> None:
         scale = {"type": "scale", "scale": [1.0, 2.0**number, 2.0**number]}
         datasets.append({"path": str(number), "coordinateTransformations": [scale]})
     axes = [{"name": "c", "type": "channel"}, *({"name": n, "type": "space"} for n in "yx")]
-    images = [{"name": path.stem, "axes": axes, "datasets": datasets}]
+    images: Any = [{"name": path.stem, "axes": axes, "datasets": datasets}]
     group.attrs["ome"] = {"version": "0.5", "multiscales": images}
 
 

@@ -7,9 +7,10 @@ of where their chunks lie.
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ from onebyone.scans.maps import NOT_RUN, SCORES, STATE
 from onebyone.scans.tiling import Tiling
 
 _CONFIG: Any = {"write_empty_chunks": True}
-_LENGTHS = 16
-"""Bytes of where a chunk lies within its shard."""
+_LENGTHS, _CHECKSUM = 16, 4
+"""Bytes of where a chunk lies within its shard, and of a checksum."""
 
 
 @dataclass(frozen=True)
@@ -145,16 +146,16 @@ class Store:
     def there(self, name: str, tiling: Tiling) -> np.ndarray:
         """Whether the files of one array's tiles are there, and not torn."""
         found = np.zeros(tiling.counts, bool)
-        folder = self.path.joinpath(name, "c", *(() if name == STATE else ("0",)))
-        size = self.layout.tiling.shape
-        chunks = int(np.prod(size) // np.prod(self.layout.chunk))
-        index = _LENGTHS * chunks + 4
-        for place, file in _files(folder, len(tiling.counts)):
-            if all(p < n for p, n in zip(place, tiling.counts, strict=True)):
-                is_state = name == STATE
-                found[place] = (
-                    file.stat().st_size == np.prod(size) + 4 if is_state else _is_whole(file, index)
-                )
+        windows = prod(self.layout.tiling.shape)
+        if name == STATE:  # is not compressed, and ends with its checksum
+            inner, is_whole = f"{name}/c", partial(_has_size, windows + _CHECKSUM)
+        else:
+            index = _LENGTHS * (windows // prod(self.layout.chunk)) + _CHECKSUM
+            inner, is_whole = f"{name}/c/0", partial(_ends_with_index, index)
+        *outer, last = tiling.counts
+        for place, folder in _folders(f"{self.path}/{inner}", outer):
+            for number in _numbers(folder, last):
+                found[(*place, number)] = is_whole(f"{folder}/{number}")
         return found.ravel()
 
     def forget(self, name: str, place: Sequence[int]) -> None:
@@ -169,34 +170,40 @@ class Store:
             zarr.consolidate_metadata(DurableStore(self.path))
 
 
-def _files(folder: Path, depth: int, place: tuple[int, ...] = ()) -> Any:
-    """The files in nested folders of numbers, with their places."""
-    try:
-        entries = list(os.scandir(folder))
-    except FileNotFoundError:
+def _folders(
+    folder: str, counts: Sequence[int], place: tuple[int, ...] = ()
+) -> Iterator[tuple[tuple[int, ...], str]]:
+    """The innermost of folders that are nested and numbered, with their places."""
+    if not counts:
+        yield place, folder
         return
-    for entry in entries:
-        if not (entry.name.isascii() and entry.name.isdigit()):
-            continue
-        here = (*place, int(entry.name))
-        if len(here) == depth:
-            yield here, entry
-        else:
-            yield from _files(Path(entry.path), depth, here)
+    for number in _numbers(folder, counts[0]):
+        yield from _folders(f"{folder}/{number}", counts[1:], (*place, number))
 
 
-def _is_whole(file: os.DirEntry[str], index: int) -> bool:
-    """Whether a shard ends with the index of its chunks, which ends with its own checksum."""
-    handle = os.open(file.path, os.O_RDONLY)
+def _numbers(folder: str, count: int) -> list[int]:
+    """The numbers below a count that name something in a folder."""
     try:
-        size = os.fstat(handle).st_size
-        if size < index:
+        names = os.listdir(folder)  # noqa: PTH208 - ten times as fast, for 10⁵ tiles
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    numbers = [int(name) for name in names if name.isascii() and name.isdigit()]
+    return [number for number in numbers if number < count]
+
+
+def _has_size(size: int, path: str) -> bool:
+    return os.stat(path).st_size == size  # noqa: PTH116 - as above
+
+
+def _ends_with_index(size: int, path: str) -> bool:
+    """Whether a shard ends with the index of its chunks, which ends with its own checksum."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        if os.lseek(handle, 0, os.SEEK_END) < size:
             return False
-        end = os.pread(handle, index, size - index)
+        os.lseek(handle, -size, os.SEEK_END)
+        end = os.read(handle, size)
     finally:
         os.close(handle)
-    if google_crc32c.value(end[:-4]) != int.from_bytes(end[-4:], "little"):
-        return False
-    lengths = np.frombuffer(end[:-4], "<u8").reshape(-1, 2)
-    there = lengths[lengths[:, 0] != 2**64 - 1]
-    return not len(there) or int(there.sum(axis=1).max()) == size - index
+    checksum = int.from_bytes(end[-_CHECKSUM:], "little")
+    return bool(google_crc32c.value(end[:-_CHECKSUM]) == checksum)
