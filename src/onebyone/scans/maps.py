@@ -45,6 +45,15 @@ class Map:
         shrink: pixels of the image's finest level to one of that level, along each axis.
         spacing: micrometres from one pixel of that level to the next; None if it is not known.
         place: of the image's finest level on the Earth; None if it has none.
+
+    Example:
+        >>> sliding = ob.slide("nin-digits", stride=4)
+        >>> image = np.zeros((1, 64, 80), np.uint8)
+        >>> found = ob.scan(image, sliding, "map.zarr", values="margin").open()
+        >>> found.grid, found.read(0, (slice(0, 2), slice(0, 3))).shape  # scores of some windows
+        ((10, 14), (1, 2, 3))
+        >>> found.labels.shape  # and whose they are
+        (1, 10, 14)
     """
 
     path: Path
@@ -83,6 +92,12 @@ def open_map(path: str | Path) -> Map:
 
     Raises:
         InputError: there is none.
+
+    Example:
+        >>> sliding = ob.slide("nin-digits", stride=4)
+        >>> run = ob.scan(np.zeros((1, 64, 80), np.uint8), sliding, "map.zarr")
+        >>> ob.open_map("map.zarr").scores[0].shape
+        (11, 10, 14)
     """
     try:
         group = zarr.open_group(str(path), mode="r")

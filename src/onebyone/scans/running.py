@@ -51,6 +51,12 @@ class Scan:
         failed: why tiles could not be run, by their numbers; `resume` tries them again.
         seconds: that this run took.
         workers: what ran it.
+
+    Example:
+        >>> sliding = ob.slide("nin-digits", stride=4)
+        >>> run = ob.scan(np.zeros((1, 64, 80), np.uint8), sliding, "map.zarr", executor=2)
+        >>> run.grid, run.tiles, run.counts.windows, run.failed, run.workers
+        ((10, 14), 1, 140, {}, '2 threads')
     """
 
     path: Path

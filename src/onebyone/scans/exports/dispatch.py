@@ -99,6 +99,13 @@ def export(
     Raises:
         InputError: There is no such map, some of its windows have not been run, or the file can
             neither be written nor hold them.
+
+    Example:
+        >>> sliding = ob.slide("nin-digits", stride=4)
+        >>> run = ob.scan(np.zeros((1, 64, 80), np.uint8), sliding, "map.zarr")
+        >>> ob.export("map.zarr", "scores.npy")
+        >>> np.load("scores.npy").shape
+        (11, 10, 14)
     """
     opened = map if isinstance(map, Map) else open_map(map)
     kind = _format(opened, to)
