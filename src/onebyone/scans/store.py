@@ -20,7 +20,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from zarr.errors import BaseZarrError
 
 from onebyone.errors import InputError, first_line
-from onebyone.scans.durable import DurableStore, remove
+from onebyone.scans.durable import DurableStore, remove, write
 from onebyone.scans.layout import AXES, Layout
 from onebyone.scans.maps import NOT_RUN, SCORES, STATE
 from onebyone.scans.tiling import Tiling
@@ -28,6 +28,7 @@ from onebyone.scans.tiling import Tiling
 _CONFIG: Any = {"write_empty_chunks": True}
 _LENGTHS = 16
 """Bytes of where a chunk lies within its shard."""
+_CHECKSUM = 4
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,22 @@ class Store:
         """
         where = tuple(slice(axis.start, axis.stop) for axis in windows)
         self._arrays[name][where if name == STATE else (slice(None), *where)] = numbers
+        tiles = self.layout.tiling.shape
+        file = self.file(name, [axis.start // m for axis, m in zip(windows, tiles, strict=True)])
+        if name != STATE and not file.exists():  # Zarr has no file for a shard without a number
+            write(file, self._nothing)
+
+    @property
+    def _nothing(self) -> bytes:
+        """A shard in which no chunk is: its index."""
+        places = b"\xff" * (self._index - _CHECKSUM)
+        return places + google_crc32c.value(places).to_bytes(_CHECKSUM, "little")
+
+    @property
+    def _index(self) -> int:
+        """Bytes of where the chunks of a shard lie."""
+        chunks = np.prod(self.layout.tiling.shape) // np.prod(self.layout.chunk)
+        return _LENGTHS * int(chunks) + _CHECKSUM
 
     def read(self, name: str, windows: Sequence[range]) -> np.ndarray:
         """The numbers of some windows of one array."""
@@ -136,25 +153,26 @@ class Store:
         return self.path.joinpath(name, "c", *first, *map(str, place))
 
     def done(self) -> np.ndarray:
-        """Whether each tile is there as a whole."""
+        """Whether each tile is there as a whole; what is torn is removed."""
         found = np.ones(len(self.layout.tiling), bool)
         for name in self.layout.written:
             found &= self.there(name, self.layout.tiling)
         return found
 
     def there(self, name: str, tiling: Tiling) -> np.ndarray:
-        """Whether the files of one array's tiles are there, and not torn."""
+        """Whether the files of one array's tiles are there; what is torn is removed.
+
+        Zarr would read of a torn shard what it does not write.
+        """
         found = np.zeros(tiling.counts, bool)
         folder = self.path.joinpath(name, "c", *(() if name == STATE else ("0",)))
-        size = self.layout.tiling.shape
-        chunks = int(np.prod(size) // np.prod(self.layout.chunk))
-        index = _LENGTHS * chunks + 4
+        state = int(np.prod(self.layout.tiling.shape)) + _CHECKSUM
         for place, file in _files(folder, len(tiling.counts)):
             if all(p < n for p, n in zip(place, tiling.counts, strict=True)):
-                is_state = name == STATE
-                found[place] = (
-                    file.stat().st_size == np.prod(size) + 4 if is_state else _is_whole(file, index)
-                )
+                end, before = _end(file, state if name == STATE else self._index)
+                found[place] = end is not None and before == (0 if name == STATE else _bytes(end))
+                if not found[place]:
+                    self.forget(name, place)
         return found.ravel()
 
     def forget(self, name: str, place: Sequence[int]) -> None:
@@ -166,6 +184,7 @@ class Store:
         with warnings.catch_warnings():
             # Zarr's format 3 has no words for it yet; readers that do not know it read the parts.
             warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
+            warnings.filterwarnings("ignore", message="Object at", category=UserWarning)
             zarr.consolidate_metadata(DurableStore(self.path))
 
 
@@ -185,18 +204,24 @@ def _files(folder: Path, depth: int, place: tuple[int, ...] = ()) -> Any:
             yield from _files(Path(entry.path), depth, here)
 
 
-def _is_whole(file: os.DirEntry[str], index: int) -> bool:
-    """Whether a shard ends with the index of its chunks, which ends with its own checksum."""
+def _end(file: os.DirEntry[str], length: int) -> tuple[bytes | None, int]:
+    """The end of a file, without the checksum that it ends with, and how many bytes are before it.
+
+    None where the file is too short, or the checksum is another.
+    """
     handle = os.open(file.path, os.O_RDONLY)
     try:
-        size = os.fstat(handle).st_size
-        if size < index:
-            return False
-        end = os.pread(handle, index, size - index)
+        before = os.fstat(handle).st_size - length
+        content = os.pread(handle, length, before) if before >= 0 else b""
     finally:
         os.close(handle)
-    if google_crc32c.value(end[:-4]) != int.from_bytes(end[-4:], "little"):
-        return False
-    lengths = np.frombuffer(end[:-4], "<u8").reshape(-1, 2)
-    there = lengths[lengths[:, 0] != 2**64 - 1]
-    return not len(there) or int(there.sum(axis=1).max()) == size - index
+    end, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:]
+    right = content and google_crc32c.value(end) == int.from_bytes(checksum, "little")
+    return end if right else None, before
+
+
+def _bytes(index: bytes) -> int:
+    """Bytes of a shard's chunks, by its index."""
+    places = np.frombuffer(index, "<u8").reshape(-1, 2)
+    there = places[places[:, 0] != 2**64 - 1]
+    return int(there.sum(axis=1).max(initial=0))

@@ -31,9 +31,7 @@ def main(folder: Path) -> None:
 
         _Running.levels = marked
         os.write(report, b"s")
-        ob.scan(
-            picture, sliding, target, executor=2, resume=not overwrite, overwrite=overwrite
-        )
+        ob.scan(picture, sliding, target, executor=2, resume=not overwrite, overwrite=overwrite)
         os.write(report, b"e")
         ob.export(target, target.with_suffix(".tif"))
 
