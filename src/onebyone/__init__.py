@@ -5,7 +5,6 @@ equal and why, `equal` also for whole networks in files; `explain` shows it; `sl
 classifier at every window of an image of any size.
 """
 
-
 _OF_ZARR = ("Map", "Scan", "export", "open_map", "scan")
 
 

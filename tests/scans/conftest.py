@@ -1,5 +1,7 @@
 """Scans of many small tiles, which a test can take in."""
 
+import os
+
 import pytest
 
 from helpers import scan_runs
@@ -34,3 +36,9 @@ def undisturbed(tiles, sliding, picture, tmp_path):
     run = ob.scan(picture, sliding, tmp_path / "undisturbed.zarr", executor=1)
     assert run.tiles == 30
     return scan_runs.digests(run.path)
+
+
+@pytest.fixture(autouse=True)
+def quick_disk(monkeypatch):
+    """Files are not synced: that takes most of the time of small tiles."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)

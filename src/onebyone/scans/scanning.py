@@ -99,7 +99,7 @@ def scan(
         raise InputError("give bytes, 1 or more", memory=memory)
     rank = len(sliding.window) - 1
     path = Path(to)
-    with open_source(image, select, space=rank) as finest, at_level(finest, level, mpp) as source:
+    with _opened(image, select, rank) as finest, at_level(finest, level, mpp) as source:
         begun = begun_at(path, resume=resume, overwrite=overwrite, reads=_files(image))
         axes = _axes(source, sliding, edge)
         kept, numbers = _kept(sliding, source, values_of(values, dtype), classes)
@@ -127,6 +127,14 @@ def scan(
         places = [coordinates(axis, source, k) for k, axis in enumerate(axes)]
         with writing(store, attributes, places, begun=begun):
             return run(job, executor, fitted.at_a_time, progress)
+
+
+def _opened(image: Any, select: Any, space: int) -> Source:
+    if not isinstance(image, Source):
+        return open_source(image, select, space=space)
+    if select:
+        raise InputError("is for images that are opened here, not for a Source", select=select)
+    return image
 
 
 def _files(image: Any) -> list[str | Path]:

@@ -21,7 +21,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from zarr.errors import BaseZarrError
 
 from onebyone.errors import InputError, first_line
-from onebyone.scans.durable import DurableStore, remove
+from onebyone.scans.durable import DurableStore, remove, write
 from onebyone.scans.layout import AXES, Layout
 from onebyone.scans.maps import NOT_RUN, SCORES, STATE
 from onebyone.scans.tiling import Tiling
@@ -125,6 +125,23 @@ class Store:
         """
         where = tuple(slice(axis.start, axis.stop) for axis in windows)
         self._arrays[name][where if name == STATE else (slice(None), *where)] = numbers
+        tiles = self.layout.tiling.shape
+        file = self.file(name, [axis.start // m for axis, m in zip(windows, tiles, strict=True)])
+        if name != STATE and not file.exists():  # Zarr has no file for a shard without a number
+            write(file, self._nothing)
+
+    @property
+    def _nothing(self) -> bytes:
+        """A shard in which no chunk is: its index."""
+        places = b"\xff" * (self._index - _CHECKSUM)
+        checksum: int = google_crc32c.value(places)
+        return places + checksum.to_bytes(_CHECKSUM, "little")
+
+    @property
+    def _index(self) -> int:
+        """Bytes of where the chunks of a shard lie."""
+        chunks = prod(self.layout.tiling.shape) // prod(self.layout.chunk)
+        return _LENGTHS * chunks + _CHECKSUM
 
     def read(self, name: str, windows: Sequence[range]) -> np.ndarray:
         """The numbers of some windows of one array."""
@@ -137,25 +154,29 @@ class Store:
         return self.path.joinpath(name, "c", *first, *map(str, place))
 
     def done(self) -> np.ndarray:
-        """Whether each tile is there as a whole."""
+        """Whether each tile is there as a whole; what is torn is removed."""
         found = np.ones(len(self.layout.tiling), bool)
         for name in self.layout.written:
             found &= self.there(name, self.layout.tiling)
         return found
 
     def there(self, name: str, tiling: Tiling) -> np.ndarray:
-        """Whether the files of one array's tiles are there, and not torn."""
+        """Whether the files of one array's tiles are there; what is torn is removed.
+
+        Zarr would read of a torn shard what it does not write.
+        """
         found = np.zeros(tiling.counts, bool)
-        windows = prod(self.layout.tiling.shape)
         if name == STATE:  # is not compressed, and ends with its checksum
-            inner, is_whole = f"{name}/c", partial(_has_size, windows + _CHECKSUM)
+            size = prod(self.layout.tiling.shape) + _CHECKSUM
+            inner, is_whole = f"{name}/c", partial(_has_size, size)
         else:
-            index = _LENGTHS * (windows // prod(self.layout.chunk)) + _CHECKSUM
-            inner, is_whole = f"{name}/c/0", partial(_ends_with_index, index)
+            inner, is_whole = f"{name}/c/0", partial(_ends_with_index, self._index)
         *outer, last = tiling.counts
         for place, folder in _folders(f"{self.path}/{inner}", outer):
             for number in _numbers(folder, last):
                 found[(*place, number)] = is_whole(f"{folder}/{number}")
+                if not found[(*place, number)]:
+                    self.forget(name, (*place, number))
         return found.ravel()
 
     def forget(self, name: str, place: Sequence[int]) -> None:
@@ -167,6 +188,7 @@ class Store:
         with warnings.catch_warnings():
             # Zarr's format 3 has no words for it yet; readers that do not know it read the parts.
             warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
+            warnings.filterwarnings("ignore", message="Object at", category=UserWarning)
             zarr.consolidate_metadata(DurableStore(self.path))
 
 

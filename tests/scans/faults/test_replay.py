@@ -122,7 +122,10 @@ def log(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("names", ["synced", "all"])
-@pytest.mark.parametrize("beginning", ["nothing", "a tile is missing", "overwritten"])
+@pytest.mark.parametrize(
+    "beginning",
+    ["nothing", "a tile is missing", pytest.param("overwritten", marks=pytest.mark.slow)],
+)
 def test_every_prefix_of_the_operations_goes_on_to_the_same_bytes(
     log, tiles, sliding, tmp_path, monkeypatch, beginning, names
 ):
@@ -158,4 +161,4 @@ def test_every_prefix_of_the_operations_goes_on_to_the_same_bytes(
             disk.do(*recorded[count])
     disk.write(tmp_path / "end", "synced")
     assert digests(tmp_path / "end" / "map.zarr") == wanted  # nothing was left out of the log
-    assert len(seen) > 5
+    assert len(seen) > 3
