@@ -43,6 +43,15 @@ class Map:
         shrink: pixels of the image's finest level to one of that level, along each axis.
         spacing: micrometres from one pixel of that level to the next; None if it is not known.
         place: of the image's finest level on the Earth; None if it has none.
+
+    Example:
+        >>> image = np.random.default_rng(0).integers(0, 256, (1, 60, 80), dtype=np.uint8)
+        >>> sliding = ob.slide("nin-digits", stride=4)
+        >>> found = ob.scan(image, sliding, "digits.zarr").open()
+        >>> found.grid, found.values, found.window
+        ((9, 14), 'scores', (1, 28, 28))
+        >>> found.read(0, (slice(0, 2), slice(0, 3))).shape
+        (11, 2, 3)
     """
 
     path: Path
@@ -81,6 +90,14 @@ def open_map(path: str | Path) -> Map:
 
     Raises:
         InputError: there is none.
+
+    Example:
+        >>> image = np.random.default_rng(0).integers(0, 256, (1, 60, 80), dtype=np.uint8)
+        >>> sliding = ob.slide("nin-digits", stride=4)
+        >>> run = ob.scan(image, sliding, "digits.zarr")
+        >>> found = ob.open_map("digits.zarr")
+        >>> found.scores[0].shape, found.state[:].min().item()
+        ((11, 9, 14), 1)
     """
     try:
         group = zarr.open_group(str(path), mode="r")

@@ -50,6 +50,15 @@ class Scan:
         failed: why tiles could not be run, by their numbers; `resume` tries them again.
         seconds: that this run took.
         workers: what ran it.
+
+    Example:
+        >>> image = np.random.default_rng(0).integers(0, 256, (1, 60, 80), dtype=np.uint8)
+        >>> sliding = ob.slide("nin-digits", stride=4)
+        >>> run = ob.scan(image, sliding, "digits.zarr")
+        >>> run.grid, run.counts.windows, run.before, dict(run.failed)
+        ((9, 14), 126, 0, {})
+        >>> ob.scan(image, sliding, "digits.zarr", resume=True).before
+        1
     """
 
     path: Path
