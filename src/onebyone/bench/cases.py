@@ -77,7 +77,7 @@ CASES = (
 def chosen(pattern: str | None, *, quick: bool) -> tuple[list[Case], list[ScanCase]]:
     """The cases and the scans whose names match a regular expression.
 
-    Without one they are all cases that are tagged, and no scans, which take long: the names of those
+    Without one they are all cases that are tagged, and no scans, which take long: names of scans
     must match from their beginning on. With `quick` they are the quick ones only.
     """
     tag = "quick" if quick else "default"

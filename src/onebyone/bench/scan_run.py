@@ -77,9 +77,8 @@ def _run(
     times = by_turns({"slide": slid, "scan": scanned}, rounds, each=BUDGET)
     grid = scores["slide"].shape[1:]
     same = done[-1].open().read(0, tuple(slice(0, n) for n in grid))
-    difference = (scores["slide"] - torch.from_numpy(same)).abs().max() / scores[
-        "slide"
-    ].abs().max()
+    largest = scores["slide"].abs().max()
+    difference = (scores["slide"] - torch.from_numpy(same)).abs().max() / largest
     spent = sum((run.counts for run in done), Counts())
     busy = spent.reading + spent.computing + spent.writing
     windows = prod(done[-1].grid)
@@ -88,7 +87,7 @@ def _run(
         slide=tuple(prod(grid) / s for s in times["slide"]),
         scan=tuple(windows / s for s in times["scan"]),
         reading=spent.reading / busy, computing=spent.computing / busy,
-        writing=spent.writing / busy, memory=memory, difference=(apart / scores["slide"].abs().max()).item(),
+        writing=spent.writing / busy, memory=memory, difference=difference.item(),
     )  # fmt: skip
 
 
