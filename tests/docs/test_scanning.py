@@ -128,12 +128,13 @@ def test_scripts_run(folder, script, monkeypatch):
     """Clusters that are not here are Dask's processes of this machine."""
     from distributed import LocalCluster
 
-    class Cluster(LocalCluster):
+    class Cluster:
         def __init__(self, **_):
-            super().__init__(n_workers=1, threads_per_worker=1, dashboard_address=None)
+            self.local = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None)
+            self.scheduler_address, self.close = self.local.scheduler_address, self.local.close
 
-        def scale(self, jobs=None, **_):
-            return None
+        def scale(self, jobs):
+            pass
 
     for name in ("dask_jobqueue", "dask_kubernetes", "dask_kubernetes.operator"):
         module = ModuleType(name)

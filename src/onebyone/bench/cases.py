@@ -9,6 +9,7 @@ from torch import nn
 
 from onebyone import nin
 from onebyone.bench import networks
+from onebyone.bench.scan_cases import SCANS, ScanCase
 from onebyone.demos import faces, photo
 from onebyone.errors import InputError
 
@@ -73,19 +74,21 @@ CASES = (
 )
 
 
-def chosen(pattern: str | None, *, quick: bool) -> list[Case]:
-    """The cases whose names match a regular expression, by default all that are tagged.
+def chosen(pattern: str | None, *, quick: bool) -> tuple[list[Case], list[ScanCase]]:
+    """The cases and the scans whose names match a regular expression.
 
-    With `quick` they are the quick ones only.
+    Without one they are all cases that are tagged, and no scans, which take long: names of scans
+    must match from their beginning on. With `quick` they are the quick ones only.
     """
     tag = "quick" if quick else "default"
     if pattern is None:
-        return [case for case in CASES if tag in case.tags]
+        return [case for case in CASES if tag in case.tags], []
     try:
         found = [case for case in CASES if re.search(pattern, case.name)]
+        scans = [c for c in SCANS if c.quick == quick and re.match(pattern, c.name)]
     except re.error as error:
         raise InputError(f"--case {pattern}: is no regular expression ({error})") from error
     found = [case for case in found if tag in case.tags] if quick else found
-    if not found:
+    if not found and not scans:
         raise InputError(f"--case {pattern}: no case matches; onebyone bench --list names them")
-    return found
+    return found, scans

@@ -6,6 +6,7 @@ from math import inf, prod
 from typing import Any
 
 from onebyone.bench.machine import Machine
+from onebyone.bench.scan_results import ScanResult
 from onebyone.bench.timing import Timing
 
 
@@ -76,6 +77,7 @@ class Results:
         machine: that ran it.
         rounds: how often each side ran.
         cases: one for each case.
+        scans: one for each case of a scan.
     """
 
     date: str
@@ -83,6 +85,7 @@ class Results:
     machine: Machine
     rounds: int
     cases: tuple[CaseResult, ...]
+    scans: tuple[ScanResult, ...] = ()
 
     def to_json(self) -> str:
         """Everything as JSON, for tracking."""
@@ -94,6 +97,7 @@ class Results:
         read = json.loads(text)
         read["machine"] = Machine(**read["machine"])
         read["cases"] = tuple(_case(case) for case in read["cases"])
+        read["scans"] = tuple(_scan(each) for each in read.get("scans", ()))
         return cls(**read)
 
 
@@ -101,3 +105,8 @@ def _case(read: dict[str, Any]) -> CaseResult:
     timings = (Timing(**{**t, "seconds": tuple(t["seconds"])}) for t in read["timings"])
     sizes = {name: tuple(read[name]) for name in ("window", "size", "grid")}
     return CaseResult(**{**read, **sizes, "timings": tuple(timings)})
+
+
+def _scan(read: dict[str, Any]) -> ScanResult:
+    rates = {name: tuple(read[name]) for name in ("slide", "scan")}
+    return ScanResult(**{**read, **rates})

@@ -2,12 +2,17 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from onebyone.errors import InputError
+
+if TYPE_CHECKING:
+    from onebyone.bench.scan_cases import ScanCase
+    from onebyone.bench.scan_results import ScanResult
 
 ROUNDS = 5
 QUICK_SECONDS = 0.5
@@ -30,7 +35,8 @@ def bench(
     ] = None,
     rounds: Annotated[int, typer.Option(help="How often each side runs.", min=1)] = ROUNDS,
     threads: Annotated[
-        int | None, typer.Option(help="Threads, for all sides; default PyTorch's.", min=1)
+        int | None,
+        typer.Option(help="Threads of each side; default PyTorch's, for scans 1.", min=1),
     ] = None,
     save: Annotated[
         Path | None,
@@ -43,13 +49,18 @@ def bench(
 ) -> None:
     """Time onebyone against crops, MONAI and converted networks, in one run, by turns."""
     from onebyone.bench.cases import CASES, chosen
+    from onebyone.bench.scan_cases import SCANS
 
     console = Console()
     if show_list:
         for each in CASES:
             console.print(f"{each.name}  {' '.join(sorted(each.tags))}".rstrip())
+        for one in SCANS:
+            console.print(f"{one.name}{'  quick' * one.quick}")
         return
-    cases = chosen(case, quick=quick)
+    cases, scans = chosen(case, quick=quick)
+    if save is not None and scans:
+        raise InputError("--save: a page has no place for scans; print them, or use --json")
     if save is not None:
         from onebyone.bench.saving import check_page
 
@@ -60,6 +71,7 @@ def bench(
     from onebyone.bench.results import CaseResult, Results
     from onebyone.bench.run import BACKENDS, SECONDS, run_case
     from onebyone.bench.saving import save as write
+    from onebyone.bench.scan_table import scan_notes, scan_rich_table
     from onebyone.bench.table import notes, rich_table
 
     run_on = _parse_backends(backends) or (BACKENDS[:1] if quick else BACKENDS)
@@ -82,12 +94,41 @@ def bench(
         results = Results(day, words, machine, rounds, tuple(found))
         if save is not None:
             write(save, results)  # after each case: an interrupted run keeps what it measured
+    measured = _run_scans(scans, rounds, threads or 1, error)
+    results = Results(day, words, machine, rounds, tuple(found), measured)
     if as_json:
         print(results.to_json())
         return
-    console.print(rich_table(results, console.width))
-    for note in notes(results):
+    if cases:
+        console.print(rich_table(results, console.width))
+    if scans:
+        console.print(scan_rich_table(measured))
+    for note in [*notes(results), *scan_notes(measured)]:
         console.print(note, soft_wrap=True)
+
+
+def _run_scans(
+    scans: "list[ScanCase]", rounds: int, threads: int, error: Console
+) -> "tuple[ScanResult, ...]":
+    """Measure scans; the images that they read are made once, and removed."""
+    if not scans:
+        return ()
+    from onebyone.bench.scan_run import run_scan
+
+    found = []
+    with TemporaryDirectory() as folder:
+        for each in scans:
+            with error.status(each.name) as status:
+                found.append(
+                    run_scan(
+                        each,
+                        Path(folder),
+                        rounds=rounds,
+                        threads=threads,
+                        say=lambda now, name=each.name: status.update(f"{name}: {now}"),
+                    )
+                )
+    return tuple(found)
 
 
 def _parse_backends(names: str | None) -> tuple[str, ...] | None:

@@ -11,6 +11,7 @@ from jaxtyping import Num
 from onebyone.errors import InputError
 
 Pixels = Num[np.ndarray, "C H W"]
+AnyPixels = Num[np.ndarray, "C *space"]
 
 
 def fitting(sizes: tuple[int, ...] | None, image: Path, pixels: Pixels) -> tuple[int, int, int]:
@@ -36,7 +37,10 @@ def fitting(sizes: tuple[int, ...] | None, image: Path, pixels: Pixels) -> tuple
 
 
 def done_to_pixels(
-    known: Any, asked: Mapping[str, float | tuple[float, ...] | None], image: Path, pixels: Pixels
+    known: Any,
+    asked: Mapping[str, float | tuple[float, ...] | None],
+    image: Path,
+    pixels: AnyPixels,
 ) -> dict[str, Any]:
     """Give scale, mean and deviation: what is asked for, or else what the model was trained with.
 
@@ -54,7 +58,7 @@ def done_to_pixels(
 
 
 def factor(
-    scale: float | tuple[float, ...] | None, image: Path, pixels: Pixels, *, unit: bool
+    scale: float | tuple[float, ...] | None, image: Path, pixels: AnyPixels, *, unit: bool
 ) -> float | None:
     """Give the factor for pixels; whole numbers must not reach a network by accident.
 

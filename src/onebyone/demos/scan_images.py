@@ -17,7 +17,7 @@ def load(name: str) -> np.ndarray:
     try:
         from skimage import data
     except ImportError as error:
-        raise InputError(f"the scan demo needs scikit-image: {EXTRA}") from error
+        raise InputError(f"scikit-image is not installed: {EXTRA}") from error
     picture: np.ndarray = getattr(data, name)()
     return picture
 
@@ -42,7 +42,8 @@ def write_ome_zarr(path: Path, picture: np.ndarray) -> None:
     """Write a picture [H, W, 3] as OME-Zarr 0.5 of several resolutions."""
     import zarr
 
-    group, datasets = zarr.open_group(path, mode="w"), []
+    group = zarr.open_group(path, mode="w")
+    datasets: list[Any] = []
     for number, level in enumerate(_levels(picture)):
         pixels = np.ascontiguousarray(level.transpose(2, 0, 1))
         group.create_array(
@@ -50,8 +51,11 @@ def write_ome_zarr(path: Path, picture: np.ndarray) -> None:
         )
         scale = {"type": "scale", "scale": [1.0, 2.0**number, 2.0**number]}
         datasets.append({"path": str(number), "coordinateTransformations": [scale]})
-    axes = [{"name": "c", "type": "channel"}, *({"name": n, "type": "space"} for n in "yx")]
-    images: Any = [{"name": path.stem, "axes": axes, "datasets": datasets}]
+    axes: list[Any] = [
+        {"name": "c", "type": "channel"},
+        *({"name": n, "type": "space"} for n in "yx"),
+    ]
+    images: list[Any] = [{"name": path.stem, "axes": axes, "datasets": datasets}]
     group.attrs["ome"] = {"version": "0.5", "multiscales": images}
 
 

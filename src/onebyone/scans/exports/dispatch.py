@@ -101,11 +101,13 @@ def export(
             neither be written nor hold them.
 
     Example:
+        >>> image = np.random.default_rng(0).integers(0, 256, (1, 60, 80), dtype=np.uint8)
         >>> sliding = ob.slide("nin-digits", stride=4)
-        >>> run = ob.scan(np.zeros((1, 64, 80), np.uint8), sliding, "map.zarr")
-        >>> ob.export("map.zarr", "scores.npy")
-        >>> np.load("scores.npy").shape
-        (11, 10, 14)
+        >>> run = ob.scan(image, sliding, "digits.zarr", values="probabilities")
+        >>> ob.export("digits.zarr", "digits.csv", top=3)
+        >>> with open("digits.csv") as file:
+        ...     len(file.readlines())
+        4
     """
     opened = map if isinstance(map, Map) else open_map(map)
     kind = _format(opened, to)
