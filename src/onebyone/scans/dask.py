@@ -1,5 +1,6 @@
 """Dask's workers for a scan: processes of this machine, or those of a scheduler."""
 
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -25,6 +26,7 @@ def dask_workers(asked: str) -> Workers:
             version of onebyone or none.
     """
     try:
+        import dask.config
         import distributed
     except ImportError as error:
         raise InputError(
@@ -36,7 +38,9 @@ def dask_workers(asked: str) -> Workers:
         if not (count.isascii() and count.isdigit() and int(count)):
             raise InputError("give local:N, N processes, as local:2", executor=asked)
         make: Any = distributed.LocalCluster
-        cluster = make(n_workers=int(count), threads_per_worker=1, dashboard_address=None)
+        # Tiles whose worker dies are run again by the scan, one by one if need be, and not by Dask.
+        with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+            cluster = make(n_workers=int(count), threads_per_worker=1, dashboard_address=None)
         # A nanny gives up on a worker that dies while it starts; this begins another.
         cluster.adapt(minimum=int(count), maximum=int(count))
     client = _client(distributed, asked, cluster)
@@ -51,14 +55,26 @@ def dask_workers(asked: str) -> Workers:
     except BaseException:
         close()
         raise
-    return Workers(
-        executor=client.get_executor(retries=0, pure=False),
-        count=lambda: sum(client.nthreads().values()),
-        here=False,
-        is_lost=lambda error: isinstance(error, distributed.KilledWorker),
-        close=close,
-        name=f"Dask, {asked}",
-    )
+    executor = client.get_executor(retries=0, pure=False)
+    return replace(workers_of_client(executor), close=close, name=f"Dask, {asked}")
+
+
+def workers_of_client(executor: Any) -> Workers:
+    """The workers of an executor of a Dask client, which stays open."""
+    import distributed
+
+    client = executor._client
+
+    def count() -> int:
+        try:
+            return sum(client.nthreads().values())
+        except (OSError, RuntimeError, ValueError):  # the scheduler is gone, or the client closed
+            return 0
+
+    def is_lost(error: BaseException) -> bool:
+        return isinstance(error, distributed.KilledWorker)
+
+    return Workers(executor, count, False, is_lost, lambda: None, "Dask")
 
 
 def _client(distributed: Any, asked: str, cluster: Any) -> Any:

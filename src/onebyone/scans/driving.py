@@ -50,10 +50,12 @@ class Driver(Generic[T]):
             InputError: there is no worker, or the executor has ended.
             OSError: a result cannot be written.
         """
-        waiting, running = deque(tiles), dict[Future[T], int]()
+        waiting, alone, running = deque(tiles), deque[int](), dict[Future[T], int]()
         try:
-            while waiting or running:
+            while waiting or alone or running:
                 most = _IN_FLIGHT * max(self._count(), 1)
+                if alone and not (waiting or running):
+                    waiting.append(alone.popleft())
                 while waiting and len(running) < most:
                     tile = waiting.popleft()
                     running[self._submitted(call, tile)] = tile
@@ -64,7 +66,7 @@ class Driver(Generic[T]):
                     if error is None:
                         yield tile, future.result(), ""
                     elif self._again(tile, error):
-                        waiting.appendleft(tile)
+                        (waiting if self._tries[tile] < TRIES - 1 else alone).append(tile)
                     else:
                         yield tile, None, self._reason(error)
         finally:
@@ -89,7 +91,10 @@ class Driver(Generic[T]):
         return count
 
     def _again(self, tile: int, error: BaseException) -> bool:
-        """Whether a tile is run again: its worker may have died of something else."""
+        """Whether a tile is run again: its worker may have died of something else.
+
+        As of a tile that was given to the same worker; so it is alone the last time.
+        """
         if not self.is_lost(error):
             return False
         self._tries[tile] += 1

@@ -46,6 +46,10 @@ def workers_of(asked: Executor | int | str | None, most: int | None) -> Workers:
         from onebyone.scans import dask
 
         return dask.dask_workers(asked)
+    if isinstance(asked, Executor) and type(asked).__module__.startswith("distributed."):
+        from onebyone.scans.dask import workers_of_client
+
+        return workers_of_client(asked)
     if isinstance(asked, Executor):
         count = getattr(asked, "_max_workers", None) or os.cpu_count() or 1
         here = isinstance(asked, ThreadPoolExecutor)

@@ -129,7 +129,7 @@ def _made(
     try:
         beside.mkdir()
         with _locked(beside, store.path):
-            store.make(beside, attributes, coordinates)
+            _make(store, beside, attributes, coordinates)
             if path.exists():
                 with _locked(path, store.path):
                     old = _beside(path)
@@ -142,6 +142,15 @@ def _made(
             yield
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _make(
+    store: Store, beside: Path, attributes: Mapping[str, Any], coordinates: Sequence[np.ndarray]
+) -> None:
+    try:
+        store.make(beside, attributes, coordinates)
+    except OSError as error:  # names a file that is about to be gone
+        raise OSError(error.errno, error.strerror, str(store.path)) from error
 
 
 def _rename(beside: Path, path: Path, name: Path) -> None:

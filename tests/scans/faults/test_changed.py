@@ -47,7 +47,7 @@ def test_another_network_of_the_same_weights(begun, picture):
     from torch import nn
 
     net = scan_runs.network()
-    net[1] = nn.Tanh()
+    net[1] = nn.Tanh().eval()
     refused(begun, "network", picture, ob.slide(net, scan_runs.WINDOW, 2, scale=1 / 255))
 
 
