@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from struct import unpack
 from typing import Any
 
 import google_crc32c
@@ -29,6 +30,7 @@ _CONFIG: Any = {"write_empty_chunks": True}
 _LENGTHS = 16
 """Bytes of where a chunk lies within its shard."""
 _CHECKSUM = 4
+_ABSENT = 2**64 - 1
 
 
 @dataclass(frozen=True)
@@ -166,12 +168,15 @@ class Store:
         """
         found = np.zeros(tiling.counts, bool)
         folder = self.path.joinpath(name, "c", *(() if name == STATE else ("0",)))
+        counts, is_state = tiling.counts, name == STATE
         state = int(np.prod(self.layout.tiling.shape)) + _CHECKSUM
-        for place, file in _files(folder, len(tiling.counts)):
-            if all(p < n for p, n in zip(place, tiling.counts, strict=True)):
-                end, before = _end(file, state if name == STATE else self._index)
-                found[place] = end is not None and before == (0 if name == STATE else _bytes(end))
-                if not found[place]:
+        length = state if is_state else self._index
+        for place, file in _files(folder, len(counts)):
+            if all(p < n for p, n in zip(place, counts, strict=True)):
+                end, before = _end(file.path, length)
+                if end is not None and before == (0 if is_state else _bytes(end)):
+                    found[place] = True
+                else:
                     self.forget(name, place)
         return found.ravel()
 
@@ -204,12 +209,12 @@ def _files(folder: Path, depth: int, place: tuple[int, ...] = ()) -> Any:
             yield from _files(Path(entry.path), depth, here)
 
 
-def _end(file: os.DirEntry[str], length: int) -> tuple[bytes | None, int]:
+def _end(file: str, length: int) -> tuple[bytes | None, int]:
     """The end of a file, without the checksum that it ends with, and how many bytes are before it.
 
     None where the file is too short, or the checksum is another.
     """
-    handle = os.open(file.path, os.O_RDONLY)
+    handle = os.open(file, os.O_RDONLY)
     try:
         before = os.fstat(handle).st_size - length
         content = os.pread(handle, length, before) if before >= 0 else b""
@@ -222,6 +227,6 @@ def _end(file: os.DirEntry[str], length: int) -> tuple[bytes | None, int]:
 
 def _bytes(index: bytes) -> int:
     """Bytes of a shard's chunks, by its index."""
-    places = np.frombuffer(index, "<u8").reshape(-1, 2)
-    there = places[places[:, 0] != 2**64 - 1]
-    return int(there.sum(axis=1).max(initial=0))
+    numbers = unpack(f"<{len(index) // 8}Q", index)
+    places = zip(numbers[::2], numbers[1::2], strict=True)
+    return max((start + size for start, size in places if start != _ABSENT), default=0)
