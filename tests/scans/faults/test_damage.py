@@ -40,9 +40,17 @@ DAMAGE = {
 }
 
 
+# Of `state` the size alone is looked at, since resuming reads no tile; Zarr sees the checksum.
+TORN = [
+    (name, damage)
+    for name in ("scores/c/0", "state/c")
+    for damage in DAMAGE
+    if (name, damage) != ("state/c", "the end is zeros")
+]
+
+
 @pytest.mark.parametrize("place", ["0/0", "4/5"], ids=["first", "at the edge"])
-@pytest.mark.parametrize("name", ["scores/c/0", "state/c"])
-@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize(("name", "damage"), TORN)
 def test_a_torn_file_of_a_tile_is_made_again(whole, sliding, picture, name, place, damage):
     before = digests(whole)
     DAMAGE[damage](whole / name / place)
