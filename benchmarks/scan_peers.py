@@ -6,7 +6,8 @@
 Each tool runs the same windows: those whose overlap is 50, 75 or 87.5 % of their side. Prints a
 line of JSON for each tool and overlap: windows and windows a second, by the least of the rounds,
 with what a tool does to begin a run. tiatoolbox needs torch < 2.13, so the network goes to it as
-TorchScript, and `--write` puts that and the image into the folder.
+TorchScript, and `--write` puts that and the image into the folder. That side has not been run yet:
+where this was written, torch < 2.13 was to be had with gigabytes of CUDA only.
 """
 
 import argparse
