@@ -31,7 +31,7 @@ COMING = {
     Demo.digits: "handwriting read through 27,336 windows at once (about 10 seconds)",
     Demo.photo: "what padding at the photo's border only does (about a minute)",
     Demo.onnx: "which way up a page is, by an ONNX file from PyPI (about 20 seconds)",
-    Demo.scan: "a slide scanned tile by tile, killed half-way, gone on with (about 30 seconds)",
+    Demo.scan: "a slide scanned, killed half-way, and gone on with (about 30 seconds)",
 }
 """What each part shows, and how long it takes on two idle cores."""
 
