@@ -1,8 +1,9 @@
 """What runs tiles: threads of this process, Dask's workers, or any executor."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -29,6 +30,20 @@ class Workers:
     is_lost: Callable[[BaseException], bool]
     close: Callable[[], None]
     name: str
+
+
+@contextmanager
+def working(asked: Executor | int | str | None, most: int | None) -> Iterator[Workers]:
+    """Have the workers that are asked for within a block; those that it has begun end with it.
+
+    Raises:
+        InputError: they cannot be had.
+    """
+    workers = workers_of(asked, most)
+    try:
+        yield workers
+    finally:
+        workers.close()
 
 
 def workers_of(asked: Executor | int | str | None, most: int | None) -> Workers:

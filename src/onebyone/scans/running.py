@@ -3,7 +3,6 @@
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ import torch
 
 from onebyone.errors import InputError
 from onebyone.scans.driving import KEPT, Driver
-from onebyone.scans.executors import Workers, workers_of
+from onebyone.scans.executors import Workers
 from onebyone.scans.handing import hand
 from onebyone.scans.maps import Map, open_map
 from onebyone.scans.pyramid import Coarser
@@ -75,16 +74,14 @@ class Scan:
 
 def run(
     job: Job,
-    executor: Executor | int | str | None,
-    at_a_time: int | None,
+    workers: Workers,
     progress: Callable[[Progress], None] | None,
 ) -> Scan:
     """Run what is left of a scan.
 
     Args:
         job: what a tile needs.
-        executor: as `scan` takes it.
-        at_a_time: tiles that fit into the memory together; None for any number.
+        workers: run tiles.
         progress: is told each tile.
 
     Raises:
@@ -92,20 +89,11 @@ def run(
         OSError: the map cannot be written.
     """
     running = _Running(job, progress)
-    with _one_thread(), _begun(executor, at_a_time) as workers:
+    with _one_thread():
         running.tiles(workers)
         running.levels(workers)
     job.store.finish()
     return running.told(workers.name)
-
-
-@contextmanager
-def _begun(executor: Executor | int | str | None, at_a_time: int | None) -> Iterator[Workers]:
-    workers = workers_of(executor, at_a_time)
-    try:
-        yield workers
-    finally:
-        workers.close()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from onebyone.errors import InputError
+from onebyone.scans.executors import working
 from onebyone.scans.fitting import fit
 from onebyone.scans.folder import begun_at, writing
 from onebyone.scans.halo import halo_of
@@ -125,8 +126,11 @@ def scan(
         }  # fmt: skip
         attributes = {"ome": ome(store.layout, axes, source), KEY: about}
         places = [coordinates(axis, source, k) for k, axis in enumerate(axes)]
-        with writing(store, attributes, places, begun=begun):
-            return run(job, executor, fitted.at_a_time, progress)
+        with (
+            working(executor, fitted.at_a_time) as workers,  # before a map is made for them
+            writing(store, attributes, places, begun=begun),
+        ):
+            return run(job, workers, progress)
 
 
 def _opened(image: Any, select: Any, space: int) -> Source:

@@ -83,14 +83,13 @@ def test_20_kills_of_workers_leave_the_same_bytes(tiles, sliding, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("by", ["signal", "exit"])
 def test_a_tile_that_kills_its_worker_is_left_out_after_three_tries(
-    undisturbed, sliding, picture, tmp_path, by
+    undisturbed, sliding, picture, tmp_path
 ):
     start = (32, 64)  # of the sixth tile or so
     path = tmp_path / "map.zarr"
     with pytest.warns(UserWarning, match=r"tile \d+ is left out: its worker died 3 times"):
-        run = ob.scan(Deadly(picture, start, by), sliding, path, executor="local:2")
+        run = ob.scan(Deadly(picture, start), sliding, path, executor="local:2")
     assert list(run.failed) == [8]
     assert run.counts.tiles == 29
     assert not list(path.glob(".*"))
