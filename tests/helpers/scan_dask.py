@@ -1,4 +1,4 @@
-"""Schedulers and workers of Dask as processes that a test ends, and images that end their reader."""
+"""Dask's schedulers and workers as processes that a test ends; images that end their reader."""
 
 import os
 import signal

@@ -18,7 +18,7 @@ PHASES = "scan", "pyramid", "export"
 KILLS = int(sys.argv[2])
 
 
-def main(folder: Path) -> None:
+def main(folder: Path) -> None:  # noqa: PLR0915 - one process, whose state is its locals
     scan_runs.small_tiles(side=40, coarsest=16)
     sliding, picture = scan_runs.sliding_model(), scan_runs.picture()
 
@@ -67,7 +67,7 @@ def main(folder: Path) -> None:
         enough = sum(kills.values()) >= KILLS
         pid, reads = begin(target, overwrite)
         seen, wanted = b"", phase[0].encode()
-        while seen not in (wanted, b"") or enough and seen:
+        while seen not in (wanted, b"") or (enough and seen):
             seen = told(reads, 60)
         time.sleep(chance.uniform(0, lasting[phase]))
         os.kill(pid, signal.SIGKILL)

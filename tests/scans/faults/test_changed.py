@@ -109,7 +109,7 @@ def test_a_map_whose_words_are_damaged_is_no_map(begun, sliding, picture, damage
 @pytest.mark.parametrize("array", ["scores", "state", "coarser/1"])
 def test_a_map_without_one_of_its_arrays_is_damaged(begun, sliding, picture, array):
     (begun / array / "zarr.json").unlink()
-    with pytest.raises(ob.InputError, match="is damaged .*; begin again with --overwrite"):
+    with pytest.raises(ob.InputError, match=r"is damaged .*; begin again with --overwrite"):
         ob.scan(picture, sliding, begun, resume=True)
 
 

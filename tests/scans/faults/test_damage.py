@@ -174,7 +174,7 @@ def test_a_tile_of_the_image_with_a_damaged_header_is_left_out(tiles, sliding, t
 
 
 def test_a_truncated_image_is_found_at_the_start(tiles, sliding, tiff, tmp_path):
-    path, offset, count = tiff
+    path, _offset, _count = tiff
     content = path.read_bytes()
     with tifffile.TiffFile(path) as file:
         last = max(a + b for a, b in zip(file.pages[0].dataoffsets, file.pages[0].databytecounts, strict=True))  # fmt: skip # noqa: E501

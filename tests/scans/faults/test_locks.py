@@ -40,7 +40,7 @@ def test_the_second_is_refused_and_a_dead_owner_s_lock_is_taken_over(
     before = digests(path)
     holder = hold(path)
     try:
-        with pytest.raises(ob.InputError, match="map.zarr: another scan writes to it$"):
+        with pytest.raises(ob.InputError, match=r"map.zarr: another scan writes to it$"):
             ob.scan(picture, sliding, path, **{again: True})
         assert digests(path) | {".lock": ""} == before | {".lock": ""}
         assert os.listdir(tmp_path) == ["map.zarr"]
@@ -109,6 +109,6 @@ def test_a_disk_without_locks_is_named(tiles, sliding, picture, tmp_path, monkey
         raise NotImplementedError("FileSystem does not appear to support flock")
 
     monkeypatch.setattr(FileLock, "acquire", refuse)
-    with pytest.raises(ob.InputError, match="map.zarr: lies on a disk that knows no locks"):
+    with pytest.raises(ob.InputError, match=r"map.zarr: lies on a disk that knows no locks"):
         ob.scan(picture, sliding, Path(tmp_path / "map.zarr"))
     assert os.listdir(tmp_path) == []
