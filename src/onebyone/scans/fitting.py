@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from onebyone.errors import InputError
 from onebyone.scans.positions import Positions
 from onebyone.windows.sliding import SlidingModel
 
@@ -66,7 +67,10 @@ def fit(
     if memory is None:
         return Fit(shape, network, None)
     size = [_extent(axis, min(m, axis.count)) for axis, m in zip(axes, shape, strict=True)]
-    taken = sliding.within(network).plan(*size).schedule.bytes
+    try:
+        taken = sliding.within(network).plan(*size).schedule.bytes
+    except InputError as error:
+        raise InputError(f"half of it is for the network: {error}", memory=memory) from error
     taken += _bytes(axes, shape, pixel, numbers)
     return Fit(shape, network, max(memory // taken, 1))
 
