@@ -17,6 +17,7 @@ from onebyone.errors import InputError
 COLOURS = {"brown stain": (150, 100, 60), "blue stain": (120, 130, 180), "background": (235,) * 3}
 
 
+@pytest.mark.slow  # two processes that import PyTorch
 def test_a_killed_scan_goes_on_and_both_maps_are_shown(tmp_path, monkeypatch):
     monkeypatch.setattr(scan, "SIDE", 1300)  # 318 windows along a side, in tiles of 256
     small = {"immunohistochemistry": data.immunohistochemistry(), "retina": data.retina()[:300]}
