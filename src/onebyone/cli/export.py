@@ -3,10 +3,14 @@
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from onebyone.errors import InputError
 from onebyone.writing import check_target
+
+_SIDE = 1600
+"""Pixels of the longer side of the picture under a map, at most."""
 
 
 def export(
@@ -30,6 +34,10 @@ def export(
     top: Annotated[
         int | None, typer.Option(help="Windows in a table (.csv, .parquet); 1000.", metavar="N")
     ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(help="The image, to lie under the map (.html).", metavar="IMAGE"),
+    ] = None,
     partial: Annotated[
         bool, typer.Option("--partial", help="Export what there is of an unfinished map.")
     ] = False,
@@ -37,10 +45,26 @@ def export(
     """Write a map as GeoTIFF, OME-TIFF, GeoJSON, a page, a picture, a table or an array."""
     from onebyone.scans.exports import export as export_map
 
-    check_target(out)
+    check_target(out, [] if image is None else [image])
     names = None if classes is None else [name.strip() for name in classes.split(",")]
     if names is not None and not all(names):
         raise InputError(f"--classes {classes}: give names or numbers with commas between")
     wanted = names and [int(name) if name.isdigit() else name for name in names]
-    export_map(map, out, threshold=threshold, classes=wanted, top=top, partial=partial)
+    export_map(
+        map, out, threshold=threshold, classes=wanted, top=top, partial=partial,
+        image=None if image is None else _picture(image),
+    )  # fmt: skip
     print(out)
+
+
+def _picture(image: str) -> np.ndarray:
+    """An image of 8 bits made small, as the page shows it."""
+    from onebyone.scans.sources.opening import open_source
+    from onebyone.scans.sources.thumbnail import thumbnail
+
+    with open_source(image) as source:
+        if source.dtype != np.uint8 or source.channels not in (1, 3):
+            kind = f"{source.channels} channels of {source.dtype}"
+            raise InputError(f"--image {image}: has {kind}; a picture has 1 or 3 of 8 bits")
+        picture: np.ndarray = np.rint(thumbnail(source, _SIDE)).astype(np.uint8)
+        return picture

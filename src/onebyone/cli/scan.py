@@ -190,6 +190,8 @@ def scan(
         try:
             runs[image] = one(image, target)
         except (InputError, OSError) as error:
+            if isinstance(error, InputError) and "executor" in error.argument:
+                raise InputError(error.message, dask=dask) from error
             if len(targets) == 1:
                 raise
             runs[image] = error

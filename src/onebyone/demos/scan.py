@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from math import prod
 from pathlib import Path
@@ -158,8 +158,7 @@ def _held_against(
         whole = sliding(torch.from_numpy(source.read(0, (0,) * len(size), size)))
     expected = nn.functional.softmax(whole, 0).numpy()
     step = -(-max(picture.shape) // _SHOWN)
-    named = replace(open_map(map), title=image.name)
-    export(named, page, image=picture[::step, ::step].transpose(2, 0, 1))
+    export(map, page, image=picture[::step, ::step].transpose(2, 0, 1))
     return Figures(
         windows=scores[0].size,
         rate=again.counts.windows / again.seconds,

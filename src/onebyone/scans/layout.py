@@ -82,7 +82,7 @@ def ome(layout: Layout, axes: Sequence[Positions], source: Source) -> dict[str, 
         datasets.append({"path": path, "coordinateTransformations": moves})
     found = [{"name": "c", "type": "channel"}]
     found += [{"name": name, "type": "space", **unit} for name in names]
-    scales = {"name": source.name, "axes": found, "datasets": datasets}
+    scales = {"name": title(source), "axes": found, "datasets": datasets}
     return {"version": "0.5", "multiscales": [scales]}
 
 
@@ -104,6 +104,11 @@ def coordinates(positions: Positions, source: Source, axis: int) -> np.ndarray:
     starts = np.arange(positions.count, dtype=np.float64) * positions.stride
     starts[-1] = positions.start(positions.count - 1)
     return first + starts * (step / positions.stride)
+
+
+def title(source: Source) -> str:
+    """The name of an image, without the folders that it lies in."""
+    return source.name.rstrip("/").rpartition("/")[2]
 
 
 def told(
@@ -129,7 +134,7 @@ def told(
         "stride": [positions.stride for positions in axes],
         DATASETS: list(layout.paths),
         "image": {
-            "name": source.name,
+            "name": title(source),
             "size": list(level.size),
             "shrink": list(level.shrink),
             "spacing": list(source.spacing) if source.spacing else None,

@@ -9,6 +9,7 @@ import numpy as np
 
 from onebyone.errors import InputError
 from onebyone.scans.sources.source import Source
+from onebyone.scans.sources.thumbnail import thumbnail
 from onebyone.wording import by
 
 TISSUE = "tissue"
@@ -104,24 +105,13 @@ def _tissue(source: Source) -> np.ndarray:
         raise InputError(
             f"{source.name}: tissue is looked for in colours of 8 bits; give a mask as a picture"
         )
-    step = -(-max(size) // _SIDE)
-    rows = [_every(source, top, step) for top in range(0, size[0], step)]
-    pixels = np.concatenate(rows, axis=1).astype(np.float32)
+    pixels = thumbnail(source, _SIDE)
     most, least = pixels.max(axis=0), pixels.min(axis=0)
     saturation = np.where(most > 0, (most - least) / np.maximum(most, 1), 0)
     cells = saturation > _otsu(saturation)
     if not cells.any():
         raise InputError(f"{source.name}: no tissue is seen: all of it is of one colour")
     return cells
-
-
-def _every(source: Source, top: int, step: int) -> np.ndarray:
-    """The means of blocks of a row of pixels [C, 1, n], of which the last may be smaller."""
-    height, width = source.levels[0].size
-    band = source.read(0, (top, 0), (min(step, height - top), width)).mean(axis=1)
-    ends = np.append(np.arange(0, width, step), width)
-    sums = np.add.reduceat(band, ends[:-1], axis=1)
-    return (sums / np.diff(ends))[:, None]
 
 
 def _otsu(numbers: np.ndarray) -> float:
