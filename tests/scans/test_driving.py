@@ -90,7 +90,7 @@ def test_an_executor_that_ends_is_named():
         def submit(self, call, tile):
             raise RuntimeError("cannot schedule new futures after shutdown")
 
-    with pytest.raises(InputError, match="takes no calls .cannot schedule.*go on with --resume"):
+    with pytest.raises(InputError, match=r"takes no calls .cannot schedule.*go on with --resume"):
         driven(Broken(), abs, range(6))
 
 

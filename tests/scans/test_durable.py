@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from pathlib import Path
 
 import pytest
 from zarr.core.buffer import default_buffer_prototype
@@ -17,7 +18,7 @@ def test_a_file_is_written_with_its_folders_and_replaced(tmp_path):
     write(path, b"one")
     write(path, b"two")
     assert path.read_bytes() == b"two"
-    assert os.listdir(path.parent) == ["c"]
+    assert [p.name for p in Path(path.parent).iterdir()] == ["c"]
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
@@ -34,7 +35,7 @@ def test_what_fails_leaves_what_was_there_and_names_the_file(tmp_path, monkeypat
             write(path, b"lost")
         assert told.value.filename == str(path)
     assert old.read_bytes() == b"kept"
-    assert os.listdir(tmp_path) == ["old"]
+    assert [p.name for p in Path(tmp_path).iterdir()] == ["old"]
 
 
 def test_a_name_that_is_not_synced_is_taken_back(tmp_path, monkeypatch):
@@ -48,7 +49,7 @@ def test_a_name_that_is_not_synced_is_taken_back(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(OSError, match="error"):
         write(tmp_path / "new", b"lost")
-    assert os.listdir(tmp_path) == []
+    assert [p.name for p in Path(tmp_path).iterdir()] == []
 
 
 def test_every_way_of_zarr_to_write_is_durable(tmp_path, monkeypatch):
@@ -67,7 +68,7 @@ def test_sweeping_and_removing(tmp_path):
     write(tmp_path / "a/kept", b"")
     (tmp_path / f"a/x{durable.PARTIAL}").write_text("")
     sweep(tmp_path)
-    assert os.listdir(tmp_path / "a") == ["kept"]
+    assert [p.name for p in Path(tmp_path / "a").iterdir()] == ["kept"]
     remove(tmp_path / "a/kept")
     remove(tmp_path / "a/kept")
-    assert os.listdir(tmp_path / "a") == []
+    assert [p.name for p in Path(tmp_path / "a").iterdir()] == []

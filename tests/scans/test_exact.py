@@ -1,7 +1,7 @@
 """A scan gives what the network gives for crops, and the same bytes whoever runs which tile."""
 
 import copy
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -151,7 +151,7 @@ def test_coarser_levels_are_means(tiles, sliding, picture, tmp_path, values):
     run = ob.scan(picture, sliding, tmp_path / "map.zarr", values=values, mask=mask)
     levels = [level[:] for level in run.open().scores]
     assert [level.shape for level in levels] == [(3, 73, 93), (3, 37, 47), (3, 19, 24)]
-    for finer, coarser in zip(levels[:-1], levels[1:], strict=True):
+    for finer, coarser in pairwise(levels):
         np.testing.assert_allclose(coarser, halved(finer), atol=1e-6)
     assert layout._COARSEST == 32
     assert scan_runs.STRIDE == 2

@@ -91,7 +91,7 @@ def test_another_number_of_axes(begun):
 def test_another_machine_is_told_of(begun, sliding, picture, monkeypatch):
     plain = scanning.machine
     monkeypatch.setattr(scanning, "machine", lambda s: plain(s) | {"processor": "AVX9"})
-    with pytest.warns(UserWarning, match="was begun on another machine.*AVX9"):
+    with pytest.warns(UserWarning, match=r"was begun on another machine.*AVX9"):
         ob.scan(picture, sliding, begun, resume=True)
 
 
@@ -109,7 +109,7 @@ def test_a_map_whose_words_are_damaged_is_no_map(begun, sliding, picture, damage
 @pytest.mark.parametrize("array", ["scores", "state", "coarser/1"])
 def test_a_map_without_one_of_its_arrays_is_damaged(begun, sliding, picture, array):
     (begun / array / "zarr.json").unlink()
-    with pytest.raises(ob.InputError, match="is damaged .*; begin again with --overwrite"):
+    with pytest.raises(ob.InputError, match=r"is damaged .*; begin again with --overwrite"):
         ob.scan(picture, sliding, begun, resume=True)
 
 

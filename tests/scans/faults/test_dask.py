@@ -101,7 +101,7 @@ def test_a_tile_that_kills_its_worker_is_left_out_after_three_tries(
 
 def test_without_workers_the_scan_ends(tiles, sliding, picture, tmp_path, impatient):
     with scheduler(tmp_path) as (_, address):
-        with pytest.raises(ob.InputError, match="no worker has been there for 2 s; .* --resume$"):
+        with pytest.raises(ob.InputError, match=r"no worker has been there for 2 s; .* --resume$"):
             ob.scan(picture, sliding, tmp_path / "map.zarr", executor=address)
         with worker(address, tmp_path) as only:
             source, seen = Slow(picture, 0.1), []

@@ -68,7 +68,7 @@ def test_a_link_to_a_map_stays_one(tiles, sliding, picture, tmp_path, again):
     ob.scan(picture, sliding, link, **{again: True})
     assert link.is_symlink()
     assert digests(path) == before
-    assert os.listdir(tmp_path / "disk") == ["map.zarr"]
+    assert [p.name for p in Path(tmp_path / "disk").iterdir()] == ["map.zarr"]
 
 
 def test_the_image_is_not_written_into(tiles, sliding, picture, tmp_path):
@@ -206,20 +206,20 @@ def test_executors_of_others_give_the_same_bytes_and_stay_open(
         assert not list(run.path.glob(".*"))
         if executor == "processes":
             deadly = Deadly(picture, (32, 64))
-            with pytest.raises(ob.InputError, match="the executor takes no calls .*--resume"):
+            with pytest.raises(ob.InputError, match=r"the executor takes no calls .*--resume"):
                 ob.scan(deadly, sliding, tmp_path / "b.zarr", executor=pool)
-    with pytest.raises(ob.InputError, match="the executor takes no calls .*--resume"):
+    with pytest.raises(ob.InputError, match=r"the executor takes no calls .*--resume"):
         ob.scan(picture, sliding, tmp_path / "c.zarr", executor=pool)
 
 
 def test_what_cannot_leave_the_process_is_named(tiles, sliding, picture, tmp_path):
     source = array_source(picture, {}, 2)
     source.held = threading.Lock()
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        with pytest.raises(
-            ob.InputError, match="cannot be given to other processes .*; use threads"
-        ):
-            ob.scan(source, sliding, tmp_path / "map.zarr", executor=pool)
+    with (
+        ProcessPoolExecutor(1, get_context("spawn")) as pool,
+        pytest.raises(ob.InputError, match=r"cannot be given to other processes .*; use threads"),
+    ):
+        ob.scan(source, sliding, tmp_path / "map.zarr", executor=pool)
 
 
 def test_the_command_line_is_interrupted(tmp_path):
