@@ -136,7 +136,8 @@ class Store:
     def _nothing(self) -> bytes:
         """A shard in which no chunk is: its index."""
         places = b"\xff" * (self._index - _CHECKSUM)
-        return places + google_crc32c.value(places).to_bytes(_CHECKSUM, "little")
+        checksum: int = google_crc32c.value(places)
+        return places + checksum.to_bytes(_CHECKSUM, "little")
 
     @property
     def _index(self) -> int:
