@@ -1,4 +1,4 @@
-"""Dask's schedulers and workers as processes that a test ends; images that end their reader."""
+"""Schedulers and workers of Dask that a test ends, and images that end who reads them."""
 
 import os
 import signal

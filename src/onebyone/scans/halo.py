@@ -65,7 +65,8 @@ def _measured(sliding: SlidingModel, axis: int) -> Halo:
         pixels.movedim(axis + 1, 0)[side] = torch.nan
         with torch.inference_mode():
             scores = torch.as_tensor(tree_leaves(sliding(pixels))[0])
-        nan = scores.isnan().any(0).movedim(axis, 0).flatten(1).any(1)
+        nan = scores.isnan().any(0).movedim(axis, 0)
+        nan = nan.reshape(len(nan), -1).any(1)
         starts = torch.arange(len(nan))[nan] * sliding.stride[axis]
         seen.append((int(starts.min()), int(starts.max())))
     before = max(seen[0][1] - marked + 1, 0)

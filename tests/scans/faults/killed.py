@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import onebyone as ob
@@ -18,7 +19,7 @@ PHASES = "scan", "pyramid", "export"
 KILLS = int(sys.argv[2])
 
 
-def main(folder: Path) -> None:  # noqa: PLR0915 - one process, whose state is its locals
+def main(folder: Path) -> None:  # noqa: PLR0915 - one story
     scan_runs.small_tiles(side=40, coarsest=16)
     sliding, picture = scan_runs.sliding_model(), scan_runs.picture()
 
@@ -59,7 +60,8 @@ def main(folder: Path) -> None:  # noqa: PLR0915 - one process, whose state is i
     while told(reads, 60):
         moments.append(time.monotonic())
     assert os.waitpid(pid, 0)[1] == 0
-    lasting = dict(zip(PHASES, (b - a for a, b in zip(moments[1:], [*moments[2:], time.monotonic()], strict=True)), strict=True))  # fmt: skip # noqa: E501
+    moments = [*moments[1:], time.monotonic()]
+    lasting = {name: b - a for name, (a, b) in zip(PHASES, pairwise(moments), strict=True)}
     chance, target = random.Random(0), folder / "map.zarr"
     kills, finished, overwrite = dict.fromkeys(PHASES, 0), 0, False
     while sum(kills.values()) < KILLS or overwrite is False:

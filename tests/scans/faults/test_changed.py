@@ -91,7 +91,7 @@ def test_another_number_of_axes(begun):
 def test_another_machine_is_told_of(begun, sliding, picture, monkeypatch):
     plain = scanning.machine
     monkeypatch.setattr(scanning, "machine", lambda s: plain(s) | {"processor": "AVX9"})
-    with pytest.warns(UserWarning, match="was begun on another machine.*AVX9"):
+    with pytest.warns(UserWarning, match=r"was begun on another machine.*AVX9"):
         ob.scan(picture, sliding, begun, resume=True)
 
 

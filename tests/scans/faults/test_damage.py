@@ -1,6 +1,6 @@
 """Tiles of a map that are damaged are made again; images that are damaged are read around."""
 
-import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -174,14 +174,14 @@ def test_a_tile_of_the_image_with_a_damaged_header_is_left_out(tiles, sliding, t
 
 
 def test_a_truncated_image_is_found_at_the_start(tiles, sliding, tiff, tmp_path):
-    path, _offset, _count = tiff
+    path, _, _ = tiff
     content = path.read_bytes()
     with tifffile.TiffFile(path) as file:
         last = max(a + b for a, b in zip(file.pages[0].dataoffsets, file.pages[0].databytecounts, strict=True))  # fmt: skip # noqa: E501
     path.write_bytes(content[: last - 1])
     with pytest.raises(ob.InputError, match=r"slide\.tif"):
         ob.scan(path, sliding, tmp_path / "map.zarr")
-    assert os.listdir(tmp_path) == ["slide.tif"]
+    assert [p.name for p in Path(tmp_path).iterdir()] == ["slide.tif"]
 
 
 def test_damage_to_a_tile_s_body_may_go_unseen(tiles, sliding, tiff, tmp_path):

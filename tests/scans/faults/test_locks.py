@@ -1,6 +1,5 @@
 """Two scans on one map."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -43,7 +42,7 @@ def test_the_second_is_refused_and_a_dead_owner_s_lock_is_taken_over(
         with pytest.raises(ob.InputError, match=r"map.zarr: another scan writes to it$"):
             ob.scan(picture, sliding, path, **{again: True})
         assert digests(path) | {".lock": ""} == before | {".lock": ""}
-        assert os.listdir(tmp_path) == ["map.zarr"]
+        assert [p.name for p in Path(tmp_path).iterdir()] == ["map.zarr"]
     finally:
         holder.send_signal(signal.SIGKILL)
         holder.communicate()
@@ -82,7 +81,7 @@ def test_of_two_that_begin_at_once_one_is_refused(tiles, sliding, picture, tmp_p
     lines = [each for each in told if isinstance(each, str)]
     assert len(lines) == 2
     assert all("another scan" in line or "is there" in line for line in lines)
-    assert os.listdir(tmp_path) == ["map.zarr"]
+    assert [p.name for p in Path(tmp_path).iterdir()] == ["map.zarr"]
     assert (ob.open_map(path).state[:] == 1).all()
 
 
@@ -99,7 +98,7 @@ def test_what_dead_scans_have_left_beside_is_removed_and_what_live_ones_have_is_
     finally:
         holder.kill()
         holder.communicate()
-    assert sorted(os.listdir(tmp_path)) == [other.name, live.name, "map.zarr"]
+    assert sorted(p.name for p in Path(tmp_path).iterdir()) == [other.name, live.name, "map.zarr"]
 
 
 def test_a_disk_without_locks_is_named(tiles, sliding, picture, tmp_path, monkeypatch):
@@ -111,4 +110,4 @@ def test_a_disk_without_locks_is_named(tiles, sliding, picture, tmp_path, monkey
     monkeypatch.setattr(FileLock, "acquire", refuse)
     with pytest.raises(ob.InputError, match=r"map.zarr: lies on a disk that knows no locks"):
         ob.scan(picture, sliding, Path(tmp_path / "map.zarr"))
-    assert os.listdir(tmp_path) == []
+    assert [p.name for p in Path(tmp_path).iterdir()] == []

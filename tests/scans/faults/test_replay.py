@@ -104,7 +104,7 @@ def log(monkeypatch, tmp_path):
         monkeypatch.setattr(owner, name, call)
 
     def fsync(handle):
-        path = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        path = Path(str(Path(f"/proc/self/fd/{handle}").readlink()))
         is_folder = stat.S_ISDIR(os.fstat(handle).st_mode)
         return "sync", path, None if is_folder else path.read_bytes()
 
@@ -155,7 +155,7 @@ def test_every_prefix_of_the_operations_goes_on_to_the_same_bytes(
             seen.add(state)
             ob.scan(image, sliding, left / "map.zarr", executor=1, resume=True)
             assert digests(left / "map.zarr") == wanted, recorded[:count][-3:]
-            assert os.listdir(left) == ["map.zarr"]
+            assert [p.name for p in Path(left).iterdir()] == ["map.zarr"]
         shutil.rmtree(left)
         if count < len(recorded):
             disk.do(*recorded[count])
