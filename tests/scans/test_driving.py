@@ -100,3 +100,27 @@ def test_calls_that_have_not_begun_are_cancelled_when_nobody_asks_on():
     next(running)
     running.close()
     assert all(future.cancelled() or future.done() for future, _, _ in executor.waiting)
+
+
+class Losing(Played):
+    """Loses calls of some tiles, as often as it is said, and tells nobody."""
+
+    def __init__(self, lost):
+        super().__init__()
+        self.lost = lost
+
+    def submit(self, call, tile):
+        if self.lost.get(tile, 0) > 0:
+            self.lost[tile] -= 1
+            return Future()
+        return super().submit(call, tile)
+
+
+def test_calls_that_are_lost_are_given_out_again(monkeypatch):
+    monkeypatch.setattr(driving, "_FIRST", 0.05)
+    executor = Losing({3: 1, 5: 2, 8: TRIES})
+    driver = Driver(executor, executor.count, lambda error: False, stall=0.05)
+    found = {tile: (result, why) for tile, result, why in driver.run(abs, range(12))}
+    assert sorted(found) == list(range(12))
+    assert found.pop(8) == (None, f"its worker died {TRIES} times (it did not end)")
+    assert all(found[tile] == (tile, "") for tile in found)

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -17,6 +17,12 @@ _IN_FLIGHT = 4
 """Tiles that are given to an executor at a time, for each of its workers."""
 _LOOK = 1.0
 """Seconds between looks at whether there are workers."""
+_FIRST = 600.0
+"""Seconds of the first tiles, for which workers begin and plans are made."""
+
+
+class Stalled(Exception):
+    """A call has not ended for long."""
 
 
 @dataclass
@@ -28,12 +34,18 @@ class Driver(Generic[T]):
         workers: how many calls it runs at a time, now.
         is_lost: whether an error says that a worker is gone; its tile is run again, three times.
         patience: seconds without any worker, after which the scan ends.
+        stall: seconds without any tile that ends, after which those that run are given out again;
+            at least five times as long as any took. A call may be lost with its worker, and nobody
+            is told. None where calls are not lost.
     """
 
     executor: Executor
     workers: Callable[[], int]
     is_lost: Callable[[BaseException], bool]
     patience: float = 60.0
+    stall: float | None = None
+    _longest: float = 0.0
+    _ended: float = 0.0
     _tries: Counter[int] = field(default_factory=Counter)
     _seen: float = field(default_factory=time.monotonic)
 
@@ -51,6 +63,8 @@ class Driver(Generic[T]):
             OSError: a result cannot be written.
         """
         waiting, alone, running = deque(tiles), deque[int](), dict[Future[T], int]()
+        begun: dict[int, float] = {}
+        self._ended = time.monotonic()
         try:
             while waiting or alone or running:
                 most = _IN_FLIGHT * max(self._count(), 1)
@@ -58,11 +72,14 @@ class Driver(Generic[T]):
                     waiting.append(alone.popleft())
                 while waiting and len(running) < most:
                     tile = waiting.popleft()
+                    begun[tile] = time.monotonic()
                     running[self._submitted(call, tile)] = tile
                 ended, _ = wait(running, timeout=_LOOK, return_when=FIRST_COMPLETED)
-                for future in ended:
+                for future in ended or self._stalled(running):
                     tile = running.pop(future)
-                    error = _error(future)
+                    error = _error(future) if ended else Stalled("it did not end")
+                    if ended:
+                        self._note(begun[tile])
                     if error is None:
                         yield tile, future.result(), ""
                     elif self._again(tile, error):
@@ -72,6 +89,23 @@ class Driver(Generic[T]):
         finally:
             for future in running:
                 future.cancel()
+
+    def _note(self, begun: float) -> None:
+        """Note that a tile has ended."""
+        self._ended = time.monotonic()
+        self._longest = max(self._longest, self._ended - begun)
+
+    def _stalled(self, running: Mapping[Future[T], int]) -> list[Future[T]]:
+        """Calls that have been lost, it seems; one that ends all the same does no harm."""
+        if self.stall is None:
+            return []
+        limit = max(self.stall, 5 * self._longest) if self._longest else _FIRST
+        if time.monotonic() - self._ended < limit:
+            return []
+        self._ended = time.monotonic()
+        for future in running:
+            future.cancel()
+        return list(running)
 
     def _submitted(self, call: Callable[[int], T], tile: int) -> Future[T]:
         try:
@@ -95,14 +129,14 @@ class Driver(Generic[T]):
 
         As of a tile that was given to the same worker; so it is alone the last time.
         """
-        if not self.is_lost(error):
+        if not (isinstance(error, Stalled) or self.is_lost(error)):
             return False
         self._tries[tile] += 1
         return self._tries[tile] < TRIES
 
     def _reason(self, error: BaseException) -> str:
         """Why a tile is left out; errors that would meet every tile are raised."""
-        if self.is_lost(error):
+        if isinstance(error, Stalled) or self.is_lost(error):
             return f"its worker died {TRIES} times ({first_line(error)})"
         if isinstance(error, InputError):
             return first_line(error)

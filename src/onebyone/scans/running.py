@@ -19,6 +19,9 @@ from onebyone.scans.maps import Map, open_map
 from onebyone.scans.pyramid import Coarser
 from onebyone.scans.tile import Counts, Job
 
+_STALL = 60.0
+"""Seconds after which a tile that other processes run is thought to be lost."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -155,7 +158,8 @@ class _Running:
         if not len(tiles):
             return
         handed = None if workers.here else hand(job, self.job.store.path)
-        driver = Driver[Any](workers.executor, workers.count, workers.is_lost)
+        stall = None if workers.here else _STALL
+        driver = Driver[Any](workers.executor, workers.count, workers.is_lost, stall=stall)
         try:
             yield from driver.run(handed or job.run, tiles.tolist())
         finally:
