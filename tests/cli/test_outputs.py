@@ -58,6 +58,25 @@ OUTPUTS = {
         ".json",
         [(["in.onnx", "out.onnx", "--to", "linear"], "in.onnx out.onnx in.weights")],
     ),
+    ("scan", "report"): (
+        ".json",
+        [
+            (
+                [
+                    "photo.png",
+                    "--model",
+                    "net.pt2",
+                    "--to",
+                    "map.zarr",
+                    "--mask",
+                    "mask.png",
+                    "--names",
+                    "names.txt",
+                ],
+                "photo.png net.pt2 mask.png names.txt",
+            )
+        ],
+    ),
     ("train", "out"): (
         ".safetensors",
         [
@@ -73,6 +92,8 @@ OUTPUTS = {
 # none at all, and `ob.rewrite` compares IN and OUT, which `--check-only` reads both.
 NOT_OUTPUTS = {
     "slide": {"image", "weights", "names"},
+    "scan": {"to", "weights", "names", "mask"},
+    "export": {"map", "out"},
     "convert": {"weights"},
     "nearest": {"weights"},
     "identify": {"weights"},
