@@ -130,7 +130,9 @@ def test_scripts_run(folder, script, monkeypatch):
 
     class Cluster:
         def __init__(self, **_):
-            self.local = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None)
+            self.local = LocalCluster(
+                n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+            )
             self.scheduler_address, self.close = self.local.scheduler_address, self.local.close
 
         def scale(self, jobs):

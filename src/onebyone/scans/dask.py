@@ -40,7 +40,7 @@ def dask_workers(asked: str) -> Workers:
         make: Any = distributed.LocalCluster
         # Tiles whose worker dies are run again by the scan, one by one if need be, and not by Dask.
         with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
-            cluster = make(n_workers=0, threads_per_worker=1, dashboard_address=None)
+            cluster = make(n_workers=0, threads_per_worker=1, dashboard_address="127.0.0.1:0")
         # It begins them all: a nanny gives up on a worker that dies while it starts.
         cluster.adapt(minimum=int(count), maximum=int(count))
     client = _client(distributed, asked, cluster)

@@ -156,7 +156,7 @@ class Counting(Executor):
 
 def test_few_tiles_are_in_flight_whatever_the_workers_have():
     cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None,
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0",
         resources={"GPU": 1},
     )  # fmt: skip
     with cluster, distributed.Client(cluster, set_as_default=False) as client:
