@@ -48,6 +48,14 @@ def one_or_all(values: tuple[T, ...] | None) -> T | tuple[T, ...] | None:
     return values[0] if values is not None and len(values) == 1 else values
 
 
+def parse_pixel_options(
+    scale: str | None, mean: str | None, std: str | None
+) -> dict[str, float | tuple[float, ...] | None]:
+    """Read --scale, --mean and --std, one number or one for each channel."""
+    texts = {"scale": scale, "mean": mean, "std": std}
+    return {name: one_or_all(parse_numbers(f"--{name}", text)) for name, text in texts.items()}
+
+
 def parse_bytes(option: str, text: str | None) -> int | None:
     """Read a size in bytes, as in 2GB, 500 MiB or 1e9."""
     if text is None:

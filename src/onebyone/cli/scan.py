@@ -29,7 +29,7 @@ from onebyone.cli.model_options import (
 )
 from onebyone.cli.options import Trust
 from onebyone.cli.outputs import check_outputs
-from onebyone.cli.parsing import one_or_all, parse_bytes, parse_integers, parse_numbers
+from onebyone.cli.parsing import one_or_all, parse_bytes, parse_integers, parse_pixel_options
 from onebyone.cli.pixels import done_to_pixels
 from onebyone.cli.scan_progress import Shown
 from onebyone.cli.slide import Padding
@@ -147,10 +147,7 @@ def scan(
         raise InputError("--threads and --dask exclude each other: workers of Dask have their own")
     sizes = parse_integers("--window", window)
     steps = one_or_all(parse_integers("--stride", stride))
-    asked = {
-        option: one_or_all(parse_numbers(f"--{option}", text))
-        for option, text in (("scale", scale), ("mean", mean), ("std", std))
-    }
+    asked = parse_pixel_options(scale, mean, std)
     budget = parse_bytes("--memory", memory)
     named, numbers = read_names(names), read_inputs(input or [])
     from onebyone.scans.sources.selecting import parse_select

@@ -34,7 +34,7 @@ from onebyone.cli.model_options import (
 )
 from onebyone.cli.options import Json, Trust
 from onebyone.cli.outputs import check_outputs
-from onebyone.cli.parsing import one_or_all, parse_bytes, parse_integers, parse_numbers
+from onebyone.cli.parsing import one_or_all, parse_bytes, parse_integers, parse_pixel_options
 from onebyone.cli.pixels import done_to_pixels, fitting, in_options, left
 from onebyone.cli.stages import stages
 from onebyone.images import read_image
@@ -99,10 +99,7 @@ def slide(
     sizes = parse_integers("--window", window)
     steps = one_or_all(parse_integers("--stride", stride))
     budget = parse_bytes("--memory", memory)
-    asked = {
-        option: one_or_all(parse_numbers(f"--{option}", text))
-        for option, text in (("scale", scale), ("mean", mean), ("std", std))
-    }
+    asked = parse_pixel_options(scale, mean, std)
     named, values = read_names(names), read_inputs(input or [])
     settings: dict[str, Any] = {"padding": padding.value, "backend": backend.value}
     with stages() as stage:

@@ -123,8 +123,7 @@ class Store:
         Raises:
             OSError: it cannot be written.
         """
-        where = tuple(slice(axis.start, axis.stop) for axis in windows)
-        self._arrays[name][where if name == STATE else (slice(None), *where)] = numbers
+        self._arrays[name][_where(name, windows)] = numbers
         tiles = self.layout.tiling.shape
         file = self.file(name, [axis.start // m for axis, m in zip(windows, tiles, strict=True)])
         if name != STATE and not file.exists():  # Zarr has no file for a shard without a number
@@ -145,8 +144,7 @@ class Store:
 
     def read(self, name: str, windows: Sequence[range]) -> np.ndarray:
         """The numbers of some windows of one array."""
-        where = tuple(slice(axis.start, axis.stop) for axis in windows)
-        return np.asarray(self._arrays[name][where if name == STATE else (slice(None), *where)])
+        return np.asarray(self._arrays[name][_where(name, windows)])
 
     def file(self, name: str, place: Sequence[int]) -> Path:
         """The file of a tile of one array."""
@@ -190,6 +188,12 @@ class Store:
             warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
             warnings.filterwarnings("ignore", message="Object at", category=UserWarning)
             zarr.consolidate_metadata(DurableStore(self.path))
+
+
+def _where(name: str, windows: Sequence[range]) -> tuple[slice, ...]:
+    """Some windows of an array, of all its numbers; `state` has one for each window."""
+    numbers = () if name == STATE else (slice(None),)
+    return (*numbers, *(slice(axis.start, axis.stop) for axis in windows))
 
 
 def _folders(

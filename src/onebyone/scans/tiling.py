@@ -1,6 +1,5 @@
 """A grid of windows in tiles, each of which is run and written as a whole."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -49,6 +48,3 @@ class Tiling:
     def coarser(self) -> "Tiling":
         """The tiling of half as many windows along each axis."""
         return Tiling(tuple(-(-n // 2) for n in self.grid), self.shape)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(len(self)))

@@ -74,7 +74,7 @@ def test_100_000_tiles_go_on_at_once(tmp_path, monkeypatch):
     cells = np.ones(16, np.uint8).tobytes()
     state = cells + store.google_crc32c.value(cells).to_bytes(4, "little")
     for name, content in (("scores", shard), ("state", state)):
-        for tile in tiling:
+        for tile in range(len(tiling)):
             file = map.file(name, tiling.place(tile))
             if not tile % 320:
                 file.parent.mkdir(parents=True)
