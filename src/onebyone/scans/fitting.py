@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import log2, prod
 from typing import Any
 
 from onebyone.errors import InputError
@@ -11,7 +11,7 @@ from onebyone.windows.sliding import SlidingModel
 
 _PIXELS = 2**22
 """Of a tile, where windows are small: 2048×2048. Then a tile takes a second or so."""
-_HALOS = 16
+_HALOS = 24
 """How many times as long as what it reads twice a tile is at least along each axis."""
 _MOST_PIXELS = 2**25
 _SCORES = 2**26
@@ -85,18 +85,13 @@ def _shape(
         twice = max(axis.window - axis.stride, 0)
         pixels = min(max(usual, _HALOS * twice), most)
         windows = max((pixels - axis.window) // axis.stride + 1, 1)
-        shape.append(min(_power(windows), 2 * _power(max(axis.count - 1, 1))))
+        shape.append(min(1 << round(log2(windows)), 1 << (axis.count - 1).bit_length()))
     limit = memory // 4 if memory else _SCORES + _MOST_PIXELS * pixel
     while max(shape) > 1 and (
         prod(shape) * numbers * 4 > _SCORES or _bytes(axes, shape, pixel, numbers) > limit
     ):
         shape[shape.index(max(shape))] //= 2
     return tuple(shape)
-
-
-def _power(n: int) -> int:
-    """The largest power of two that is not above a number."""
-    return 1 << (n.bit_length() - 1)
 
 
 def _extent(axis: Positions, windows: int) -> int:
