@@ -14,7 +14,7 @@ from onebyone.scans import fitting, layout
 WINDOW, STRIDE = (1, 6, 6), 2
 
 
-def small_tiles(side: int = 64, coarsest: int = 32) -> None:
+def small_tiles(side: int = 44, coarsest: int = 32) -> None:
     """Have tiles of a few windows, and coarser levels of small maps: those of 8 x 8 pixels a side.
 
     Tests undo it by the fixture `tiles`; child processes have no need to.

@@ -7,7 +7,7 @@ import pytest
 
 from onebyone.errors import InputError
 from onebyone.scans import driving
-from onebyone.scans.driving import TRIES, Driver
+from onebyone.scans.driving import TRIES, Driver, Unfit
 
 
 class Lost(Exception):
@@ -124,3 +124,15 @@ def test_calls_that_are_lost_are_given_out_again(monkeypatch):
     assert sorted(found) == list(range(12))
     assert found.pop(8) == (None, f"its worker died {TRIES} times (it did not end)")
     assert all(found[tile] == (tile, "") for tile in found)
+
+
+def test_a_worker_that_can_run_no_tile_ends_the_scan():
+    def unfit(tile):
+        if tile == 20:
+            raise Unfit("a worker has another version")
+        return tile
+
+    executor = Played()
+    with pytest.raises(InputError, match=r"another version; what is done is kept"):
+        driven(executor, unfit, range(40))
+    assert executor.tries[39] == 0

@@ -1,7 +1,7 @@
 """Workers, and handing jobs to them."""
 
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -11,12 +11,9 @@ from onebyone.scans.executors import workers_of, working
 from onebyone.scans.handing import hand
 
 
-@pytest.mark.parametrize(
-    ("asked", "most", "count"), [(3, None, 3), (3, 2, 2), (1, 9, 1), (None, 1, 1)]
-)
-def test_threads_as_many_as_fit(asked, most, count):
-    with working(asked, most) as workers:
-        assert workers.count() == count
+def test_threads():
+    with working(3) as workers:
+        assert workers.count() == 3
         assert workers.here
         assert workers.is_lost(BrokenExecutor())
         assert not workers.is_lost(ValueError())
@@ -27,13 +24,13 @@ def test_threads_as_many_as_fit(asked, most, count):
 
 def test_by_default_as_many_as_pytorch_uses(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 5)
-    with working(None, None) as workers:
+    with working(None) as workers:
         assert workers.count() == 5
 
 
 def test_an_executor_that_is_given_stays_open():
     with ThreadPoolExecutor(4) as pool:
-        with working(pool, 1) as workers:
+        with working(pool) as workers:
             assert (workers.count(), workers.here, workers.name) == (4, True, "ThreadPoolExecutor")
         assert pool.submit(abs, -1).result() == 1
 
@@ -41,7 +38,7 @@ def test_an_executor_that_is_given_stays_open():
 @pytest.mark.parametrize("asked", [0, True, 2.0])
 def test_what_is_no_number_of_threads(asked):
     with pytest.raises(InputError, match="must be a number of threads, 1 or more"):
-        workers_of(asked, None)
+        workers_of(asked)
 
 
 @dataclass
@@ -59,6 +56,8 @@ def test_a_job_is_run_from_its_file_and_no_other(tmp_path):
     other.path.write_bytes(b"something else")
     with pytest.raises(InputError, match="is not the job of this scan"):
         other(5)
+    with pytest.raises(InputError, match=r"a worker has onebyone .*; the scan is of 0.0"):
+        replace(handed, version="0.0")(5)
     gone = hand(Job(5), tmp_path)
     gone.close()
     gone.close()

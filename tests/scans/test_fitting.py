@@ -36,7 +36,7 @@ def test_more_memory_has_more_tiles_at_a_time_and_not_others(sliding):
 
 def test_small_images_have_one_tile(sliding):
     axes = (Positions(100, 6, 2), Positions(6, 6, 2))
-    assert fitted(sliding, axes=axes).shape == (64, 2)
+    assert fitted(sliding, axes=axes).shape == (64, 1)
 
 
 def test_memory_for_no_window(sliding):

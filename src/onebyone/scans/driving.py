@@ -25,6 +25,10 @@ class Stalled(Exception):
     """A call has not ended for long."""
 
 
+class Unfit(InputError):
+    """A worker cannot run any tile of a scan."""
+
+
 @dataclass
 class Driver(Generic[T]):
     """Runs tiles, a few at a time; one that cannot be read does not stop the others.
@@ -59,7 +63,7 @@ class Driver(Generic[T]):
             tiles: their numbers, in the order in which they begin.
 
         Raises:
-            InputError: there is no worker, or the executor has ended.
+            InputError: there is no worker, one cannot run this scan, or the executor has ended.
             OSError: a result cannot be written.
         """
         waiting, alone, running = deque(tiles), deque[int](), dict[Future[T], int]()
@@ -138,6 +142,8 @@ class Driver(Generic[T]):
         """Why a tile is left out; errors that would meet every tile are raised."""
         if isinstance(error, Stalled) or self.is_lost(error):
             return f"its worker died {TRIES} times ({first_line(error)})"
+        if isinstance(error, Unfit):
+            raise InputError(f"{error.message}; {KEPT}") from error
         if isinstance(error, InputError):
             return first_line(error)
         if isinstance(error, CancelledError):

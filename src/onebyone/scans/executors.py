@@ -33,26 +33,25 @@ class Workers:
 
 
 @contextmanager
-def working(asked: Executor | int | str | None, most: int | None) -> Iterator[Workers]:
+def working(asked: Executor | int | str | None) -> Iterator[Workers]:
     """Have the workers that are asked for within a block; those that it has begun end with it.
 
     Raises:
         InputError: they cannot be had.
     """
-    workers = workers_of(asked, most)
+    workers = workers_of(asked)
     try:
         yield workers
     finally:
         workers.close()
 
 
-def workers_of(asked: Executor | int | str | None, most: int | None) -> Workers:
+def workers_of(asked: Executor | int | str | None) -> Workers:
     """The workers that are asked for.
 
     Args:
         asked: None for as many threads as PyTorch uses; how many; "local:N" for N processes of
             Dask here, or the address of its scheduler; or an executor.
-        most: tiles that fit into the memory of this process at a time; None for any number.
 
     Raises:
         InputError: they cannot be had.
@@ -72,7 +71,6 @@ def workers_of(asked: Executor | int | str | None, most: int | None) -> Workers:
     threads = torch.get_num_threads() if asked is None else asked
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise InputError("must be a number of threads, 1 or more", executor=asked)
-    threads = threads if most is None else min(threads, most)
     pool = ThreadPoolExecutor(threads, "onebyone-scan")
 
     def close() -> None:

@@ -78,20 +78,34 @@ def fit(
 def _shape(
     axes: Sequence[Positions], *, pixel: int, numbers: int, memory: int | None
 ) -> tuple[int, ...]:
-    """Windows of a tile: many, as tiles read twice what they have in common; less if need be."""
+    """Windows of a tile: many, as tiles read twice what they have in common; less if need be.
+
+    An image of one or two tiles has tiles of half the side, so that several threads have work.
+    """
     usual, most = (round(n ** (1 / len(axes))) for n in (_PIXELS, _MOST_PIXELS))
     shape = []
     for axis in axes:
         twice = max(axis.window - axis.stride, 0)
         pixels = min(max(usual, _HALOS * twice), most)
-        windows = max((pixels - axis.window) // axis.stride + 1, 1)
-        shape.append(min(1 << round(log2(windows)), 1 << (axis.count - 1).bit_length()))
+        usually = _nearest(max((pixels - axis.window) // axis.stride + 1, 1))
+        half = max(_enough(-(-axis.count // 2)), usually // 2)
+        shape.append(min(usually, half, _enough(axis.count)))
     limit = memory // 4 if memory else _SCORES + _MOST_PIXELS * pixel
     while max(shape) > 1 and (
         prod(shape) * numbers * 4 > _SCORES or _bytes(axes, shape, pixel, numbers) > limit
     ):
         shape[shape.index(max(shape))] //= 2
     return tuple(shape)
+
+
+def _nearest(n: int) -> int:
+    """The power of two that is nearest to a number, as a ratio."""
+    return 1 << round(log2(n))
+
+
+def _enough(n: int) -> int:
+    """The smallest power of two that is not below a number."""
+    return 1 << (n - 1).bit_length()
 
 
 def _extent(axis: Positions, windows: int) -> int:

@@ -9,10 +9,12 @@ import pickle
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from onebyone.errors import InputError, first_line
+from onebyone.scans.driving import Unfit
 from onebyone.scans.durable import PARTIAL, write
 
 _NAME = ".job"
@@ -25,19 +27,21 @@ class Handed:
     Attributes:
         path: of the file.
         digest: of what it holds.
+        version: of onebyone that it is of.
     """
 
     path: Path
     digest: str
+    version: str
 
     def __call__(self, number: int) -> Any:
         """Run a tile of the job.
 
         Raises:
-            InputError: the file is another.
+            Unfit: the file is another, or this onebyone is.
             OSError: it cannot be read.
         """
-        return _job(self.path, self.digest).run(number)
+        return _job(self).run(number)
 
     def close(self) -> None:
         """Remove the file."""
@@ -55,7 +59,7 @@ def hand(job: Any, folder: Path) -> Handed:
     digest = sha256(content).hexdigest()
     path = folder.absolute() / f"{_NAME}-{digest[:16]}{PARTIAL}"  # swept where this is killed
     write(path, content)
-    return Handed(path, digest)
+    return Handed(path, digest, version("onebyone"))
 
 
 def _pickled(job: Any) -> bytes:
@@ -74,12 +78,16 @@ def _pickled(job: Any) -> bytes:
 
 
 @lru_cache(maxsize=2)
-def _job(path: Path, digest: str) -> Any:
+def _job(handed: Handed) -> Any:
+    here = version("onebyone")
+    if here != handed.version:
+        raise Unfit(f"a worker has onebyone {here}; the scan is of {handed.version}")
+    path = handed.path
     try:
         content = path.read_bytes()
     except OSError as error:
         message = "a worker cannot read the scan's job: it needs the map's folder"
         raise OSError(error.errno, f"{error.strerror}; {message}", str(path)) from error
-    if sha256(content).hexdigest() != digest:
-        raise InputError(f"{path}: is not the job of this scan")
+    if sha256(content).hexdigest() != handed.digest:
+        raise Unfit(f"{path}: is not the job of this scan")
     return pickle.loads(content)

@@ -20,6 +20,7 @@ from onebyone.scans.layout import Layout, coordinates, ome, told
 from onebyone.scans.maps import KEY
 from onebyone.scans.masks import find_mask
 from onebyone.scans.positions import Positions
+from onebyone.scans.room import Room
 from onebyone.scans.running import Progress, Scan, run
 from onebyone.scans.settings import machine, of_model, refuse_changed
 from onebyone.scans.sources.levels import at_level
@@ -118,7 +119,10 @@ def scan(
         )  # fmt: skip
         tiling = Tiling(tuple(axis.count for axis in axes), fitted.shape)
         store = Store(path, Layout(tiling, numbers, kept))
-        job = Job(source, sliding.within(fitted.network), axes, halo_of(sliding), chosen, store)
+        job = Job(
+            source, sliding.within(fitted.network), axes, halo_of(sliding), chosen, store,
+            Room(fitted.at_a_time),
+        )  # fmt: skip
         about = told(store.layout, sliding.window, axes, source, finest.place) | {
             "classes": classes and list(classes),
             "tile": fitted.shape, "memory": fitted.network,
@@ -127,7 +131,7 @@ def scan(
         attributes = {"ome": ome(store.layout, axes, source), KEY: about}
         places = [coordinates(axis, source, k) for k, axis in enumerate(axes)]
         with (
-            working(executor, fitted.at_a_time) as workers,  # before a map is made for them
+            working(executor) as workers,  # before a map is made for them
             writing(store, attributes, places, begun=begun),
         ):
             return run(job, workers, progress)

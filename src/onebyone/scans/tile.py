@@ -13,6 +13,7 @@ from onebyone.scans.halo import Halo
 from onebyone.scans.maps import DONE, MASKED, STATE
 from onebyone.scans.masks import Mask, mask_of
 from onebyone.scans.positions import Positions, Run
+from onebyone.scans.room import Room
 from onebyone.scans.sources.source import Source
 from onebyone.scans.store import Store
 from onebyone.windows.sliding import SlidingModel
@@ -54,6 +55,7 @@ class Job:
         halo: pixels that are read beside those of a tile's windows.
         mask: which windows are run; None for all.
         store: where scores go.
+        room: for tiles that are run at a time.
     """
 
     source: Source
@@ -62,6 +64,7 @@ class Job:
     halo: tuple[Halo, ...]
     mask: Mask | None
     store: Store
+    room: Room
 
     def run(self, number: int) -> Counts:
         """Run one tile.
@@ -70,7 +73,10 @@ class Job:
             InputError: its pixels cannot be read.
             OSError: it cannot be written.
         """
-        windows = self.store.layout.tiling.windows(number)
+        with self.room:
+            return self._run(self.store.layout.tiling.windows(number))
+
+    def _run(self, windows: Sequence[range]) -> Counts:
         wanted = self._in_mask(windows)
         if not wanted.any():
             return self._write(windows, None, wanted, Counts(tiles=1))

@@ -1,6 +1,7 @@
 """What is no image, and what is one under another name: one line each."""
 
 import os
+import pickle
 import warnings
 from pathlib import Path
 
@@ -152,3 +153,27 @@ def test_nothing_is_said_of_good_files(tmp_path):
         scene(tmp_path / "g.tif", first(PHOTO))
         open_source(tmp_path / "g.tif").read(0, (0, 0), (9, 9))
     assert [each for each in said if issubclass(each.category, UserWarning)] == []
+
+
+@pytest.mark.parametrize("name", ["page.npy", "page.png", "page.tif", "page.zarr", "scene.tif"])
+def test_other_processes_find_the_file_from_their_own_folder(tmp_path, monkeypatch, name):
+    pixels = np.arange(40 * 50, dtype=np.uint8).reshape(40, 50)
+    monkeypatch.chdir(tmp_path)
+    if name == "page.npy":
+        np.save(name, pixels[None])
+    elif name == "page.png":
+        Image.fromarray(pixels).save(name)
+    elif name == "page.tif":
+        tifffile.imwrite(name, pixels)
+    elif name == "page.zarr":
+        zarr.save_array(name, pixels[None])
+    else:
+        scene(name, pixels[None])
+    with open_source(name) as source:
+        assert source.name == name
+        there = pickle.dumps(source)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    with pickle.loads(there) as source:
+        assert (source.read(0, (0, 0), (40, 50))[0] == pixels).all()

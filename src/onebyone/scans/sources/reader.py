@@ -3,6 +3,7 @@
 import hashlib
 from abc import abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -49,7 +50,9 @@ class Reader(Source):
         self._reset()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in self.OPENED}
+        """What another process needs, which may have been started in another folder."""
+        kept = {name: value for name, value in vars(self).items() if name not in self.OPENED}
+        return {k: v.absolute() if isinstance(v, Path) else v for k, v in kept.items()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

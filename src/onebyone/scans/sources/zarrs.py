@@ -5,6 +5,7 @@ import json
 import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -36,7 +37,7 @@ class ZarrSource(Reader):
     OPENED = ("_lock", "_arrays")
 
     def __init__(self, address: str, select: dict[str, tuple[int, ...]], space: int) -> None:
-        self.name, self._address = address, address
+        self.name, self._address = address, address if "://" in address else Path(address)
         self._reset()
         node, self._inside, image = _found(address)
         self._paths: tuple[str, ...] = image.paths if image else ()
