@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -221,3 +222,26 @@ def test_peak_memory_is_that_of_the_block() -> None:
     if peak is not None:  # None where the kernel does not tell
         assert 100 * 2**20 < peak < 400 * 2**20
     assert matmul_peak() > 1e8
+
+
+def test_training_cases_take_the_gradients_of_the_same_scores(monkeypatch) -> None:
+    taken = []
+    plain = torch.autograd.grad
+
+    def noted(loss, weights):
+        taken.append((len(weights), plain(loss, weights)))
+        return taken[-1][1]
+
+    monkeypatch.setattr(torch.autograd, "grad", noted)
+    torch.manual_seed(0)
+    case = replace(TINY, training=True)
+    found = run.run_case(case, rounds=2, seconds=0.01)
+    assert [(t.kind, t.name) for t in found.timings] == [
+        ("crops", "crops, eager"),
+        ("image", 'onebyone, padding="image", not equal'),
+        ("onebyone", "onebyone"),
+    ]
+    assert all(len(t.seconds) == 2 and not t.skipped for t in found.timings)
+    assert found.timings[2].difference < 1e-5 < found.timings[1].difference
+    assert {count for count, _ in taken} == {6}
+    assert all(g.abs().sum() > 0 for _, gradients in taken for g in gradients)

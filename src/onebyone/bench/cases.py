@@ -25,6 +25,7 @@ class Case:
         stride: pixels between windows, on all axes.
         size: of the image, without channels.
         tags: "default" cases run when nothing is chosen, "quick" ones with --quick.
+        training: whether the gradients of all weights are taken, too.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Case:
     stride: int
     size: tuple[int, ...]
     tags: frozenset[str] = frozenset({"default"})
+    training: bool = False
 
 
 DEFAULT, QUICK, LONG = frozenset({"default"}), frozenset({"default", "quick"}), frozenset[str]()
@@ -71,6 +73,9 @@ CASES = (
     Case("efficientnet-lite0-512-s32", photo.load_network, (3, 224, 224), 32, (512, 512)),
     Case("signal-65536-s64", networks.signal, (2, 1024), 64, (65536,), QUICK),
     Case("volume-64-s4", networks.volume, (1, 16, 16, 16), 4, (64, 64, 64)),
+    Case("train-digits-280-s4", _digits, (1, 28, 28), 4, (280, 280), LONG, training=True),
+    Case("train-digits-padded-280-s4", _padded_digits, (1, 28, 28), 4, (280, 280), LONG, True),
+    Case("train-padded-256-s8", networks.small_padded, (3, 64, 64), 8, (256, 256), LONG, True),
 )
 
 

@@ -46,8 +46,8 @@ def run_case(
     runs: dict[int, Callable[[], Any]] = {}
     timings: list[Timing] = []
     skipped: list[Timing] = []
-    with torch.inference_mode():
-        for name, backend, kind, make in makers(backends):
+    with torch.inference_mode(not case.training):
+        for name, backend, kind, make in makers(case, backends):
             say(f"preparing {name}, {backend}")
             try:
                 side = make(subject, backend)

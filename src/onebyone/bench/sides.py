@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from math import gcd, prod
 from typing import Any
@@ -81,7 +82,7 @@ def prepare(case: Case, seconds: float) -> Subject:
     lowered = lower(capture(model, case.window), case.window, this_machine())
     sliding = _sliding(case, lowered)
     image = torch.randn(1, case.window[0], *case.size, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
+    with torch.inference_mode(not case.training), torch.no_grad():
         windows = prod(sliding.grid(*case.size))
         batch, rate = _batch(case, model, windows, seconds)
         count = min(windows, max(1, round(rate * seconds))) // batch * batch or batch
@@ -240,8 +241,40 @@ def ours_image(subject: Subject, backend: str) -> Side:
     return ours(subject, backend, "image")
 
 
-def makers(backends: Sequence[str]) -> Iterator[tuple[str, str, str, Maker]]:
+def crops_with_gradients(subject: Subject, _backend: str) -> Side:
+    """The network on batches of crops, and the gradients of each batch."""
+    return _on_batches(_with_gradients(subject, subject.model), subject.crops)
+
+
+def ours_with_gradients(subject: Subject, _backend: str, padding: str = "crop") -> Side:
+    """This package, and the gradients."""
+    run = _with_gradients(subject, _sliding(subject.case, subject.lowered, padding))
+    run(subject.image)  # plans
+    return Side(lambda: run(subject.image), prod(subject.grid))
+
+
+def _with_gradients(
+    subject: Subject, network: Callable[[Tensor], Tensor]
+) -> Callable[[Tensor], Tensor]:
+    """Scores, after the gradients of their mean square with respect to all weights."""
+    weights = list(subject.model.parameters())
+
+    def run(x: Tensor) -> Tensor:
+        scores = network(x)
+        torch.autograd.grad(scores.square().mean(), weights)
+        return scores.detach()
+
+    return run
+
+
+def makers(case: Case, backends: Sequence[str]) -> Iterator[tuple[str, str, str, Maker]]:
     """What makes each side: its name, its backend, its kind, the function."""
+    if case.training:
+        image = partial(ours_with_gradients, padding="image")
+        yield "crops, eager", "torch", "crops", crops_with_gradients
+        yield 'onebyone, padding="image", not equal', "torch", "image", image
+        yield "onebyone", "torch", "onebyone", ours_with_gradients
+        return
     if "torch" in backends:
         yield "crops, eager", "torch", "crops", crops_as_they_are
         yield "crops, channels last, BatchNorm folded", "torch", "crops", crops_folded
