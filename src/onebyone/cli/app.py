@@ -18,6 +18,7 @@ from onebyone.cli.identify import identify
 from onebyone.cli.matrix import matrix
 from onebyone.cli.models import models
 from onebyone.cli.nearest import nearest
+from onebyone.cli.parsing import with_values
 from onebyone.cli.rewrite import rewrite
 from onebyone.cli.scan import scan
 from onebyone.cli.slide import slide
@@ -59,7 +60,7 @@ def run(words: list[str]) -> int:
     """Run a command by itself, and give its exit status: typer would turn errors into its own."""
     command = typer.main.get_command(app)
     try:
-        with command.make_context("onebyone", words or ["--help"]) as context:
+        with command.make_context("onebyone", with_values(words) or ["--help"]) as context:
             command.invoke(context)
     except typer.Exit as stop:
         return stop.exit_code

@@ -1,6 +1,7 @@
 """Values of options: lists, fractions and sizes in bytes."""
 
 import re
+from collections.abc import Sequence
 from math import inf, isfinite
 from typing import TypeVar
 
@@ -11,6 +12,28 @@ from onebyone.errors import InputError
 T = TypeVar("T")
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 UNITS |= {f"{unit}I": 1024**power for power, unit in enumerate("KMGT", 1)}
+
+ALONE = "-"
+"""The value of an option that may stand alone, where it does."""
+MAY_STAND_ALONE = {"slide": ("--report",)}
+"""By command, the options that take a value or none, which typer does not know."""
+
+
+def with_values(words: Sequence[str]) -> list[str]:
+    """Give every option that may stand alone, and does, the value `ALONE`.
+
+    Args:
+        words: of a command line, the command first.
+    """
+    options = MAY_STAND_ALONE.get(words[0], ()) if words else ()
+    found: list[str] = []
+    for place, word in enumerate(words):
+        found.append(word)
+        following = words[place + 1] if place + 1 < len(words) else "--"
+        alone = following.startswith("-") and following != ALONE
+        if word in options and alone and "--" not in words[:place]:
+            found.append(ALONE)
+    return found
 
 
 def parse_integers(option: str, text: str | None) -> tuple[int, ...] | None:

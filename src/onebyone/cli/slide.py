@@ -34,10 +34,13 @@ from onebyone.cli.model_options import (
 )
 from onebyone.cli.options import Json, Trust
 from onebyone.cli.outputs import check_outputs
-from onebyone.cli.parsing import one_or_all, parse_bytes, parse_integers, parse_pixel_options
+from onebyone.cli.parsing import ALONE, one_or_all, parse_bytes, parse_integers, parse_pixel_options
 from onebyone.cli.pixels import done_to_pixels, fitting, in_options, left
 from onebyone.cli.stages import stages
 from onebyone.images import read_image
+
+PRINTED = Path(ALONE)
+"""What --report is where it stands alone: the report is printed."""
 
 
 class Padding(StrEnum):
@@ -86,8 +89,13 @@ def slide(
         Backend, typer.Option(help="What runs the graph; auto times all and keeps the fastest.")
     ] = Backend.torch,
     report: Annotated[
-        bool, typer.Option("--report", help="Print what is shared, by layer.")
-    ] = False,
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="[FILE.html]",
+            help="Print what is shared, by layer; or write it here as a page.",
+        ),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="The report, and why it is planned so.")
     ] = False,
@@ -95,7 +103,8 @@ def slide(
     trust: Trust = False,
 ) -> None:
     """Apply a classifier to every window of an image and write the scores as a map."""
-    check_outputs(locals(), lambda: files_of(model, input or []), out=SUFFIXES)
+    given = {**locals(), "report": None if report == PRINTED else report}
+    check_outputs(given, lambda: files_of(model, input or []), out=SUFFIXES, report=(".html",))
     sizes = parse_integers("--window", window)
     steps = one_or_all(parse_integers("--stride", stride))
     budget = parse_bytes("--memory", memory)
@@ -141,9 +150,11 @@ def slide(
                 deviation = sliding.deviation(x)
         stage.begin("writing")
         write_map(out, scores, pixels, sizes, sliding.stride, classes=named or chosen.classes)
+        size = pixels.shape[1:]
+        told = sliding.report(*size, explain=explain) if report or explain else None
+        if told is not None and report not in (None, PRINTED):
+            told.save(report)
     touched = _say_not_finite(image, pixels, sizes, sliding.stride)
-    size = pixels.shape[1:]
-    told = sliding.report(*size, explain=explain) if report or explain else None
     fields = {
         "out": str(out),
         "image_size": size,
@@ -160,7 +171,10 @@ def slide(
     if as_json:
         print(json.dumps(fields))
     else:
-        _print(fields, deviation, told, brought=chosen.preprocessing)
+        printed = told if explain or report == PRINTED else None
+        _print(fields, deviation, printed, brought=chosen.preprocessing)
+        if report not in (None, PRINTED):
+            Console().print(f"{report}: what windows share, by layer", soft_wrap=True)
 
 
 def _print(fields: dict[str, Any], deviation: Any, report: Any, *, brought: Any) -> None:

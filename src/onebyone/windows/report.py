@@ -1,15 +1,19 @@
 """What a plan shares and saves, layer by layer."""
 
 from dataclasses import asdict, dataclass
+from html import escape
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onebyone.graphs.aten import layer_name
+from onebyone.errors import InputError
+from onebyone.graphs.aten import layer_name, window_shape
 from onebyone.windows.explanation import Explanation
 from onebyone.windows.geometry import Geometry
 from onebyone.windows.plan import Plan
 from onebyone.windows.telling import counted, operator_of
 from onebyone.wording import by
+from onebyone.writing import replacing
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -22,8 +26,11 @@ class Row:
     Attributes:
         layer: path of the module it comes from.
         operator: its ATen name.
+        shape: of its value for one window, without the batch; empty where it is no tensor.
         positions: positions of one window along each axis; empty after the last map.
         shared: first and last-plus-one shared position along each axis.
+        windows_apart: lattice places from one window to the next along each axis.
+        dilation: lattice places from one position to the next along each axis.
         crops: operations of running every crop.
         here: operations of the plan's largest piece.
         ended: why sharing ends here, if it does.
@@ -31,8 +38,11 @@ class Row:
 
     layer: str
     operator: str
+    shape: tuple[int, ...]
     positions: tuple[int, ...]
     shared: tuple[tuple[int, int], ...]
+    windows_apart: tuple[int, ...]
+    dilation: tuple[int, ...]
     crops: int
     here: int
     ended: str
@@ -48,7 +58,9 @@ class Report:
         size: of the image.
         grid: windows along each axis.
         padding: "crop" or "image".
-        pieces: bands, or shifts of the image.
+        pieces: parts, or shifts of the image.
+        turns: the windows of each piece along each axis: first, last-plus-one and step. Windows
+            of one piece share, those of two do not.
         crops: operations of running every crop; a multiplication and an addition are two.
         here: operations of the plan.
         rows: one for each operator.
@@ -71,6 +83,7 @@ class Report:
     grid: tuple[int, ...]
     padding: str
     pieces: int
+    turns: tuple[tuple[tuple[int, int, int], ...], ...]
     crops: int
     here: int
     rows: tuple[Row, ...]
@@ -101,6 +114,25 @@ class Report:
             f"{self.ratio:.1f}× fewer{pieces}"
         )
 
+    @property
+    def html(self) -> str:
+        """The picture of what windows share: one page that needs no network."""
+        from onebyone.windows.sharing_page import page
+
+        return page(self)
+
+    def save(self, path: str | Path) -> None:
+        """Write the picture of what windows share to an .html file.
+
+        Raises:
+            InputError: the name ends otherwise, or the file cannot be written.
+        """
+        if Path(path).suffix.lower() != ".html":
+            raise InputError(f"path={str(path)!r}: give a name that ends in .html")
+        content = self.html.encode()
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
+
     # Rich takes a tenth of a second to import, and few who slide look at a report.
 
     def __rich__(self) -> "Group":
@@ -122,9 +154,10 @@ class Report:
         return as_text(self)
 
     def _repr_html_(self) -> str:
-        from onebyone.windows.showing import as_html
-
-        return as_html(self)
+        return (
+            f'<iframe srcdoc="{escape(self.html)}" title="What windows share" '
+            'style="width:100%;height:900px;border:0"></iframe>'
+        )
 
 
 def report(plan: Plan, geometry: Geometry) -> Report:
@@ -138,16 +171,23 @@ def report(plan: Plan, geometry: Geometry) -> Report:
             Row(
                 layer_name(node),
                 operator_of(node),
+                window_shape(node) or (),
                 tuple(axis.n for axis in axes),
                 tuple((axis.a, axis.b) if axis.shared else (0, 0) for axis in axes),
+                tuple(axis.t for axis in axes),
+                tuple(axis.u for axis in axes),
                 work * windows,
                 sharing.multiply_adds[node],
                 sharing.ending(node),
             )
         )
+    turns = tuple(
+        tuple((turn.start, turn.stop, turn.step) for turn in loop.turns)
+        for loop in plan.schedule.pieces
+    )
     return Report(
         geometry.window, geometry.stride, plan.size, plan.grid, geometry.padding, plan.pieces,
-        plan.crops, plan.multiply_adds, tuple(rows),
+        turns, plan.crops, plan.multiply_adds, tuple(rows),
     )  # fmt: skip
 
 
