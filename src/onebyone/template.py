@@ -18,18 +18,18 @@ def script_json(data: Any) -> str:
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def import_map(folder: Traversable, prefix: str) -> str:
-    """Return the import map that gives the scripts of a folder their names, as prefix/name.
+def import_map(**folders: Traversable) -> str:
+    """Return the import map that gives the scripts of folders their names, as `sharing/main`.
 
     Args:
-        folder: The scripts, plain ES modules whose names end in .js; whatever else is left out.
-        prefix: What stands before each name.
+        **folders: Scripts by what stands before their names: plain ES modules that end in .js;
+            whatever else is there is left out.
     """
-    scripts = sorted(folder.iterdir(), key=lambda file: file.name)
     modules = {
         f"{prefix}/{file.name.removesuffix('.js')}": "data:text/javascript;charset=utf-8,"
         + quote(file.read_text(encoding="utf-8"))
-        for file in scripts
+        for prefix, folder in folders.items()
+        for file in sorted(folder.iterdir(), key=lambda file: file.name)
         if file.name.endswith(".js")
     }
     return script_json({"imports": modules})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from onebyone.cli.parsing import parse_bytes, parse_integers, parse_numbers
+from onebyone.cli.parsing import parse_bytes, parse_integers, parse_numbers, with_values
 from onebyone.errors import InputError
 
 
@@ -43,3 +43,21 @@ def test_sizes_in_bytes(text, size):
 def test_values_that_are_none(parse, text):
     with pytest.raises(InputError, match=f"--option {text}: give"):
         parse("--option", text)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("slide x.png --report --json", "slide x.png --report - --json"),
+        ("slide x.png --report", "slide x.png --report -"),
+        ("slide x.png --report - --json", "slide x.png --report - --json"),
+        ("slide x.png --report a.html", "slide x.png --report a.html"),
+        ("slide x.png --report=a.html", "slide x.png --report=a.html"),
+        ("slide -- --report", "slide -- --report"),
+        ("slide --report -- x.png", "slide --report - -- x.png"),
+        ("scan x.png --report", "scan x.png --report"),
+        ("", ""),
+    ],
+)
+def test_an_option_that_stands_alone_gets_its_value(words, found):
+    assert with_values(words.split()) == found.split()

@@ -151,6 +151,37 @@ def test_report_and_deviation_in_words(here, capsys):
     assert "conv2d" in out
 
 
+def test_report_as_a_page(here, capsys):
+    assert slide("x.npy", *WINDOW, "--report", "sharing.html") == 0
+    out = capsys.readouterr().out
+    assert "\nsharing.html: what windows share, by layer\n" in out
+    assert "positions" not in out  # nothing is printed beside
+    page = (here / "sharing.html").read_text(encoding="utf-8")
+    assert "8×13 windows of 6×6 at stride 2×2 on 20×30" in page
+    assert slide("x.npy", *WINDOW, "--json", "--explain", "--report=SHARING.HTML") == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["report"]["ratio"] > 1
+    assert "Pieces: one" in (here / "SHARING.HTML").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("page", "reason"),
+    [
+        ("sharing.png", "--report sharing.png: give a name that ends in .html"),
+        ("none/sharing.html", "none/sharing.html: its folder none does not exist"),
+        ("map.html", "--report map.html: is the file of --out, too; give another name"),
+        ("x.html", "x.html: is a file that is read"),
+        ("", "--report .: give a name that ends in .html"),
+    ],
+)
+def test_a_page_that_cannot_be_written(here, capsys, page, reason):
+    shutil.copy("x.npy", "x.html")
+    before = {path.name: path.read_bytes() for path in here.iterdir() if path.is_file()}
+    assert slide("x.html", *WINDOW, "--report", page, out="map.html") == 2
+    assert reason in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in here.iterdir() if path.is_file()} == before
+
+
 def test_explain_prints_the_report_and_why(here, capsys):
     assert slide("x.npy", *WINDOW, "--explain") == 0
     out = capsys.readouterr().out

@@ -20,7 +20,7 @@ def page(report: Report) -> str:
         "style": files.joinpath("sharing.css").read_text(encoding="utf-8"),
         "text": html.escape(str(report)),
         "data": script_json(numbers(report)),
-        "modules": import_map(files, "sharing"),
+        "modules": import_map(sharing=files),
     }
     return filled(files.joinpath("sharing.html").read_text(encoding="utf-8"), parts)
 

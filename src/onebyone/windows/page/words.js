@@ -70,6 +70,6 @@ export function seenWords(layer, counts, window) {
   return [
     `${has}. ${others} own${counts.windows === 1 ? "s" : ""} ${grouped(owned)} of them, too;`,
     `no position is owned by more than ${grouped(counts.most)} windows.`,
-    ...(counts.edge ? [edge] : []),
+    ...(counts.edge && counts.shared ? [edge] : []),
   ].join(" ");
 }
