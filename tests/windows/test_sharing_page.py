@@ -83,7 +83,7 @@ def test_save_writes_the_page_and_nothing_else(tmp_path: Path) -> None:
             InputError, match=r"^path='.*sharing.*': give a name that ends in .html$"
         ):
             report.save(tmp_path / name)
-    with pytest.raises(FileNotFoundError, match="none/sharing.html"):
+    with pytest.raises(FileNotFoundError, match=r"none/sharing\.html"):
         report.save(tmp_path / "none" / "sharing.html")
     assert [path.name for path in tmp_path.iterdir()] == ["sharing.HTML"]
 

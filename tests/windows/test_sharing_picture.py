@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +78,8 @@ def integers(text: str) -> list[int]:
 def strip_of(page: Any, index: int) -> list[int]:
     """How many windows own each position of the strip."""
     parts = page.locator(f"#rows [data-key=l{index}] svg rect").evaluate_all(
-        "parts => parts.map(({dataset: {first, stop, owners}}) => [first, stop, owners].map(Number))"
+        "parts => parts.map(({dataset: {first, stop, owners}}) =>"
+        " [first, stop, owners].map(Number))"
     )
     found: list[int] = []
     for first, stop, count in parts:

@@ -103,8 +103,12 @@ def slide(
     trust: Trust = False,
 ) -> None:
     """Apply a classifier to every window of an image and write the scores as a map."""
-    given = {**locals(), "report": None if report == PRINTED else report}
-    check_outputs(given, lambda: files_of(model, input or []), out=SUFFIXES, report=(".html",))
+    check_outputs(
+        {**locals(), "report": None if report == PRINTED else report},
+        lambda: files_of(model, input or []),
+        out=SUFFIXES,
+        report=(".html",),
+    )
     sizes = parse_integers("--window", window)
     steps = one_or_all(parse_integers("--stride", stride))
     budget = parse_bytes("--memory", memory)
@@ -150,11 +154,9 @@ def slide(
                 deviation = sliding.deviation(x)
         stage.begin("writing")
         write_map(out, scores, pixels, sizes, sliding.stride, classes=named or chosen.classes)
-        size = pixels.shape[1:]
-        told = sliding.report(*size, explain=explain) if report or explain else None
-        if told is not None and report not in (None, PRINTED):
-            told.save(report)
+        told = _told(sliding, pixels.shape[1:], report, explain=explain)
     touched = _say_not_finite(image, pixels, sizes, sliding.stride)
+    size = pixels.shape[1:]
     fields = {
         "out": str(out),
         "image_size": size,
@@ -172,12 +174,22 @@ def slide(
         print(json.dumps(fields))
     else:
         printed = told if explain or report == PRINTED else None
-        _print(fields, deviation, printed, brought=chosen.preprocessing)
-        if report not in (None, PRINTED):
-            Console().print(f"{report}: what windows share, by layer", soft_wrap=True)
+        _print(fields, deviation, printed, report, brought=chosen.preprocessing)
 
 
-def _print(fields: dict[str, Any], deviation: Any, report: Any, *, brought: Any) -> None:
+def _told(sliding: Any, size: tuple[int, ...], page: Path | None, *, explain: bool) -> Any:
+    """The report, if it is asked for, which is written to its page if there is one."""
+    if page is None and not explain:
+        return None
+    told = sliding.report(*size, explain=explain)
+    if page not in (None, PRINTED):
+        told.save(page)
+    return told
+
+
+def _print(
+    fields: dict[str, Any], deviation: Any, report: Any, page: Path | None, *, brought: Any
+) -> None:
     console = Console()
     if brought is not None and brought.mean is not None:
         console.print(f"as with {in_options(fields)}", soft_wrap=True)
@@ -188,6 +200,8 @@ def _print(fields: dict[str, Any], deviation: Any, report: Any, *, brought: Any)
         console.print(f"backend: {fields['backend']}", soft_wrap=True)
     if deviation is not None:
         console.print(f"padding=image differs from crops by {deviation}", soft_wrap=True)
+    if page not in (None, PRINTED):
+        console.print(f"{page}: what windows share, by layer", soft_wrap=True)
     if report is not None:
         console.print(report)
 

@@ -13,13 +13,18 @@ AXES = {1: ("along",), 2: ("down", "across"), 3: ("deep", "down", "across")}
 """How the page calls the axes of an image."""
 
 
-def page(report: Report) -> str:
-    """Return the page as HTML text."""
+def page(report: Report, picture: str = "") -> str:
+    """Return the page as HTML text.
+
+    Args:
+        report: what is shared.
+        picture: of the image, a data: URI, which lies under the windows.
+    """
     files = resources.files("onebyone.windows").joinpath("page")
     parts = {
         "style": files.joinpath("sharing.css").read_text(encoding="utf-8"),
         "text": html.escape(str(report)),
-        "data": script_json(numbers(report)),
+        "data": script_json(numbers(report) | {"picture": picture}),
         "modules": import_map(sharing=files),
     }
     return filled(files.joinpath("sharing.html").read_text(encoding="utf-8"), parts)

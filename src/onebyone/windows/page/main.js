@@ -32,12 +32,11 @@ function drawLayer() {
   byId("positions").setAttribute("aria-label", byId("seen").textContent);
   drawPositions([byId("positions"), byId("window").firstElementChild], layer, state.pieces);
   const lines = [
-    ["Value of one window", by(layer.shape)],
+    ["One window", by(layer.shape)],
     ["Shared", sharedAlong(layer)],
-    ["On the map of all windows", latticeAlong(layer)],
-    ["There", apartAlong(layer)],
+    ["Lattice", [latticeAlong(layer), apartAlong(layer)].filter(Boolean).join("; ")],
     ["Operations", layer.crops ? `${counted(layer.crops)} by crops, ${counted(layer.here)} shared: ${saved(layer)} fewer` : "none counted"],
-    ["Sharing ends", layer.ended],
+    ["It ends here", layer.ended],
   ];
   byId("lattice").replaceChildren(...lines.filter(([, words]) => words).flatMap(([name, words]) =>
     [html("dt", {}, name), html("dd", {}, words)]));

@@ -1,10 +1,9 @@
 // The positions of a layer in the window, drawn over the last two axes.
 
 import { EDGE, ENDED, kindOf, mostOwners, ownersAlong } from "sharing/owners";
-import { strength } from "sharing/strips";
+import { CELLS, strength } from "sharing/strips";
 
-const SIDE = 560; // of the drawing, about, in its own pixels
-const GAP = 6; // cells as large as this are drawn apart
+const SIDE = 560; // of a drawing with cells apart, about, in its own pixels
 
 const ALONE = { counts: [1], kinds: [ENDED], most: 1 };
 
@@ -33,16 +32,18 @@ function look(kinds, count, most) {
   return count > 1 ? ["others", strength(count, most)] : ["single", 1];
 }
 
-/** Draws the positions of a layer on canvases, alike on each. */
+/** Draws the positions of a layer on canvases, a few of them as cells apart. */
 export function drawPositions(canvases, layer, pieces) {
   const rank = pieces.length;
   const [down, across] = [rank - 2, rank - 1].map((k) => along(layer, k, pieces[k]));
   const [rows, columns] = [down.counts.length, across.counts.length];
-  const scale = Math.max(1, Math.floor(SIDE / Math.max(rows, columns)));
-  const gap = scale >= GAP ? Math.max(1, Math.round(scale / 16)) : 0;
+  const longest = Math.max(rows, columns);
+  const scale = longest > CELLS ? 1 : Math.floor(SIDE / longest);
+  const gap = Math.floor(scale / 12);
   const colours = palette();
   for (const canvas of canvases) {
     Object.assign(canvas, { width: columns * scale, height: rows * scale });
+    canvas.classList.toggle("fine", scale === 1);
     const context = canvas.getContext("2d");
     for (let y = 0; y < rows; y++) {
       for (let x = 0; x < columns; x++) {

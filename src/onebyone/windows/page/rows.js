@@ -49,7 +49,7 @@ function item(row, state, most) {
   const chosen = row.first <= state.layer && state.layer < row.first + layers.length && !row.open;
   const name = html("span", { class: "name" },
     html("b", {}, several ? runName(layers) : layers[0].name),
-    html("span", { class: "quiet" }, several ? `${layers.length} layers` : layers[0].operator));
+    html("span", { class: "quiet" }, several ? `${layers.length} operators` : layers[0].operator));
   return html("div",
     {
       role: "treeitem", class: `row level${row.level}${work.crops ? "" : " still"}`, "data-key": row.key,
@@ -58,8 +58,7 @@ function item(row, state, most) {
     },
     html("span", { class: "twist", "aria-hidden": "true" }, several ? (row.open ? "▾" : "▸") : ""),
     name,
-    row.open ? html("span", { class: "strip" }) : strip(layers, state.axis, state.pieces[state.axis]),
-    ...bars(work, most),
+    ...(row.open ? [] : [strip(layers, state.axis, state.pieces[state.axis]), ...bars(work, most)]),
     ...(ended && !row.open ? [html("p", { class: "end" }, `Sharing ends at ${ended.name}: ${ended.ended}`)] : []));
 }
 

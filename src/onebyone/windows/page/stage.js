@@ -5,7 +5,7 @@ import { percent } from "sharing/strips";
 
 const plane = data.size.length > 1 ? [data.size.length - 2, data.size.length - 1] : [null, 0];
 const clamp = (k, index) => Math.max(0, Math.min(data.grid[k] - 1, index));
-const TALL = 300; // of the image, at most, in CSS pixels
+const TALL = 230; // of the image, at most, in CSS pixels
 
 /** Places an element over the image: from the first pixel along each axis, so many pixels. */
 function place(element, from, sizes) {
@@ -31,7 +31,7 @@ export function drawStage(window, relatives) {
 
 function addSliders(move, window) {
   byId("sliders").append(...data.axes.map((axis, k) => html("label", {},
-    html("span", {}, data.axes.length > 1 ? `Window ${axis}` : "Window"),
+    html("span", {}, html("span", { class: "hidden" }, "Window "), axis),
     html("input", { type: "range", id: `window${k}`, min: 0, max: data.grid[k] - 1, value: 0 }),
     html("output", { id: `at${k}`, for: `window${k}` }))));
   data.axes.forEach((_, k) => byId(`window${k}`).addEventListener("input", (event) =>
@@ -42,6 +42,8 @@ function addSliders(move, window) {
 export function addStage({ window, move }) {
   const stage = byId("stage");
   const [height, width] = plane.map((k) => (k === null ? 0 : data.size[k]));
+  byId("picture").hidden = !data.picture;
+  if (data.picture) byId("picture").src = data.picture;
   const shape = height ? width / height : 1e9;
   stage.style.aspectRatio = height ? `${width} / ${height}` : "auto";
   stage.style.maxWidth = `max(48px, ${Math.round(TALL * shape)}px)`;

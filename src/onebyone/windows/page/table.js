@@ -17,7 +17,7 @@ export const latticeAlong = (layer) => alongEach((k) => latticeWords(layer, k));
 export const apartAlong = (layer) =>
   alongEach((k) => apartWords(layer, k, data.stride[k] * data.turns[k][0][2]));
 
-const HEADS = ["Layer", "Operator", "Value of one window", "Shared", "On the map of all windows",
+const HEADS = ["Layer", "Operator", "Value of one window", "Shared", "Lattice",
   "Operations of crops", "Operations of sharing", "Fewer", "Sharing ends"];
 
 function row(layer) {
@@ -26,7 +26,7 @@ function row(layer) {
     grouped(layer.crops), grouped(layer.here), layer.crops ? saved(layer) : "", layer.ended,
   ];
   return html("tr", {}, html("th", { scope: "row" }, layer.name),
-    ...cells.map((text, k) => html("td", { class: k > 3 && k < 7 ? "number" : null }, text)));
+    ...cells.map((text, k) => html("td", { class: k > 3 && k < 7 ? "number" : k > 1 ? "wide" : null }, text)));
 }
 
 /** Writes the table. */

@@ -31,7 +31,7 @@ function linesAt(target) {
   if (key[0] === "l") return [...layerLines(data.layers[Number(key.slice(1))]), ownersLine(target)];
   const [first, stop] = data.runs[Number(key.slice(1))];
   const last = layerLines(data.layers[stop - 1]);
-  return [`${stop - first} layers whose positions lie alike; the last:`, ...last];
+  return [`${stop - first} operators whose positions lie alike; the last:`, ...last];
 }
 
 /** Shows it beside the pointer, within the screen. */
