@@ -238,7 +238,7 @@ def _end(runs: dict[str, Any], report: Path | None) -> None:
     """Say what was done, write the report, and end with status 1 where something was left out."""
     for run in runs.values():
         if not isinstance(run, Exception):
-            print(_line(run))
+            print(run)
     failed = [image for image, run in runs.items() if isinstance(run, Exception) or run.failed]
     if len(runs) > 1:
         print(f"{len(runs) - len(failed)} of {len(runs)} images are done")
@@ -247,18 +247,6 @@ def _end(runs: dict[str, Any], report: Path | None) -> None:
             temporary.write_text(json.dumps({k: _told(run) for k, run in runs.items()}, indent=1))
     if failed:
         raise typer.Exit(1)
-
-
-def _line(run: Any) -> str:
-    counts = run.counts
-    words = [f"{run.path}: {counts.windows} windows in {run.seconds:.1f} s"]
-    if counts.masked:
-        words.append(f"{counts.masked} masked")
-    if run.before:
-        words.append(f"{run.before} of {run.tiles} tiles were there")
-    if run.failed:
-        words.append(f"{len(run.failed)} tiles are left out; --resume tries them again")
-    return ", ".join(words)
 
 
 def _told(run: Any) -> dict[str, Any]:

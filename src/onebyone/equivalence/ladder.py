@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 from onebyone.errors import InputError
+from onebyone.notebook import shown
 
 STRUCTURE, INTEGERS, NUMBERS = "structure", "integers", "numbers"
 P = ParamSpec("P")
@@ -113,6 +114,12 @@ class Equivalence:
 
     def __str__(self) -> str:
         return "\n".join([self.reason, *map(str, self.checks)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        facts = {check.name: str(check).partition(": ")[2] for check in self.checks}
+        return shown("Equivalence", self.reason, facts)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values."""

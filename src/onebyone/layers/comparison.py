@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
+from onebyone import notebook
 from onebyone.errors import InputError
 from onebyone.layers.alternatives import Forward, alternatives
 from onebyone.layers.kinds import MEMORY_LIMIT, Form, LayerGeometry
@@ -21,6 +22,8 @@ from onebyone.turns import by_turns
 from onebyone.wording import by, si
 
 BAR = 10
+COLUMNS = ("form", "weights", "operations", "bytes", "sizes", "trains alike", "time")
+NUMBERS = ("weights", "operations", "bytes", "time")
 SECONDS, LEAST_ROUNDS, MOST_ROUNDS = 2.0, 5, 200
 
 
@@ -109,28 +112,22 @@ class Comparison:
 
     def table(self) -> Table:
         """The forms as a rich table."""
-        title = f"{self.layer}, {self.input} → {self.output}, batch {self.batch}, {self.device}"
-        table = Table(title=title, title_justify="left", title_style="bold", caption=self.advice)
-        table.caption_justify = "left"
-        table.add_column("form", min_width=16)
-        for name in ("weights", "operations", "bytes"):
-            table.add_column(name, justify="right")
-        table.add_column("sizes")
-        table.add_column("trains alike")
-        table.add_column("time", justify="right")
-        table.add_column("")
+        made = Table(
+            title=self._title, title_justify="left", title_style="bold", caption=self.advice
+        )
+        made.caption_justify = "left"
+        for name in COLUMNS:
+            made.add_column(
+                name,
+                justify="right" if name in NUMBERS else "left",
+                min_width=16 if name == "form" else None,
+            )
+        made.add_column("")
         slowest = max(row.seconds or 0.0 for row in self.rows)
         for row in self.rows:
-            cells = [si(n) for n in (row.weights, row.operations, row.bytes)]
-            cells += [row.sizes, "yes" if row.trains_alike else "no"]
-            if row.seconds is None or row.spread is None:
-                cells += ["too large"]
-            else:
-                first, third = row.spread
-                cells += [f"{si(row.seconds)}s ± {(third - first) / 2 / row.seconds:.0%}"]
-                cells += ["█" * max(1, round(BAR * row.seconds / slowest))]
-            table.add_row(row.form, *cells)
-        return table
+            part = 0.0 if row.seconds is None else row.seconds / slowest
+            made.add_row(*_cells(row), "█" * max(1, round(BAR * part)) if part else "")
+        return made
 
     def __rich__(self) -> Table:
         return self.table()
@@ -140,6 +137,17 @@ class Comparison:
         with console.capture() as capture:
             console.print(self.table())
         return capture.get()
+
+    def __repr__(self) -> str:
+        return f"{self._title}: {self.advice}"
+
+    def _repr_html_(self) -> str:
+        forms = notebook.table(COLUMNS, map(_cells, self.rows), NUMBERS)
+        return notebook.shown("Comparison", f"{self._title}\n{self.advice}", {}, forms)
+
+    @property
+    def _title(self) -> str:
+        return f"{self.layer}, {self.input} → {self.output}, batch {self.batch}, {self.device}"
 
 
 def compare(
@@ -223,6 +231,16 @@ def _row(
         median,
         spread,
     )
+
+
+def _cells(row: FormRow) -> list[str]:
+    """A form as the columns of a table."""
+    numbers = [si(n) for n in (row.weights, row.operations, row.bytes)]
+    taken = "too large"
+    if row.seconds is not None and row.spread is not None:
+        first, third = row.spread
+        taken = f"{si(row.seconds)}s ± {(third - first) / 2 / row.seconds:.0%}"
+    return [row.form, *numbers, row.sizes, "yes" if row.trains_alike else "no", taken]
 
 
 def _sizes(geometry: LayerGeometry) -> str:

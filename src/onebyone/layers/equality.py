@@ -16,6 +16,7 @@ from onebyone.layers.difference import Difference, difference
 from onebyone.layers.kinds import Form, LayerGeometry
 from onebyone.layers.reading import as_grid, read
 from onebyone.layers.values import biases, norm
+from onebyone.notebook import shown
 
 
 class Connection(NamedTuple):
@@ -46,6 +47,8 @@ class Verdict:
         (False, Connection(output=(0, 0, 0), input=(0, 0, 1)))
         >>> print(verdict.reason)
         output (0, 0, 0) reads input (0, 0, 1); a 1×1 convolution cannot
+        >>> ob.equal(nn.AvgPool2d(2), nn.AvgPool2d(2), input=(1, 4, 4))
+        equal for every input (the same connections with the same weights)
     """
 
     equal: bool
@@ -57,6 +60,23 @@ class Verdict:
 
     def __bool__(self) -> bool:
         return self.equal
+
+    def __str__(self) -> str:
+        if self.equal:
+            return self.reason
+        apart = f"; distance {self.distance:.3g}" if math.isfinite(self.distance) else ""
+        return f"not equal: {self.reason}{apart}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        facts: dict[str, object] = {}
+        if self.connection is not None:
+            facts["output"], facts["input"] = self.connection
+        if 0 < self.distance < math.inf:
+            facts["distance"] = f"{self.distance:.6g}"
+            facts["largest difference"] = f"{self.bound:.6g} of an output, for inputs of norm 1"
+        return shown("Verdict", str(self), facts)
 
 
 def equal(

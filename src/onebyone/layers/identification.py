@@ -14,6 +14,7 @@ from onebyone.layers.nearest import project, project_bias
 from onebyone.layers.reading import read
 from onebyone.layers.recovery import Recovery, grid_entries
 from onebyone.layers.values import require_finite
+from onebyone.notebook import shown
 from onebyone.wording import by
 
 
@@ -65,6 +66,11 @@ class Identification:
             parts.append(f"{self.weights:,} of {self.dense_weights:,} weights")
         how = f"at distance {self.distance:.3g}" if self.distance else "exactly"
         return f"{', '.join(parts)}, {how}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return shown("Identification", str(self), {"kind": self.kind, "layer": self.layer})
 
 
 def identify(

@@ -2,9 +2,10 @@
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Int, Num
@@ -18,8 +19,11 @@ from onebyone.layers.kinds import Form
 from onebyone.layers.operator import LayerOperator
 from onebyone.layers.reading import read
 from onebyone.layers.values import as_numpy, require_finite
+from onebyone.notebook import grid, shown
 
 ORDERS = ("channels_first", "channels_last")
+DRAWN = (32, 48)
+"""The most rows and columns that a notebook shows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +34,8 @@ class LayerMatrix:
 
     Example:
         >>> m = ob.matrix(nn.AvgPool1d(2), input=(1, 4))
+        >>> m
+        2×4 matrix of a length-2 convolution, (1, 4) → (1, 2): 4 connections, 2 weights
         >>> m.toarray()
         array([[0.5, 0.5, 0. , 0. ],
                [0. , 0. , 0.5, 0.5]], dtype=float32)
@@ -116,6 +122,33 @@ class LayerMatrix:
 
     def __matmul__(self, x: Num[np.ndarray, " inputs"]) -> Num[np.ndarray, " outputs"]:
         return np.asarray(self.weight @ x)
+
+    def __str__(self) -> str:
+        geometry, (rows, columns) = self.form.geometry, self.shape
+        connections, weights = geometry.connections, self.form.weight.numel()
+        said = (
+            f"{rows:,}×{columns:,} matrix of {geometry}, {geometry.input} → {geometry.output}: "
+            f"{connections:,} connections, {weights:,} weights"
+        )
+        return said if self.order == "channels_first" else f"{said}, channels last"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        if any(size > most for size, most in zip(self.shape, DRAWN, strict=True)):
+            return shown("LayerMatrix", str(self))
+        return shown("LayerMatrix", str(self), {}, grid(self._cells()))
+
+    def _cells(self) -> Iterator[list[tuple[str, int | None]]]:
+        """The rows of M: each connection with its weight's number, a dot where there is none."""
+        found = self.entries
+        values = found.values(as_numpy(self.form.weight))
+        for start, stop in pairwise(found.indptr):
+            row: list[tuple[str, int | None]] = [("·", None)] * self.shape[1]
+            for entry in range(start, stop):
+                number = int(self.sharing[entry])
+                row[found.indices[entry]] = f"{values[entry] + 0.0:.3g}", number  # never -0
+            yield row
 
 
 def matrix(

@@ -16,6 +16,8 @@ from onebyone.layers.kinds import KINDS, Form, LayerGeometry, build
 from onebyone.layers.matrix import LayerMatrix
 from onebyone.layers.reading import read
 from onebyone.layers.values import as_numpy, biases, norm, require_finite
+from onebyone.notebook import shown
+from onebyone.wording import percent
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,20 @@ class Nearest:
     layer: nn.Module
     distance: float
     relative: float
+
+    def __str__(self) -> str:
+        if not self.distance:
+            return f"{self.layer}, equal to the layer given"
+        share = percent(self.relative)
+        return f"{self.layer}, at distance {self.distance:.3g}: {share} of the given layer's norm"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        share = f"{percent(self.relative)} of the given layer's norm"
+        return shown(
+            "Nearest", str(self.layer), {"distance": f"{self.distance:.6g}", "relative": share}
+        )
 
 
 Clash = tuple[tuple[int, int], tuple[int, int]]

@@ -1,6 +1,7 @@
 """What a rewrite did to each layer, and what the check of the result found."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -8,8 +9,11 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from onebyone import notebook
 from onebyone.equivalence import Check
 from onebyone.wording import by
+
+COLUMNS = ("layer", "operator", "weight", "became, or why not")
 
 
 @dataclass(frozen=True)
@@ -104,10 +108,10 @@ class Report:
     def __rich__(self) -> Group:
         """The summary, a row for each layer, a line for each check."""
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for name in ("layer", "operator", "weight", "became, or why not"):
+        for name in COLUMNS:
             table.add_column(name, overflow="fold")
         for row in self.rows:
-            table.add_row(row.name, row.operator, by(row.shape), row.became or row.reason)
+            table.add_row(*_cells(row))
         checks = [Text(str(check)) for check in self.checks]
         return Group(Text(self.summary, style="bold"), *([table] if self.rows else []), *checks)
 
@@ -116,6 +120,23 @@ class Report:
         with console.capture() as capture:
             console.print(self)
         return capture.get()
+
+    def __repr__(self) -> str:
+        return "\n".join([self.summary, *map(str, self.checks)])
+
+    def _repr_html_(self) -> str:
+        return self.as_html("Report", self.summary)
+
+    def as_html(self, kind: str, sentence: str) -> str:
+        """The rows and checks as a notebook shows them, below a sentence."""
+        checks = {check.name: str(check).partition(": ")[2] for check in self.checks}
+        rows = notebook.table(COLUMNS, map(_cells, self.rows)) if self.rows else ""
+        return notebook.shown(kind, sentence, checks, rows)
+
+
+def _cells(row: Row) -> list[str]:
+    """A layer as the columns of a table."""
+    return [row.name, row.operator, by(row.shape), row.became or row.reason]
 
 
 @dataclass(frozen=True)
@@ -138,3 +159,19 @@ class Rewritten:
 
     model: Any
     report: Report
+
+    def __str__(self) -> str:
+        return f"{self._name}: {self.report!r}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.report.as_html("Rewritten", f"{self._name}: {self.report.summary}")
+
+    @property
+    def _name(self) -> str:
+        """The file, or what the model is."""
+        if self.model is None:
+            return "not written"
+        named = isinstance(self.model, str | Path)
+        return str(self.model) if named else type(self.model).__name__

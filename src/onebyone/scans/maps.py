@@ -12,7 +12,9 @@ import zarr
 from zarr.errors import BaseZarrError
 
 from onebyone.errors import InputError
+from onebyone.notebook import shown
 from onebyone.scans.sources.source import Georeference
+from onebyone.wording import by
 
 NOT_RUN, DONE, MASKED = range(3)
 """What `state` says of a window."""
@@ -50,6 +52,9 @@ class Map:
         >>> sliding = ob.slide("nin-digits", stride=4)
         >>> image = np.zeros((1, 64, 80), np.uint8)
         >>> found = ob.scan(image, sliding, "map.zarr", values="margin").open()
+        >>> found
+        map.zarr: the margin of the best class at 10×14 windows
+        of 28×28 pixels, one every 4×4, of ndarray (1, 64, 80) uint8
         >>> found.grid, found.read(0, (slice(0, 2), slice(0, 3))).shape  # scores of some windows
         ((10, 14), (1, 2, 3))
         >>> found.labels.shape  # and whose they are
@@ -75,6 +80,29 @@ class Map:
     def grid(self) -> tuple[int, ...]:
         """Windows along each axis."""
         return tuple(self.state.shape)
+
+    def __str__(self) -> str:
+        windows = f"of {by(self.window[1:])} pixels, one every {by(self.stride)}, of {self.title}"
+        return f"{self.path}: {self._kept} at {by(self.grid)} windows\n{windows}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        facts = {"image": f"{self.title}, {by(self.size)} pixels"}
+        facts |= {"levels": str(len(self.scores)), "numbers": str(self.scores[0].dtype)}
+        if self.classes is not None:
+            facts["classes"] = ", ".join(self.classes)
+        return shown("Map", str(self), facts)
+
+    @property
+    def _kept(self) -> str:
+        """What is kept of a window, in words."""
+        count = self.scores[0].shape[0]
+        if self.labels is None:
+            return f"{self.values} of {count} class{'es' * (count != 1)}"
+        if self.values == "margin":
+            return "the margin of the best class"
+        return "the best class" if count == 1 else f"the best {count} classes"
 
     def read(self, level: int, where: Sequence[slice]) -> np.ndarray:
         """Scores [K, *windows] of a part of one level as float32, NaN where there are none."""

@@ -12,12 +12,14 @@ import numpy as np
 import torch
 
 from onebyone.errors import InputError
+from onebyone.notebook import shown
 from onebyone.scans.driving import KEPT, Driver
 from onebyone.scans.executors import Workers
 from onebyone.scans.handing import hand
 from onebyone.scans.maps import Map, open_map
 from onebyone.scans.pyramid import Coarser
 from onebyone.scans.tile import Counts, Job
+from onebyone.wording import by
 
 _STALL = 60.0
 """Seconds after which a tile that other processes run is thought to be lost."""
@@ -73,6 +75,24 @@ class Scan:
     def open(self) -> Map:
         """Open the map."""
         return open_map(self.path)
+
+    def __str__(self) -> str:
+        counts = self.counts
+        parts = [f"{self.path}: {counts.windows:,} windows in {self.seconds:.1f} s"]
+        if counts.masked:
+            parts.append(f"{counts.masked:,} masked")
+        if self.before:
+            parts.append(f"{self.before} of {self.tiles} tiles were there")
+        if self.failed:
+            parts.append(f"{len(self.failed)} tiles are left out; resume tries them again")
+        return ", ".join(parts)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        facts = {"grid": f"{by(self.grid)} windows", "tiles": self.tiles, "run by": self.workers}
+        failed = {f"tile {tile}": why for tile, why in self.failed.items()}
+        return shown("Scan", str(self), facts | failed)
 
 
 def run(

@@ -13,7 +13,7 @@ from math import gcd
 from onebyone.errors import InputError
 from onebyone.graphs.aten import value_of
 from onebyone.windows.bands import band_windows
-from onebyone.windows.cut import cheapest, share
+from onebyone.windows.cut import Sharing, cheapest, share
 from onebyone.windows.geometry import Geometry
 from onebyone.windows.grid import Grid
 from onebyone.windows.lowering import Lowered
@@ -37,12 +37,7 @@ def choose(
     """
     windows = geometry.grid(size)
     limit = lowered.target.memory if memory is None else memory
-    if geometry.padding == "image":
-        pieces = _shifts(lowered, geometry, size, windows)
-        sharing = share(lowered, first_piece(pieces))
-    else:
-        pieces = _pieces(geometry, windows, windows)
-        sharing = cheapest(lowered, first_piece(pieces))
+    pieces, sharing = undivided(lowered, geometry, size)
     grid = Grid.of(lowered, sharing.axes)
     taken = whole = _bytes(grid)
     if geometry.padding == "crop" and whole > _most(limit):
@@ -55,6 +50,24 @@ def choose(
     return Schedule(
         size, windows, pieces, _loops(grid), sharing.ended, grid.thrift, taken, whole, limit
     )
+
+
+def undivided(
+    lowered: Lowered, geometry: Geometry, size: tuple[int, ...]
+) -> tuple[tuple[Pieces, ...] | tuple[Shifts, ...], Sharing]:
+    """The image as one piece, or its shifts, and what windows share in the first.
+
+    Args:
+        lowered: the network.
+        geometry: the windows.
+        size: of the image.
+    """
+    windows = geometry.grid(size)
+    if geometry.padding == "image":
+        shifts = _shifts(lowered, geometry, size, windows)
+        return shifts, share(lowered, first_piece(shifts))
+    pieces = _pieces(geometry, windows, windows)
+    return pieces, cheapest(lowered, first_piece(pieces))
 
 
 def _most(limit: int) -> int:

@@ -60,6 +60,8 @@ class Plan:
     def __str__(self) -> str:
         return str(self.schedule)
 
+    __repr__ = __str__
+
     @property
     def size(self) -> tuple[int, ...]:
         """Of the image, without batch and channels."""

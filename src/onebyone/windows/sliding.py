@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,9 @@ from torch.utils import _pytree as pytree
 
 from onebyone.errors import InputError
 from onebyone.graphs.capture import example_windows
+from onebyone.notebook import shown
 from onebyone.windows.arguments import batched, image_of, refuse_count, refuse_training, size_of
-from onebyone.windows.backends import (
-    Choice,
-    CompiledPiece,
-    digest_of,
-    modules_of,
-    state_of,
-)
+from onebyone.windows.backends import Choice, CompiledPiece, digest_of, modules_of, state_of
 from onebyone.windows.choosing import choose
 from onebyone.windows.deviation import (
     Deviation,
@@ -33,6 +28,7 @@ from onebyone.windows.deviation import (
 )
 from onebyone.windows.explanation import explain_plan
 from onebyone.windows.geometry import Geometry
+from onebyone.windows.large_images import shares
 from onebyone.windows.looping import through_parts
 from onebyone.windows.lowering import Lowered
 from onebyone.windows.plan import Plan
@@ -56,6 +52,9 @@ class SlidingModel(nn.Module):
 
     Example:
         >>> sliding = ob.slide(ob.nin.load("nin-digits"), window=(1, 28, 28))
+        >>> sliding  # a small part of the work of crops
+        SlidingModel(window=(1, 28, 28), stride=(4, 4), padding='crop', backend='torch')
+        NetworkInNetwork at every window; in large images they share all but 5.4% of its operations
         >>> sliding.stride, sliding.grid(56, 84)
         ((4, 4), (8, 15))
         >>> sliding(torch.rand(2, 1, 56, 84)).shape
@@ -99,6 +98,18 @@ class SlidingModel(nn.Module):
         found = copy.copy(self)
         found.memory = memory
         return found
+
+    @cached_property
+    def _shares(self) -> str:
+        return shares(self._lowered, self.geometry)
+
+    def __repr__(self) -> str:
+        facts = vars(self.geometry) | {"backend": self.backend}
+        settings = ", ".join(f"{name}={value!r}" for name, value in facts.items())
+        return f"SlidingModel({settings})\n{self._shares}"
+
+    def _repr_html_(self) -> str:
+        return shown("SlidingModel", self._shares, vars(self.geometry) | {"backend": self.backend})
 
     @property
     def window(self) -> tuple[int, ...]:
