@@ -22,6 +22,7 @@ def write_map(
     stride: tuple[int, ...],
     *,
     classes: Sequence[str] | None,
+    title: str,
 ) -> None:
     """Write the scores of every window as the suffix of `out` says.
 
@@ -37,6 +38,7 @@ def write_map(
         window: (C, H, W) of a window, in pixels.
         stride: Step between windows down and across, in pixels.
         classes: Names of the classes.
+        title: The image's name, for the page.
 
     Raises:
         InputError: The model has several outputs, or no classes, and `out` is not `.npz`.
@@ -62,7 +64,7 @@ def write_map(
     elif suffix == ".png":
         save_png(out, array, window, (stride[0], stride[1]), pixels.shape[1:], classes=classes)
     else:
-        save_html(out, pixels, array, window, stride, classes=classes, title=out.stem)
+        save_html(out, pixels, array, window, stride, classes=classes, title=title)
 
 
 def check_scores(out: Path, scores: Any) -> None:

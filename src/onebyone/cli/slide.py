@@ -36,7 +36,7 @@ from onebyone.cli.options import Json, Trust
 from onebyone.cli.outputs import check_outputs
 from onebyone.cli.parsing import ALONE, one_or_all, parse_bytes, parse_integers, parse_pixel_options
 from onebyone.cli.pixels import done_to_pixels, fitting, in_options, left
-from onebyone.cli.stages import stages
+from onebyone.cli.stages import Stages, stages
 from onebyone.images import read_image
 
 PRINTED = Path(ALONE)
@@ -99,6 +99,9 @@ def slide(
     explain: Annotated[
         bool, typer.Option("--explain", help="The report, and why it is planned so.")
     ] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Time some crops, too, and say how long all take.")
+    ] = False,
     as_json: Json = False,
     trust: Trust = False,
 ) -> None:
@@ -123,6 +126,7 @@ def slide(
         import torch
         from torch.utils._pytree import tree_map
 
+        from onebyone.cli.saved import saving
         from onebyone.models import load
         from onebyone.windows import slide as slide_model
 
@@ -148,12 +152,14 @@ def slide(
                 stage.begin("running")
                 scores = sliding(x)
             seconds = time.perf_counter() - started
-            deviation = None
-            if padding is Padding.image:
-                stage.begin("comparing with crops")
-                deviation = sliding.deviation(x)
+            deviation = _deviation(sliding, x, stage) if padding is Padding.image else None
+            stage.begin("timing crops" if compare else "counting")
+            saved = saving(sliding, x, compare=compare)
         stage.begin("writing")
-        write_map(out, scores, pixels, sizes, sliding.stride, classes=named or chosen.classes)
+        write_map(
+            out, scores, pixels, sizes, sliding.stride, classes=named or chosen.classes,
+            title=image.name,
+        )  # fmt: skip
         told = _told(sliding, pixels.shape[1:], report, explain=explain)
     touched = _say_not_finite(image, pixels, sizes, sliding.stride)
     size = pixels.shape[1:]
@@ -166,6 +172,7 @@ def slide(
         "grid": sliding.grid(*size),
         "backend": str(sliding.choice(*size)),
         "seconds": round(seconds, 6),
+        **saved.fields,
         "windows_not_finite": touched,
         "deviation": None if deviation is None else asdict(deviation),
         "report": None if told is None else told.to_dict(),
@@ -174,7 +181,8 @@ def slide(
         print(json.dumps(fields))
     else:
         printed = told if explain or report == PRINTED else None
-        _print(fields, deviation, printed, report, brought=chosen.preprocessing)
+        said = saved.lines(seconds, counted=printed is None)  # the report has the counts, too
+        _print(fields, said, deviation, printed, report, brought=chosen.preprocessing)
 
 
 def _told(sliding: Any, size: tuple[int, ...], page: Path | None, *, explain: bool) -> Any:
@@ -188,14 +196,22 @@ def _told(sliding: Any, size: tuple[int, ...], page: Path | None, *, explain: bo
 
 
 def _print(
-    fields: dict[str, Any], deviation: Any, report: Any, page: Path | None, *, brought: Any
+    fields: dict[str, Any],
+    said: list[str],
+    deviation: Any,
+    report: Any,
+    page: Path | None,
+    *,
+    brought: Any,
 ) -> None:
-    console = Console()
+    console = Console(markup=False)  # files may be called anything
     if brought is not None and brought.mean is not None:
         console.print(f"as with {in_options(fields)}", soft_wrap=True)
     down, across = fields["grid"]
     windows = f"{down} × {across} windows in {fields['seconds']:.2f} s"
     console.print(f"{fields['out']}: {windows}", soft_wrap=True)
+    for line in said:
+        console.print(line, soft_wrap=True)
     if fields["backend"] != Backend.torch:
         console.print(f"backend: {fields['backend']}", soft_wrap=True)
     if deviation is not None:
@@ -204,6 +220,11 @@ def _print(
         console.print(f"{page}: what windows share, by layer", soft_wrap=True)
     if report is not None:
         console.print(report)
+
+
+def _deviation(sliding: Any, x: Any, stage: Stages) -> Any:
+    stage.begin("comparing with crops")
+    return sliding.deviation(x)
 
 
 def _as_map(output: Any) -> Any:
