@@ -17,6 +17,7 @@ def __getattr__(name: str) -> object:
         AttributeError: there is no such name, or a package that it needs is not installed.
     """
     import sys
+    from importlib.metadata import version
     from importlib.util import find_spec
 
     from lazy_loader import attach_stub
@@ -27,6 +28,8 @@ def __getattr__(name: str) -> object:
     attach, names["__dir__"], names["__all__"] = attach_stub(__name__, __file__)
 
     def found(name: str) -> object:
+        if name == "__version__":
+            return version("onebyone")
         try:
             return attach(name)
         except InputError as error:  # of a package that is missing: there is no such name then

@@ -33,3 +33,5 @@ from .windows import (
     convolutionalize as convolutionalize,
     slide as slide,
 )
+
+__version__: str

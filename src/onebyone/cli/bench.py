@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from onebyone.cli.completion import one_of
 from onebyone.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def bench(
         typer.Option(
             help="Default torch,onnxruntime,openvino; inductor compiles for minutes a case.",
             metavar="NAME,...",
+            autocompletion=one_of("torch", "onnxruntime", "openvino", "inductor"),
         ),
     ] = None,
     rounds: Annotated[int, typer.Option(help="How often each side runs.", min=1)] = ROUNDS,

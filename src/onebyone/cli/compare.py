@@ -6,12 +6,19 @@ from typing import Annotated, Any
 import typer
 
 from onebyone.cli.answer import Answer
+from onebyone.cli.completion import ending
 from onebyone.cli.layer_command import Grids, layer_command
 from onebyone.cli.options import Out
 
 BARS = Out(
     Annotated[
-        Path | None, typer.Option("--out", "-o", help="Draw the times as bars: .svg or .png.")
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Draw the times as bars: .svg or .png.",
+            autocompletion=ending(".svg", ".png"),
+        ),
     ],
     (".svg", ".png"),
 )

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from onebyone.cli.answer import Answer
+from onebyone.cli.completion import ending, models
 from onebyone.cli.options import LAYER_HELP, Input, Json, Output, Trust, Weights
 from onebyone.cli.outputs import check_outputs, next_free
 from onebyone.errors import InputError
@@ -27,6 +28,7 @@ def explain(
             help="A model, with --layer: nin-digits, timm:NAME, torchvision:NAME, a .onnx or .pt2 "
             "file, or package.module:function.",
             metavar="SPEC",
+            autocompletion=models,
         ),
     ] = None,
     layer: Annotated[
@@ -49,6 +51,7 @@ def explain(
             "-o",
             help="The file: .html for the interactive picture, .svg or .png for a still. By "
             "default picture.html, or picture.png of --maps; with a number where that is there.",
+            autocompletion=ending(".html", ".svg", ".png"),
         ),
     ] = None,
     as_json: Json = False,

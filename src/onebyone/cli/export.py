@@ -6,6 +6,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from onebyone.cli.completion import ending
 from onebyone.errors import InputError
 from onebyone.writing import check_target
 
@@ -20,6 +21,9 @@ def export(
         typer.Argument(
             metavar="OUT",
             help=".tif, .ome.tif, .geojson, .npy, .png, .html, .csv or .parquet.",
+            autocompletion=ending(
+                ".tif", ".ome.tif", ".geojson", ".npy", ".png", ".html", ".csv", ".parquet"
+            ),
         ),
     ],
     *,

@@ -7,6 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from onebyone.cli.answer import Answer
+from onebyone.cli.completion import one_of
 from onebyone.cli.layer_command import Grids, layer_command
 
 MOST_ROWS = 64
@@ -18,7 +19,11 @@ def matrix(
     grids: Grids,
     *,
     order: Annotated[
-        str, typer.Option(help="How grids are flattened: channels_first or channels_last.")
+        str,
+        typer.Option(
+            help="How grids are flattened: channels_first or channels_last.",
+            autocompletion=one_of("channels_first", "channels_last"),
+        ),
     ] = "channels_first",
 ) -> Answer:
     """Print a layer as one sparse matrix, with the weights that its entries share."""

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from onebyone.cli.completion import models, one_of
+
 Model = Annotated[
     str,
     typer.Option(
@@ -12,6 +14,7 @@ Model = Annotated[
         "train, a .onnx or .pt2 file, or package.module:function. `onebyone models` lists "
         "names.",
         metavar="SPEC",
+        autocompletion=models,
     ),
 ]
 Window = Annotated[
@@ -40,7 +43,11 @@ Classes = Annotated[
 Names = Annotated[Path | None, typer.Option(help="Names of the classes, one line for each.")]
 Layout = Annotated[
     str | None,
-    typer.Option(help="The axes of an .onnx file's input, as NHWC; default found.", metavar="AXES"),
+    typer.Option(
+        help="The axes of an .onnx file's input, as NHWC; default found.",
+        metavar="AXES",
+        autocompletion=one_of("NCHW", "NHWC"),
+    ),
 ]
 Inputs = Annotated[
     list[str] | None,

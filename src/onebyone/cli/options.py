@@ -5,6 +5,8 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from onebyone.cli.completion import ending, one_of
+
 LAYER_HELP = (
     "conv(in,out,kernel,stride=1,padding=0,dilation=1,groups=1,bias=True), also conv1d, conv2d, "
     "conv3d and local; pointwise(in,out); linear(in,out); a weight from a file, as in "
@@ -35,7 +37,11 @@ Weights = Annotated[
 ]
 To = Annotated[
     str,
-    typer.Option("--to", help="dense, local, convolution, pointwise, or linear (channels-last)."),
+    typer.Option(
+        "--to",
+        help="dense, local, convolution, pointwise, or linear (channels-last).",
+        autocompletion=one_of("dense", "local", "convolution", "pointwise", "linear"),
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Load a .pt2 that may run code.")]
@@ -51,7 +57,11 @@ class Out(NamedTuple):
 TENSORS = Out(
     Annotated[
         Path | None,
-        typer.Option("--out", help="Where to write the resulting layer's weights, .safetensors."),
+        typer.Option(
+            "--out",
+            help="Where to write the resulting layer's weights, .safetensors.",
+            autocompletion=ending(".safetensors"),
+        ),
     ],
     (".safetensors",),
 )

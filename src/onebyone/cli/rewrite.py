@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from onebyone.cli.answer import Answer
+from onebyone.cli.completion import ending, one_of
 from onebyone.cli.equal import FILES, compare_files
 from onebyone.cli.outputs import check_outputs
 from onebyone.cli.stages import stages
@@ -18,12 +19,24 @@ from onebyone.writing import replacing
 def rewrite(
     source: Annotated[Path, typer.Argument(metavar="IN", help=f"A file: {FILES}.")],
     out: Annotated[
-        Path | None, typer.Argument(metavar="OUT", help="The file to write, of the same kind.")
+        Path | None,
+        typer.Argument(
+            metavar="OUT",
+            help="The file to write, of the same kind.",
+            autocompletion=ending(".onnx", ".pt2", ".safetensors"),
+        ),
     ] = None,
     *,
-    to: Annotated[str | None, typer.Option(help="convolution or linear.")] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(help="convolution or linear.", autocompletion=one_of("convolution", "linear")),
+    ] = None,
     layout: Annotated[
-        str, typer.Option(help="Of new convolutions: conv1d, BCS1, BC1S or BCHW.")
+        str,
+        typer.Option(
+            help="Of new convolutions: conv1d, BCS1, BC1S or BCHW.",
+            autocompletion=one_of("conv1d", "BCS1", "BC1S", "BCHW"),
+        ),
     ] = "BCHW",
     where: Annotated[
         str | None, typer.Option(metavar="REGEX", help="Only layers in whose names it is found.")
@@ -34,8 +47,16 @@ def rewrite(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done.")
     ] = False,
-    report: Annotated[Path | None, typer.Option(help="Where to write the report as JSON.")] = None,
-    check: Annotated[str, typer.Option(help="full, structure or off.")] = "full",
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Where to write the report as JSON.", autocompletion=ending(".json")),
+    ] = None,
+    check: Annotated[
+        str,
+        typer.Option(
+            help="full, structure or off.", autocompletion=one_of("full", "structure", "off")
+        ),
+    ] = "full",
     check_only: Annotated[
         bool, typer.Option("--check-only", help="Only compare IN with OUT, whoever wrote it.")
     ] = False,

@@ -10,6 +10,7 @@ import numpy as np
 import typer
 
 from onebyone.cli.class_names import check_names, read_names
+from onebyone.cli.completion import ending, one_of
 from onebyone.cli.here import look_here
 from onebyone.cli.inputs import files_of, read_inputs
 from onebyone.cli.model_options import (
@@ -96,7 +97,12 @@ def scan(
         typer.Option(help="drop: windows within the image; pad, cover: all of it is covered."),
     ] = Edge.drop,
     values: Annotated[
-        str, typer.Option(help="scores, probabilities, top:K or margin.", metavar="VALUES")
+        str,
+        typer.Option(
+            help="scores, probabilities, top:K or margin.",
+            metavar="VALUES",
+            autocompletion=one_of("scores", "probabilities", "top:", "margin"),
+        ),
     ] = "scores",
     dtype: Annotated[Dtype, typer.Option(help="The numbers that are kept.")] = Dtype.float32,
     padding: Annotated[
@@ -119,7 +125,10 @@ def scan(
         str | None, typer.Option(help="Stay within this much memory, as 4GB.", metavar="SIZE")
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Write what was done here, .json.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Write what was done here, .json.", metavar="FILE", autocompletion=ending(".json")
+        ),
     ] = None,
     weights: Weights = None,
     download: Download = False,

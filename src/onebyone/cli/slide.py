@@ -14,6 +14,7 @@ from jaxtyping import Num
 from rich.console import Console
 
 from onebyone.cli.class_names import check_names, read_names
+from onebyone.cli.completion import ending
 from onebyone.cli.here import look_here
 from onebyone.cli.inputs import files_of, read_inputs
 from onebyone.cli.maps import SUFFIXES, check_scores, count_touched, not_finite, write_map
@@ -66,7 +67,12 @@ def slide(
     ],
     *,
     model: Model,
-    out: Annotated[Path, typer.Option(help="Write here: .npz, .npy, .png or .html.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Write here: .npz, .npy, .png or .html.", autocompletion=ending(*SUFFIXES)
+        ),
+    ],
     window: Window = None,
     stride: Stride = None,
     weights: Weights = None,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from onebyone.cli.completion import ending, one_of
 from onebyone.cli.outputs import check_outputs
 from onebyone.errors import InputError
 
@@ -19,21 +20,46 @@ or with a folder of images for each class. An .npz file with 'images' and 'label
 
 
 def train(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCE_HELP)],
-    out: Annotated[Path, typer.Option(help="Where to write the weights, as safetensors.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help=SOURCE_HELP,
+            autocompletion=one_of("nin-digits", "nin-digits-padded", "nin-mnist", "nin-faces"),
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Where to write the weights, as safetensors.",
+            autocompletion=ending(".safetensors"),
+        ),
+    ],
     *,
     recipe: Annotated[
         str | None,
-        typer.Option(help="fast (default) or paper; the bundled networks have their own, pages."),
+        typer.Option(
+            help="fast (default) or paper; the bundled networks have their own, pages.",
+            autocompletion=one_of("fast", "paper", "pages"),
+        ),
     ] = None,
     network: Annotated[
         str | None,
         typer.Option(
             help="cifar10, cifar100, svhn, mnist, imagenet, digits or faces; by default the first "
-            "that is made for images of this size."
+            "that is made for images of this size.",
+            autocompletion=one_of(
+                "cifar10", "cifar100", "svhn", "mnist", "imagenet", "digits", "faces"
+            ),
         ),
     ] = None,
-    head: Annotated[str | None, typer.Option(help="gap (default) or fully_connected.")] = None,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            help="gap (default) or fully_connected.",
+            autocompletion=one_of("gap", "fully_connected"),
+        ),
+    ] = None,
     augment: Annotated[
         str | None, typer.Option(help="none, or some of warp, shift and flip, as shift,flip.")
     ] = None,
@@ -47,7 +73,10 @@ def train(
         bool, typer.Option("--resume", help="Go on from the checkpoint of an interrupted training.")
     ] = False,
     curve: Annotated[
-        Path | None, typer.Option(help="Where to draw the learning curve, as .png.")
+        Path | None,
+        typer.Option(
+            help="Where to draw the learning curve, as .png.", autocompletion=ending(".png")
+        ),
     ] = None,
 ) -> None:
     """Train a Network in Network and measure it on held-out images; nothing is downloaded.

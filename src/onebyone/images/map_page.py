@@ -55,7 +55,7 @@ def save_html(
             centred on the same places as the first.
         stride: Step between windows in pixels, or steps down and across.
         classes: Names of the classes; a class named "background" is left transparent.
-        title: The page's title.
+        title: The page's title and heading, as the image's name.
         boxes: Rectangles drawn over the image.
         view: What is shown first: "top class" (colours), "highest score" (heat), or a class.
         note: What there is to see, in a sentence or two above the image.
@@ -144,10 +144,12 @@ def _check(count: int, names: list[str], windows: list[tuple[int, ...]], view: s
 def _assemble(title: str, data: dict[str, Any]) -> str:
     """Put style, data and script into the template, each once."""
     files = resources.files("onebyone.images")
+    written = title.encode(errors="replace").decode()  # names of files may hold other bytes
     parts = {
-        "title": html.escape(title),
+        "title": html.escape(written),
         "style": files.joinpath("viewer.css").read_text(encoding="utf-8"),
         "data": script_json(data),
+        "zoom": files.joinpath("zoom.js").read_text(encoding="utf-8"),
         "script": files.joinpath("viewer.js").read_text(encoding="utf-8"),
     }
     return filled(files.joinpath("viewer.html").read_text(encoding="utf-8"), parts)

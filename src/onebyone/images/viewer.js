@@ -163,7 +163,7 @@ function addPointer(show) {
     show(row, column);
   };
   const point = (event) => {
-    const box = stage.getBoundingClientRect();
+    const box = element("scene").getBoundingClientRect();
     const y = ((event.clientY - box.top) / box.height) * image.height;
     const x = ((event.clientX - box.left) / box.width) * image.width;
     move(Math.floor((y - top) / down), Math.floor((x - left) / across));
@@ -176,6 +176,7 @@ function addPointer(show) {
     event.preventDefault();
     const by = event.shiftKey ? 10 : 1;
     move(row + by * step[0], column + by * step[1]);
+    stage.dispatchEvent(new Event("moved")); // a zoomed image follows
   });
 }
 
@@ -183,7 +184,7 @@ function drawStage() {
   const stage = element("stage");
   stage.style.aspectRatio = `${image.width} / ${image.height}`;
   // Small images are enlarged, but no further than the screen's height shows.
-  stage.style.maxWidth = `max(280px, calc(88vh * ${image.width / image.height}))`;
+  element("frame").style.maxWidth = `max(280px, calc(88vh * ${image.width / image.height}))`;
   element("image").src = image.src;
   const canvas = element("map");
   Object.assign(canvas, { width: columns, height: rows });
@@ -194,16 +195,16 @@ function drawStage() {
     place(node, box.top, box.left, box.height, box.width);
     element("boxes").append(node);
   }
-  new ResizeObserver(placeLabels).observe(stage);
+  new ResizeObserver(placeLabels).observe(element("scene"));
 }
 
 /** Keep every label within the image: below its box's upper edge, or leftwards from its right one. */
 function placeLabels() {
-  const stage = element("stage").getBoundingClientRect();
+  const scene = element("scene").getBoundingClientRect();
   for (const node of element("boxes").children) {
     const [box, label] = [node.getBoundingClientRect(), node.firstChild];
-    node.classList.toggle("inside", box.top - stage.top < label.offsetHeight);
-    node.classList.toggle("leftwards", box.left + label.offsetWidth > stage.right);
+    node.classList.toggle("inside", box.top - scene.top < label.offsetHeight);
+    node.classList.toggle("leftwards", box.left + label.offsetWidth > scene.right);
   }
 }
 
