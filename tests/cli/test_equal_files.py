@@ -64,7 +64,7 @@ def test_a_terminal_is_told_which_check_runs(folder, monkeypatch, capsys):
         (["a.onnx", "conv(2,1,1)"], "a.onnx and conv(2,1,1): give two files (.onnx, .pt2 (an"),
         (["linear(8,4)", "a.onnx", "--input", "8"], "give two files"),
         (["a.onnx", "b.onnx", "--input", "2,2"], "--input, --output, --tol and --weights go with"),
-        (["a.onnx", "b.onnx", "--level", "off"], "level='off' is unknown; use one of full, struct"),
+        (["a.onnx", "b.onnx", "--level", "off"], "'--level': 'off' is not one of 'full', 'struct"),
         (["linear(8,4)", "linear(8,4)", "--level", "structure"], "--level goes with files"),
     ],
 )

@@ -126,7 +126,10 @@ def test_a_pointwise_matrix_and_a_local_weight(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["convert", "conv(2,1,1)", "--to", "circle", *GRID], "to='circle'"),
+        (
+            ["convert", "conv(2,1,1)", "--to", "circle", *GRID],
+            "'--to': 'circle' is not one of 'dense'",
+        ),
         (["convert", "conv(2,1,1)", "--to", "dense", "--input", "2,999,999"], "would take"),
         (["compare", "conv(2,1,1)", *GRID, "--batch", "999999999999"], "batch=999999999999"),
         (["compare", "conv('nan.npy')", *GRID], "NaN or infinite"),

@@ -39,7 +39,7 @@ def test_too_wide_for_the_terminal(capsys):
     ("words", "message"),
     [
         (["conv(2,1,1)", "--input", "2"], "conv takes channels and 1 to 3 axes"),
-        (["conv(2,1,1)", "--input", "2,2,2", "--order", "rows"], "order='rows'"),
+        (["conv(2,1,1)", "--input", "2,2,2", "--order", "rows"], "'--order': 'rows' is not one of"),
         (["linear(8,4)", "--input", "2,2,2", "--output", "1,2,3"], "has 4 outputs"),
         (["conv(64,64,3)", "--input", "64,224,224", "--json"], "would take"),
         (["conv(2,1,1)"], "--input"),

@@ -34,7 +34,7 @@ class _Plain:
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Its options and arguments, --help among them."""
-        found: list[Any] = super().get_params(ctx)  # type: ignore[misc]  # of Typer's class beside
+        found: list[Any] = super().get_params(ctx)  # of Typer's class beside
         for option in found:
             if getattr(option, "is_flag", False):
                 option.metavar = ""
@@ -97,5 +97,6 @@ def run(words: list[str]) -> int:
             return 0
         raise InputError(f"code that the command ran asked to exit ({stop.code})") from stop
     except TyperException as error:
-        raise InputError(error.format_message()) from error
+        message = error.format_message().replace(": Value error, ", ": ")  # of its checks' library
+        raise InputError(message) from error
     return 0

@@ -97,7 +97,7 @@ def _names(package: str) -> Iterator[str]:
     """Names that a package's source enters, as `--model` takes them."""
     spec = find_spec(package)
     for place in [] if spec is None else spec.submodule_search_locations or []:
-        for path in (Path(place) / "models").rglob("*.py"):
+        for path in (Path(place) / "models").glob("*.py"):
             for found in _REGISTERED.finditer(path.read_text(encoding="utf-8")):
                 yield f"{package}:{found[1] or found[2]}"
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from onebyone.choices import Level
 from onebyone.cli.answer import Answer
 from onebyone.cli.options import LAYER_HELP, Input, Json, Output, Trust
 from onebyone.cli.stages import stages
@@ -30,7 +31,7 @@ def equal(
     ] = None,
     weights_b: Annotated[Path | None, typer.Option(help="B's weights, likewise.")] = None,
     level: Annotated[
-        str, typer.Option(help="Of files: full, or structure, which runs nothing.")
+        Level, typer.Option(help="Of files: full, or structure, which runs nothing.")
     ] = "full",
     as_json: Json = False,
     trust: Trust = False,
@@ -63,7 +64,7 @@ def equal(
     Answer(_fields(verdict), _text(verdict), yes=verdict.equal).tell(as_json=as_json)
 
 
-def compare_files(before: Path, after: Path, level: str, trust: bool) -> Any:
+def compare_files(before: Path, after: Path, level: Level, trust: bool) -> Any:
     """Compare two files, and say on a terminal what runs: for large files it takes long."""
     from onebyone.equivalence import Equivalence, compare
 

@@ -10,6 +10,7 @@ from onebyone.cli.completion import ending
 from onebyone.errors import InputError
 from onebyone.writing import check_target
 
+SUFFIXES = (".tif", ".ome.tif", ".geojson", ".npy", ".png", ".html", ".csv", ".parquet")
 _SIDE = 1600
 """Pixels of the longer side of the picture under a map, at most."""
 
@@ -21,9 +22,7 @@ def export(
         typer.Argument(
             metavar="OUT",
             help=".tif, .ome.tif, .geojson, .npy, .png, .html, .csv or .parquet.",
-            autocompletion=ending(
-                ".tif", ".ome.tif", ".geojson", ".npy", ".png", ".html", ".csv", ".parquet"
-            ),
+            autocompletion=ending(*SUFFIXES),
         ),
     ],
     *,

@@ -5,12 +5,13 @@ import re
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 import typer
 from torch import Tensor, nn
 
+from onebyone.choices import Kind
 from onebyone.cli.here import look_here
 from onebyone.cli.options import LAYER_HELP
 from onebyone.cli.parsing import parse_integers
@@ -37,7 +38,7 @@ class _Spec(NamedTuple):
     """
 
     text: str
-    kinds: tuple[str, ...]
+    kinds: tuple[Kind, ...]
     weights: Path | None
     layer: nn.Module | None
     grid: Grid | None
@@ -70,9 +71,10 @@ def layers_on_grid(
 
 def _found(text: str, weights: Path | None, trust: bool) -> _Spec:
     """Take the kinds off a spec and load the model that it names, if it names one."""
-    kinds, inner = [], text.strip()
+    kinds: list[Kind] = []
+    inner = text.strip()
     while (match := WRAPPED.fullmatch(inner)) and match[1] in KINDS:
-        kinds.append(match[1])
+        kinds.append(cast(Kind, match[1]))
         inner = match[2].strip()
     if not MODEL_LAYER.fullmatch(inner):
         return _Spec(inner, tuple(kinds), weights, None, None)

@@ -6,8 +6,8 @@ import typer
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from onebyone.choices import Order
 from onebyone.cli.answer import Answer
-from onebyone.cli.completion import one_of
 from onebyone.cli.layer_command import Grids, layer_command
 
 MOST_ROWS = 64
@@ -18,13 +18,7 @@ def matrix(
     layer: Any,
     grids: Grids,
     *,
-    order: Annotated[
-        str,
-        typer.Option(
-            help="How grids are flattened: channels_first or channels_last.",
-            autocompletion=one_of("channels_first", "channels_last"),
-        ),
-    ] = "channels_first",
+    order: Annotated[Order, typer.Option(help="How grids are flattened.")] = "channels_first",
 ) -> Answer:
     """Print a layer as one sparse matrix, with the weights that its entries share."""
     from onebyone.layers import matrix as layer_matrix

@@ -5,7 +5,8 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from onebyone.cli.completion import ending, one_of
+from onebyone.choices import Kind
+from onebyone.cli.completion import ending
 
 LAYER_HELP = (
     "conv(in,out,kernel,stride=1,padding=0,dilation=1,groups=1,bias=True), also conv1d, conv2d, "
@@ -36,12 +37,7 @@ Weights = Annotated[
     ),
 ]
 To = Annotated[
-    str,
-    typer.Option(
-        "--to",
-        help="dense, local, convolution, pointwise, or linear (channels-last).",
-        autocompletion=one_of("dense", "local", "convolution", "pointwise", "linear"),
-    ),
+    Kind, typer.Option("--to", help="The kind; linear is a pointwise layer on channels last.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Load a .pt2 that may run code.")]

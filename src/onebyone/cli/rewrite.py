@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from onebyone.choices import Checked, Layout, Operator
 from onebyone.cli.answer import Answer
-from onebyone.cli.completion import ending, one_of
+from onebyone.cli.completion import ending
 from onebyone.cli.equal import FILES, compare_files
 from onebyone.cli.outputs import check_outputs
 from onebyone.cli.stages import stages
@@ -27,17 +28,8 @@ def rewrite(
         ),
     ] = None,
     *,
-    to: Annotated[
-        str | None,
-        typer.Option(help="convolution or linear.", autocompletion=one_of("convolution", "linear")),
-    ] = None,
-    layout: Annotated[
-        str,
-        typer.Option(
-            help="Of new convolutions: conv1d, BCS1, BC1S or BCHW.",
-            autocompletion=one_of("conv1d", "BCS1", "BC1S", "BCHW"),
-        ),
-    ] = "BCHW",
+    to: Annotated[Operator | None, typer.Option(help="What the layers become.")] = None,
+    layout: Annotated[Layout, typer.Option(help="Of new convolutions.")] = "BCHW",
     where: Annotated[
         str | None, typer.Option(metavar="REGEX", help="Only layers in whose names it is found.")
     ] = None,
@@ -51,12 +43,7 @@ def rewrite(
         Path | None,
         typer.Option(help="Where to write the report as JSON.", autocompletion=ending(".json")),
     ] = None,
-    check: Annotated[
-        str,
-        typer.Option(
-            help="full, structure or off.", autocompletion=one_of("full", "structure", "off")
-        ),
-    ] = "full",
+    check: Annotated[Checked, typer.Option(help="How much of it is checked.")] = "full",
     check_only: Annotated[
         bool, typer.Option("--check-only", help="Only compare IN with OUT, whoever wrote it.")
     ] = False,
@@ -76,7 +63,7 @@ def rewrite(
         return
     from onebyone.equivalence import compare
     from onebyone.rewriting import rewrite as rewriting_rewrite
-    from onebyone.rewriting.dispatch import CHECKS, files_of
+    from onebyone.rewriting.dispatch import files_of
     from onebyone.rewriting.selection import Selection
 
     if to is None:
@@ -84,8 +71,6 @@ def rewrite(
     if (out is None) is not dry_run:
         raise InputError("give OUT, the file to write, or --dry-run and no OUT")
     check_outputs(locals(), lambda: files_of(source), report=(".json",))
-    if check not in CHECKS:
-        raise InputError(f"--check {check}: say one of {', '.join(CHECKS)}")
     with stages() as shown:
         shown.begin("rewriting")
         found = rewriting_rewrite(
@@ -102,10 +87,12 @@ def rewrite(
     Answer(fields, found, yes=found.passed and not left).tell(as_json=as_json)
 
 
-def _check_only(before: Path, after: Path | None, level: str, as_json: bool, trust: bool) -> None:
+def _check_only(
+    before: Path, after: Path | None, level: Checked, as_json: bool, trust: bool
+) -> None:
     if after is None:
         raise InputError("--check-only needs two files: the one before and the one after")
-    if level not in ("full", "structure"):
+    if level == "off":
         raise InputError(f"--check {level}: with --check-only say full or structure")
     found = compare_files(before, after, level, trust)
     text = "\n".join(map(str, found.checks))

@@ -2,13 +2,13 @@
 
 import json
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
+from onebyone.choices import Dtype, Edge, Padding
 from onebyone.cli.class_names import check_names, read_names
 from onebyone.cli.completion import ending, one_of
 from onebyone.cli.here import look_here
@@ -33,29 +33,12 @@ from onebyone.cli.outputs import check_outputs
 from onebyone.cli.parsing import one_or_all, parse_bytes, parse_integers, parse_pixel_options
 from onebyone.cli.pixels import done_to_pixels
 from onebyone.cli.scan_progress import Shown
-from onebyone.cli.slide import Padding
 from onebyone.cli.streams import say
 from onebyone.errors import InputError
 from onebyone.writing import replacing
 
 _SAMPLE = 1024
 """Pixels of a side of what is looked at to know what the pixels are."""
-
-
-class Edge(StrEnum):
-    """Where windows end."""
-
-    drop = "drop"
-    pad = "pad"
-    cover = "cover"
-
-
-class Dtype(StrEnum):
-    """The numbers that are kept."""
-
-    float32 = "float32"
-    float16 = "float16"
-    uint8 = "uint8"
 
 
 def scan(
@@ -95,7 +78,7 @@ def scan(
     edge: Annotated[
         Edge,
         typer.Option(help="drop: windows within the image; pad, cover: all of it is covered."),
-    ] = Edge.drop,
+    ] = "drop",
     values: Annotated[
         str,
         typer.Option(
@@ -104,10 +87,10 @@ def scan(
             autocompletion=one_of("scores", "probabilities", "top:", "margin"),
         ),
     ] = "scores",
-    dtype: Annotated[Dtype, typer.Option(help="The numbers that are kept.")] = Dtype.float32,
+    dtype: Annotated[Dtype, typer.Option(help="The numbers that are kept.")] = "float32",
     padding: Annotated[
         Padding, typer.Option(help="crop: as each crop; image: zeros at the image's border only.")
-    ] = Padding.crop,
+    ] = "crop",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a map that is there.")
     ] = False,
@@ -180,14 +163,14 @@ def scan(
 
         sample = _sample(image, chosen_planes, len(shape) - 1, level, mpp)
         done = done_to_pixels(found.preprocessing, asked, Path(image), sample)
-        sliding = slide(found.network, shape, steps, padding=padding.value, **done)
+        sliding = slide(found.network, shape, steps, padding=padding, **done)
         if named is not None:
             check_names(names, named, sliding.model(_window(sliding))[0])
         with Shown(image) as shown:
             return scan_image(
                 image, sliding, target, level=level, mpp=mpp, select=chosen_planes,
-                mask="tissue" if tissue else mask, edge=edge.value, values=values,
-                dtype=dtype.value, classes=named or found.classes, memory=budget,
+                mask="tissue" if tissue else mask, edge=edge, values=values,
+                dtype=dtype, classes=named or found.classes, memory=budget,
                 executor=dask or threads, resume=resume, overwrite=overwrite, progress=shown,
             )  # fmt: skip
 

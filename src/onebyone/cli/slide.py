@@ -4,7 +4,6 @@ import json
 import time
 import warnings
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ import typer
 from jaxtyping import Num
 from rich.console import Console
 
+from onebyone.choices import Backend, Padding
 from onebyone.cli.class_names import check_names, read_names
 from onebyone.cli.completion import ending
 from onebyone.cli.here import look_here
@@ -44,23 +44,6 @@ PRINTED = Path(ALONE)
 """What --report is where it stands alone: the report is printed."""
 
 
-class Padding(StrEnum):
-    """What zero padding inside the network means."""
-
-    crop = "crop"
-    image = "image"
-
-
-class Backend(StrEnum):
-    """What runs the emitted graph."""
-
-    torch = "torch"
-    inductor = "inductor"
-    onnxruntime = "onnxruntime"
-    openvino = "openvino"
-    auto = "auto"
-
-
 def slide(
     image: Annotated[
         Path, typer.Argument(metavar="IMAGE", help="An image, or .npy/.npz with [C, H, W].")
@@ -87,13 +70,13 @@ def slide(
     std: Std = None,
     padding: Annotated[
         Padding, typer.Option(help="crop: as each crop; image: zeros at the image's border only.")
-    ] = Padding.crop,
+    ] = "crop",
     memory: Annotated[
         str | None, typer.Option(help="Stay within this much memory, as 2GB.", metavar="SIZE")
     ] = None,
     backend: Annotated[
         Backend, typer.Option(help="What runs the graph; auto times all and keeps the fastest.")
-    ] = Backend.torch,
+    ] = "torch",
     report: Annotated[
         Path | None,
         typer.Option(
@@ -123,7 +106,7 @@ def slide(
     budget = parse_bytes("--memory", memory)
     asked = parse_pixel_options(scale, mean, std)
     named, values = read_names(names), read_inputs(input or [])
-    settings: dict[str, Any] = {"padding": padding.value, "backend": backend.value}
+    settings: dict[str, Any] = {"padding": padding, "backend": backend}
     with stages() as stage:
         stage.begin("reading the image")
         pixels = read_image(image)
@@ -158,7 +141,7 @@ def slide(
                 stage.begin("running")
                 scores = sliding(x)
             seconds = time.perf_counter() - started
-            deviation = _deviation(sliding, x, stage) if padding is Padding.image else None
+            deviation = _deviation(sliding, x, stage) if padding == "image" else None
             stage.begin("timing crops" if compare else "counting")
             saved = saving(sliding, x, compare=compare)
         stage.begin("writing")
@@ -218,7 +201,7 @@ def _print(
     console.print(f"{fields['out']}: {windows}", soft_wrap=True)
     for line in said:
         console.print(line, soft_wrap=True)
-    if fields["backend"] != Backend.torch:
+    if fields["backend"] != "torch":
         console.print(f"backend: {fields['backend']}", soft_wrap=True)
     if deviation is not None:
         console.print(f"padding=image differs from crops by {deviation}", soft_wrap=True)

@@ -8,6 +8,7 @@ from jaxtyping import Float, UInt8
 from rich.console import Console
 from torch import Tensor, nn
 
+from onebyone.choices import Padding
 from onebyone.demos.measure import figures_table, measure, method
 from onebyone.errors import InputError
 from onebyone.images import Box, save_html
@@ -73,7 +74,8 @@ def _show(console: Console, out_dir: Path, network: nn.Module, name: str, thing:
     photo = load_photo(name)
     console.print(f"{name}: both paddings, and some windows as crops, by turns …")
     x, measured, deviations = _scaled(photo), {}, {}
-    for title, padding in (("as crops", "crop"), ('padding="image"', "image")):
+    paddings: dict[str, Padding] = {"as crops": "crop", 'padding="image"': "image"}
+    for title, padding in paddings.items():
         sliding = slide(network, WINDOW, STRIDE, padding=padding)
         measured[title] = measure(sliding, network, x, sample=SAMPLE)
         deviations[title] = sliding.deviation(x)

@@ -7,6 +7,7 @@ from typing import Any, overload
 from torch import nn
 from torch.export import ExportedProgram
 
+from onebyone.choices import Level
 from onebyone.equivalence.ladder import LEVELS, Check, Equivalence
 from onebyone.equivalence.programs import check_programs
 from onebyone.equivalence.tensors import check_safetensors
@@ -28,7 +29,7 @@ def equal(
     tol: float = 0.0,
 ) -> Verdict: ...
 @overload
-def equal(a: File, b: File, *, level: str = "full", trust: bool = False) -> Equivalence: ...
+def equal(a: File, b: File, *, level: Level = "full", trust: bool = False) -> Equivalence: ...
 def equal(
     a: nn.Module | File,
     b: nn.Module | File,
@@ -36,7 +37,7 @@ def equal(
     output: Sequence[int] | None = None,
     tol: float = 0.0,
     *,
-    level: str = "full",
+    level: Level = "full",
     trust: bool = False,
 ) -> Verdict | Equivalence:
     """Say whether two layers, or two networks in files, are equal for every input.
@@ -94,7 +95,7 @@ def equal(
 def compare(
     before: File,
     after: File,
-    level: str = "full",
+    level: Level = "full",
     *,
     trust: bool = False,
     begin: Callable[[str], None] = lambda _: None,

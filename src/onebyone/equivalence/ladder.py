@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, get_args
 
+from onebyone.choices import Level
 from onebyone.errors import InputError
 from onebyone.notebook import shown
 
 STRUCTURE, INTEGERS, NUMBERS = "structure", "integers", "numbers"
 P = ParamSpec("P")
-LEVELS = ("full", STRUCTURE)
+LEVELS = get_args(Level)
 
 
 class Undecided(InputError):

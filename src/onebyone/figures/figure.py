@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from onebyone.choices import Kind
 from onebyone.errors import InputError
 from onebyone.figures.canvas import CARD, FAINT, INK, LINE, MUTED, Canvas
 from onebyone.figures.interactive import page
@@ -147,12 +148,13 @@ def _still(layer: nn.Module, own: LayerMatrix) -> Canvas:
     return _draw([_panel(form, own, ring) for form in forms], reason)
 
 
-def _wider(kind: str) -> tuple[str, ...]:
+def _wider(kind: str) -> tuple[Kind, ...]:
     """Return the kinds that hold this one: dense ⊃ local ⊃ convolution ⊃ pointwise."""
-    return {"dense": (), "local": ("dense",)}.get(kind, ("local", "dense"))
+    wider: dict[str, tuple[Kind, ...]] = {"dense": (), "local": ("dense",)}
+    return wider.get(kind, ("local", "dense"))
 
 
-def _as_kind(layer: nn.Module, own: LayerMatrix, kind: str) -> LayerMatrix:
+def _as_kind(layer: nn.Module, own: LayerMatrix, kind: Kind) -> LayerMatrix:
     geometry = own.form.geometry
     return matrix(convert(layer, kind, geometry.input), geometry.input, geometry.output)
 

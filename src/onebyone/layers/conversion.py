@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import nn
 
+from onebyone.choices import Kind
 from onebyone.errors import InputError
 from onebyone.layers.entries import entries
 from onebyone.layers.equality import compare_forms, place
@@ -50,7 +51,7 @@ class NotConvertible(Exception):
 
 def convert(
     layer: nn.Module,
-    to: str,
+    to: Kind,
     input: Sequence[int],
     output: Sequence[int] | None = None,
     share: bool = False,

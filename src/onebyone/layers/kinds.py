@@ -7,18 +7,19 @@ how far a window reaches and in whether all positions share one set of weights.
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from onebyone.choices import Kind
 from onebyone.errors import InputError
 from onebyone.layers.index_pattern import IndexPattern
 from onebyone.layers.local import LocallyConnected
 from onebyone.wording import by
 
-KINDS = ("dense", "local", "convolution", "pointwise", "linear")
+KINDS = get_args(Kind)
 """The names that `convert` and `nearest` take; `linear` is a pointwise layer on channels-last."""
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Bool, Int, Num
@@ -13,6 +14,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import LinearOperator
 from torch import Tensor, from_numpy, nn, sparse_csr_tensor
 
+from onebyone.choices import Order
 from onebyone.errors import InputError
 from onebyone.layers.entries import Entries, channels, entries, require_room
 from onebyone.layers.kinds import Form
@@ -21,7 +23,7 @@ from onebyone.layers.reading import read
 from onebyone.layers.values import as_numpy, require_finite
 from onebyone.notebook import grid, shown
 
-ORDERS = ("channels_first", "channels_last")
+ORDERS = get_args(Order)
 DRAWN = (32, 48)
 """The most rows and columns that a notebook shows."""
 
@@ -155,7 +157,7 @@ def matrix(
     layer: nn.Module,
     input: Sequence[int],
     output: Sequence[int] | None = None,
-    order: str = "channels_first",
+    order: Order = "channels_first",
 ) -> LayerMatrix:
     """Return the matrix of a layer on an input grid (statement S5).
 

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from onebyone.choices import Kind
 from onebyone.errors import InputError
 from onebyone.layers.entries import entries, positions, require_room
 from onebyone.layers.index_pattern import IndexPattern, dense_patterns, per_axis, window_patterns
@@ -76,7 +77,7 @@ class Projection:
 
 def nearest(
     layer: nn.Module,
-    to: str,
+    to: Kind,
     input: Sequence[int],
     output: Sequence[int] | None = None,
     kernel: int | Sequence[int] | None = None,

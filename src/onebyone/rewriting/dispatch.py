@@ -4,15 +4,16 @@ import io
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import torch
 from torch import nn
 from torch.export import ExportedProgram
 from torch.jit import ScriptModule
 
+from onebyone.choices import Checked, Layout, Operator
 from onebyone.equivalence import compare
 from onebyone.equivalence.dispatch import require_file
-from onebyone.equivalence.ladder import LEVELS
 from onebyone.errors import InputError
 from onebyone.models import load_program
 from onebyone.rewriting.layouts import LAYOUTS
@@ -24,19 +25,18 @@ from onebyone.rewriting.selection import Selection
 from onebyone.rewriting.tensors import rewrite_safetensors
 from onebyone.writing import check_target, replacing
 
-FORMS = ("convolution", "linear")
-CHECKS = (*LEVELS, "off")
+CHECKS = get_args(Checked)
 
 
 def rewrite(
     source: nn.Module | ExportedProgram | str | Path,
-    to: str,
+    to: Operator,
     *,
     out: str | Path | None = None,
     where: str | None = None,
     skip: str | None = None,
-    layout: str = "BCHW",
-    check: str = "full",
+    layout: Layout = "BCHW",
+    check: Checked = "full",
     inplace: bool = False,
     trust: bool = False,
 ) -> Rewritten:
@@ -76,7 +76,7 @@ def rewrite(
         >>> torch.allclose(found.model(x), model(x), atol=1e-6)
         True
     """
-    _require("to", to, FORMS)
+    _require("to", to, get_args(Operator))
     _require("layout", layout, LAYOUTS)
     _require("check", check, CHECKS)
     selection = Selection(where, skip)

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import get_args
 
+from onebyone.choices import Edge
 from onebyone.errors import InputError
 
-EDGES = ("drop", "pad", "cover")
+EDGES = get_args(Edge)
 
 
 @dataclass(frozen=True)

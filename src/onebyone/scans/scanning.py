@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch.utils import _pytree as pytree
 
+from onebyone import choices
+from onebyone.choices import Dtype, Edge
 from onebyone.errors import InputError
 from onebyone.scans.executors import working
 from onebyone.scans.fitting import fit
@@ -43,9 +45,9 @@ def scan(
     mpp: float | None = None,
     select: Mapping[str, int | Sequence[int]] | None = None,
     mask: str | Path | np.ndarray | None = None,
-    edge: str = "drop",
-    values: str = "scores",
-    dtype: str = "float32",
+    edge: Edge = "drop",
+    values: choices.Values | str = "scores",
+    dtype: Dtype = "float32",
     classes: Sequence[str] | None = None,
     executor: Executor | int | str | None = None,
     memory: int | None = None,

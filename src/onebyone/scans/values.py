@@ -1,16 +1,18 @@
 """What is kept of a classifier's scores, and as which numbers."""
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from onebyone.choices import Dtype
 from onebyone.errors import InputError
 from onebyone.scans.maps import LABELS, SCORES
 
 KINDS = ("scores", "probabilities", "top", "margin")
-DTYPES = ("float32", "float16", "uint8")
+DTYPES = get_args(Dtype)
 MOST_CLASSES = 2**16 - 1
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Num
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from onebyone.choices import Padding
 from onebyone.errors import InputError
 from onebyone.graphs.aten import layer_name
 from onebyone.graphs.capture import capture
@@ -27,7 +28,7 @@ def convolutionalize(
     model: Network | str | Path,
     window: Sequence[int] | None = None,
     *,
-    padding: str = "crop",
+    padding: Padding = "crop",
     weights: str | Path | None = None,
     trust: bool = False,
 ) -> "Convolutionalized":

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from onebyone.choices import Backend, Padding
 from onebyone.errors import InputError
 from onebyone.graphs.capture import capture, example_windows
 from onebyone.models import Network, Preprocessing
@@ -31,13 +32,13 @@ def slide(
     window: Sequence[int] | None = None,
     stride: int | Sequence[int] | None = None,
     *,
-    padding: str = "crop",
+    padding: Padding = "crop",
     mean: float | Sequence[float] | None = None,
     std: float | Sequence[float] | None = None,
     scale: float | None = None,
     memory: int | None = None,
     verify: int = 2,
-    backend: str = "torch",
+    backend: Backend = "torch",
     costs: Costs | None = None,
     weights: str | Path | None = None,
     trust: bool = False,

@@ -1,15 +1,17 @@
 """Which backend runs a plan: the one asked for, or the fastest."""
 
 from functools import partial
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
+from onebyone.choices import Backend
 from onebyone.errors import InputError
 from onebyone.turns import by_turns
 from onebyone.windows.backends.compilers import COMPILERS, Run, compiled
 
-ASKED = (*COMPILERS, "auto")
+ASKED = get_args(Backend)
 """What `backend` may be."""
 
 ROUNDS = 3
