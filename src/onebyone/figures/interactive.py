@@ -3,13 +3,12 @@
 import html
 import math
 from collections.abc import Sequence
-from importlib import resources
 from typing import Any
-from urllib.parse import quote
 
 from torch import Tensor, nn
 
 from onebyone.errors import InputError
+from onebyone.figures.bundle import folder, import_map, style
 from onebyone.layers import LayerMatrix
 from onebyone.layers.index_pattern import IndexPattern, window_patterns
 from onebyone.layers.kinds import LayerGeometry
@@ -99,17 +98,11 @@ def _parameters(weight: Tensor, bias: Tensor | None) -> dict[str, list[float] | 
 
 def _assemble(title: str, layer: dict[str, Any]) -> str:
     """Put style, data and modules into the template; an import map gives modules their names."""
-    files = resources.files("onebyone.figures").joinpath("page")
-    modules = {
-        f"onebyone/{file.name.removesuffix('.js')}": "data:text/javascript;charset=utf-8,"
-        + quote(file.read_text(encoding="utf-8"))
-        for file in sorted(files.iterdir(), key=lambda file: file.name)
-        if file.name.endswith(".js")
-    }
+    files = folder("page")
     parts = {
         "title": html.escape(title),
-        "style": files.joinpath("page.css").read_text(encoding="utf-8"),
+        "style": style(files.joinpath("drawing.css"), files.joinpath("page.css")),
         "layer": script_json(layer),
-        "modules": script_json({"imports": modules}),
+        "modules": import_map(onebyone=files),
     }
     return filled(files.joinpath("page.html").read_text(encoding="utf-8"), parts)
