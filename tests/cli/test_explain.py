@@ -58,6 +58,20 @@ def test_a_trained_mlpconv_of_a_program_and_json(tmp_path, capsys):
     assert '"tail":[{"shape":[96,128]' in pages[0]
 
 
+def test_the_lesson(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("lesson.html", "lesson-2.html"):
+        assert main(["explain", "--lesson"]) == 0
+        assert capsys.readouterr().out == f"{name}\n"
+    assert main(["explain", "--lesson", "--out", "a.html", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"out": "a.html"}
+    page = Path("a.html").read_text(encoding="utf-8")
+    assert page == Path("lesson.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert "Is a 1×1 convolution a fully connected layer?" in page
+    assert "{{" not in page.partition("importmap")[0]
+
+
 def test_without_a_name_nothing_is_replaced(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("picture.html").write_text("somebody's own")
@@ -79,6 +93,10 @@ def test_without_a_name_nothing_is_replaced(capsys, tmp_path, monkeypatch):
         (["conv(2,1,1)", "--input", "2"], "--input 2: conv takes channels and 1 to 3 axes"),
         (["conv(2,0,1)", "--input", "2,2,2"], "has no outputs"),
         (["--maps", "a.png", "--weights", "w.npy"], "--maps goes with LAYER and --out only"),
+        (["--lesson", "--input", "2,2,2"], "--lesson goes with --out only"),
+        (["conv(2,1,1)", "--lesson"], "--lesson goes with --out only"),
+        (["--lesson", "--maps", "a.png"], "--lesson goes with --out only"),
+        (["--lesson", "--out", "a.svg"], "ends in .html"),
         (["--model", "this_ends:now", "--layer", "x"], "failed: SystemExit: 3"),
         (["--out", f"{'ä' * 130}.svg"], "svg: File name too long"),
         (["--out", "a.gif"], "ends in .html, .svg, .png"),

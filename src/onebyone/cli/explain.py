@@ -1,4 +1,4 @@
-"""`onebyone explain`: the picture of a layer, interactive or still."""
+"""`onebyone explain`: the picture of a layer, interactive or still, and the lesson."""
 
 from pathlib import Path
 from typing import Annotated
@@ -41,6 +41,14 @@ def explain(
             "of a trained Network in Network; to a .png."
         ),
     ] = None,
+    lesson: Annotated[
+        bool,
+        typer.Option(
+            "--lesson",
+            help="The lesson instead: is a 1×1 convolution a fully connected layer, in seven steps "
+            "that one plays with; to an .html.",
+        ),
+    ] = False,
     input: Input = None,
     output: Output = None,
     weights: Weights = None,
@@ -50,7 +58,8 @@ def explain(
             "--out",
             "-o",
             help="The file: .html for the interactive picture, .svg or .png for a still. By "
-            "default picture.html, or picture.png of --maps; with a number where that is there.",
+            "default picture.html, picture.png of --maps, or lesson.html of --lesson; with a "
+            "number where that is there.",
             autocompletion=ending(".html", ".svg", ".png"),
         ),
     ] = None,
@@ -61,8 +70,17 @@ def explain(
     from onebyone.cli.layer_spec import layers_on_grid
     from onebyone.demos.answer import INPUT, example
     from onebyone.figures import explain as draw
+    from onebyone.figures import lesson as the_lesson
     from onebyone.figures.still import STILLS
 
+    if lesson:
+        if (text, model, layer, maps, input, output, weights) != (None,) * 7:
+            raise InputError("--lesson goes with --out only")
+        out = next_free(Path("lesson.html")) if out is None else out
+        check_outputs({"out": out}, out=(".html",))
+        the_lesson().save(out)
+        Answer({"out": str(out)}, str(out)).tell(as_json=as_json)
+        return
     if out is None:
         out = next_free(Path("picture.html" if maps is None else "picture.png"))
     check_outputs(locals(), out=(".html", *STILLS) if maps is None else (".png",))

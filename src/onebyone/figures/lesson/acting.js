@@ -19,13 +19,16 @@ export function addActions(stage, lesson) {
   };
 
   stage.addEventListener("pointerdown", (event) => {
-    const { step } = lesson.read();
+    const { step, state } = lesson.read();
     if (event.target.closest("[data-handle]")) dragged = "handle";
-    else if (step.follows && keyAt(event)) dragged = "cells";
+    else if (state.shown && step.follows && keyAt(event)) dragged = "cells";
     if (!dragged) return;
     stage.setPointerCapture(event.pointerId);
-    if (dragged === "cells") pick(keyAt(event), lesson.move);
-    else event.target.closest("[data-handle]").focus();
+    if (dragged === "cells") {
+      const key = keyAt(event);
+      pick(key, lesson.move);
+      focusOn(stage, key);
+    } else event.target.closest("[data-handle]").focus();
     event.preventDefault();
   });
   stage.addEventListener("pointermove", (event) => {
@@ -43,6 +46,11 @@ export function addActions(stage, lesson) {
     if (!lesson.read().step.follows) pick(key, lesson.go);
   });
   stage.addEventListener("keydown", (event) => onKey(event, stage, lesson, pick));
+}
+
+/** Arrow keys go on from the cell that was pressed. */
+function focusOn(stage, key) {
+  stage.querySelector(`[data-key="${CSS.escape(key)}"][tabindex]`)?.focus({ preventScroll: true });
 }
 
 function onKey(event, stage, lesson, pick) {

@@ -7,11 +7,11 @@ const ROOM = 3; // around the cells, for outlines
 /**
  * @param spec name: what stands above; rows: the numbers; cell: the side of a cell; and, for each
  *   cell (y, x), if wanted: key: what it is picked by; fill: colour and ink; label: its words;
- *   chosen, own: whether it is outlined, or drawn dashed; mark: text beside the number. `frame` is a window
- *   [y, x, height, width] that is outlined.
+ *   chosen, own: whether it is outlined, or drawn dashed; mark: a sign below the number. `frame` is a
+ *   window [y, x, height, width] that is outlined; `room` the rows and columns that there may be.
  */
-export function grid({ name, rows, cell = 34, ...spec }) {
-  const [width, height] = [rows[0].length * cell + 2 * ROOM, rows.length * cell + 2 * ROOM];
+export function grid({ name, rows, cell = 34, room = [rows.length, rows[0].length], ...spec }) {
+  const [height, width] = room.map((side) => side * cell + 2 * ROOM);
   const words = `${name}: ${rows.map((row) => row.map((value) => short(value)).join(" ")).join("; ")}`;
   const picture = svg("svg", {
     viewBox: `0 0 ${width} ${height}`,
@@ -20,6 +20,10 @@ export function grid({ name, rows, cell = 34, ...spec }) {
     role: spec.key ? "group" : "img",
     "aria-label": spec.key ? name : words,
   });
+  if (room[0] * room[1] > rows.flat().length)
+    picture.append(
+      svg("rect", { x: 1, y: 1, width: width - 2, height: height - 2, class: "room" }),
+    );
   let first = true;
   rows.forEach((row, y) =>
     row.forEach((value, x) => {
@@ -109,6 +113,10 @@ export function comparison(rows, same) {
       ...values.map((value) => html("td", { "data-value": value }, short(value, 4))),
     ),
   );
-  const verdict = html("p", { class: same ? "verdict yes" : "verdict no" }, same ? "= equal" : "≠ not equal");
+  const verdict = html(
+    "p",
+    { class: same ? "verdict yes" : "verdict no" },
+    same ? "= equal" : "≠ not equal",
+  );
   return html("div", { class: "comparison" }, html("table", {}, ...lines), verdict);
 }

@@ -3,7 +3,16 @@
 import { placeColor, weightColor } from "onebyone/color";
 import { html, short, svg } from "onebyone/dom";
 import { beside, comparison, grid } from "lesson/flat";
-import { EXAMPLE_IMAGE, KERNEL, PLACES, convolution, dense, equal, outputs, vector } from "lesson/numbers";
+import {
+  EXAMPLE_IMAGE,
+  KERNEL,
+  PLACES,
+  convolution,
+  dense,
+  equal,
+  outputs,
+  vector,
+} from "lesson/numbers";
 import { decimals, number } from "lesson/state";
 
 const INK = "#1F2328"; // on the soft colours of locations
@@ -33,7 +42,11 @@ function network(x, w, y, at) {
       "g",
       { class: "wire", style: `--wire:${color}`, "data-weight": n, "data-value": w[n] },
       svg("path", { d: `M66 ${y1} L232 95`, style: `stroke-width:${1 + 4 * Math.abs(w[n])}` }),
-      svg("text", { x: 138, y: (y1 + 95) / 2 + (n ? 18 : -10), class: "weight" }, `× ${short(w[n])}`),
+      svg(
+        "text",
+        { x: 138, y: (y1 + 95) / 2 + (n ? 18 : -10), class: "weight" },
+        `× ${short(w[n])}`,
+      ),
     );
   };
   return svg(
@@ -56,8 +69,7 @@ function network(x, w, y, at) {
 const signed = (value) => (value < 0 ? `− ${short(-value)}` : `+ ${short(value)}`);
 
 /** The sum as one writes it: 0.8 · 2 − 0.5 · 6 = −1.4. */
-const formula = (w, x, y) =>
-  `${short(w[0])} · ${x[0]} ${signed(w[1])} · ${x[1]} = ${short(y, 4)}`;
+const formula = (w, x, y) => `${short(w[0])} · ${x[0]} ${signed(w[1])} · ${x[1]} = ${short(y, 4)}`;
 
 function slider(n, state, { move, preview }) {
   const input = html("input", {
@@ -84,6 +96,7 @@ function slider(n, state, { move, preview }) {
 export const location = {
   name: "location",
   short: "One location",
+  statement: "S1",
   title: "One location is one small fully connected layer",
   fields: { at: number(1, 0, 3), w: decimals(KERNEL, 1) },
   follows: true,
@@ -120,8 +133,7 @@ export const location = {
         rows: EXAMPLE_IMAGE[c],
         key: (y, x) => `p${c}${2 * y + x}`,
         at: (y, x) => `channel ${c}, ${PLACES[2 * y + x]}`,
-        fill: (y, x) =>
-          2 * y + x === state.at ? { fill: placeColor(state.at), ink: INK } : null,
+        fill: (y, x) => (2 * y + x === state.at ? { fill: placeColor(state.at), ink: INK } : null),
         chosen: (y, x) => 2 * y + x === state.at,
       });
     const both = [

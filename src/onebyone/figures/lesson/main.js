@@ -2,6 +2,7 @@
 
 import { byId, html } from "onebyone/dom";
 import { addActions } from "lesson/acting";
+import { statementLink } from "lesson/further";
 import { drawHandout } from "lesson/handout";
 import { drawQuestion, showAnswer } from "lesson/question";
 import { fromFragment, startOf, toFragment } from "lesson/state";
@@ -65,7 +66,8 @@ function drawStep() {
     go({ ...kept[at], shown: 1 });
   });
   byId("figure").dataset.step = step.name;
-  byId("more").replaceChildren(...(step.more?.(docs) ?? []));
+  const statement = docs !== null && step.statement ? [statementLink(docs, step.statement)] : [];
+  byId("more").replaceChildren(...(step.more?.(docs) ?? []), ...statement);
 }
 
 function draw() {

@@ -22,6 +22,7 @@ const read = (at) => EXAMPLE_IMAGE.map((channel) => channel.flat()[at]);
 export const reading = {
   name: "reading",
   short: "What it reads",
+  statement: "S2",
   title: "What does a 1×1 convolution read?",
   fields: { at: number(0, 0, 3) },
   handout: { at: 1 },
