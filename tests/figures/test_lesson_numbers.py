@@ -270,7 +270,9 @@ def test_7_a_small_network_at_every_window(learn, relu):
     }
     for (module, name), shape in shapes.items():
         conv = nn.Conv2d(shape[1], shape[0], shape[2], bias=False).double()
-        conv.weight.data = torch.tensor(data(page, module, name)).double().reshape(shape)
+        conv.weight.data = torch.tensor(data(page, module, name), dtype=torch.float64).reshape(
+            shape
+        )
         layers += [conv, nn.ReLU()]
     plain = nn.Sequential(*layers[::2])
     picture = image(page)[:, :4, :4]

@@ -3,45 +3,48 @@
 import { html } from "onebyone/dom";
 
 const LINES = [
-  ["Over one location, yes.", " Both are one layer, weight for weight."],
+  ["Over one location: yes.", "Both are one layer, weight for weight."],
   [
-    "Over many locations, it is many.",
-    " One fully connected layer at each, and all share their weights.",
-  ],
-  ["All at once, it is one large one.", " Its matrix is W ⊗ I: few numbers, repeated, and zeros."],
-  [
-    "The other way, rarely.",
-    " A fully connected layer is a 1×1 convolution only if its matrix has that form.",
+    "Over many locations: as many fully connected layers.",
+    "One at each, and all share their weights.",
   ],
   [
-    "But always a larger kernel.",
-    " A fully connected layer over 2×2 is a 2×2 convolution, and gives a map over a larger image. With padding inside, a map equals crops only if edges are computed for each window.",
+    "All at once: one large fully connected layer.",
+    "Its matrix is W ⊗ I: a few numbers, repeated, and zeros.",
+  ],
+  [
+    "The other way: seldom.",
+    "A fully connected layer is a 1×1 convolution only if its matrix has that form.",
+  ],
+  [
+    "But always with a larger kernel.",
+    "A fully connected layer over 2×2 is a 2×2 convolution, and over a larger image it gives a map. Each cell equals the crop under it if no layer inside pads, or if the edges are computed for each window.",
   ],
 ];
 
 const DOORS = [
   [
     "Learn",
-    "The answer with its conditions, and every statement behind it",
+    "the answer with its conditions, and every statement behind it",
     "statements.html",
     "onebyone explain --help",
   ],
   [
     "Rewrite a model",
-    "Linear layers as 1×1 convolutions and back, checked exactly",
+    "linear layers as 1×1 convolutions and back, checked exactly",
     "rewriting.html",
     "onebyone rewrite --help",
   ],
   [
     "Run a classifier everywhere",
-    "Every window of an image, with the numbers of its crops",
+    "every window of an image, with the numbers of its crops",
     "sliding.html",
     "onebyone slide --help",
   ],
 ];
 
 export function answer() {
-  const lines = LINES.map(([first, rest]) => html("li", {}, html("b", {}, first), rest));
+  const lines = LINES.map(([first, rest]) => html("li", {}, html("b", {}, first), ` ${rest}`));
   return html(
     "section",
     { class: "answer-lines" },
@@ -55,7 +58,9 @@ export function furtherOn(docs) {
     html(
       "li",
       {},
-      docs === null ? html("b", {}, name) : html("a", { href: `${docs}/${page}` }, name),
+      docs === null
+        ? html("b", {}, `${name}:`)
+        : html("a", { href: `${docs}/${page}` }, `${name}:`),
       ` ${what}.`,
       ...(docs === null ? [" ", html("code", {}, command)] : []),
     ),

@@ -82,7 +82,7 @@ function draw(stage, state) {
     grid({
       name: `output ${k}`,
       rows,
-      cell: side + 4,
+      cell: side + 10,
       room: [MOST - 1, MOST - 1],
       key: (y, x) => `m${k}:${y},${x}`,
       at: (y, x) => `output ${k}, row ${y + 1}, column ${x + 1}`,

@@ -70,6 +70,9 @@ export const stateOver = (given, image, changes = {}) => ({
   edits: { ...inputs(image), ...changes.edits },
 });
 
+/** A number that is 0 but for rounding is 0. */
+export const settled = (value) => (Math.abs(value) < 1e-12 ? 0 : value);
+
 /** All outputs [o][y][x] of a layer over an image. */
 export function outputs(given, image) {
   const state = stateOver(given, image);
@@ -77,7 +80,9 @@ export function outputs(given, image) {
   const [o, h, w] = values.geo.output;
   return Array.from({ length: o }, (_, k) =>
     Array.from({ length: h }, (_, y) =>
-      Array.from({ length: w }, (_, x) => values.output(state.source, (k * h + y) * w + x)),
+      Array.from({ length: w }, (_, x) =>
+        settled(values.output(state.source, (k * h + y) * w + x)),
+      ),
     ),
   );
 }

@@ -1,6 +1,5 @@
 // Step 6: zero padding inside a network, where windows of an image differ from crops.
 
-import { inkOn } from "onebyone/color";
 import { html, short } from "onebyone/dom";
 import { beside, comparison, grid, panel } from "lesson/flat";
 import { IMAGE, equal } from "lesson/numbers";
@@ -9,9 +8,10 @@ import { MAP, SIDE, onCrop, overImage, places, shared, sideOf } from "lesson/win
 
 const KINDS = {
   all: { fill: "#56B4E9", name: "shared by every window over it" },
-  edge: { fill: "#E69F00", name: "at an edge: shared along it" },
+  edge: { fill: "#E69F00", name: "along an edge: shared in a row or column" },
   own: { fill: "#CC79A7", name: "in a corner: this window's own" },
 };
+const INK = "#1F2328"; // on the three
 const NARROW = 26,
   WIDE = 30;
 
@@ -55,7 +55,7 @@ function usedPanel(state, { image, used, differs }, cell) {
     const kinds = places(pad, y, x).map((row) => row.map(({ kind }) => kind));
     const fill = (r, c) => {
       const color = KINDS[kinds[r][c]].fill;
-      return { fill: color, ink: inkOn(color) };
+      return { fill: color, ink: INK };
     };
     const own = (r, c) => kinds[r][c] === "own";
     return panel(
@@ -142,9 +142,9 @@ function seen(state) {
   if (state.way === "whole") {
     const off = same.flat().filter((one) => !one).length;
     const inside = differs.flat().filter(Boolean).length;
-    return `The cell is ${value}, but the crop gives ${short(crop.score, 4)}. At its border a crop has zeros where the image has neighbours, so ${inside} of its 16 numbers of the first layer differ. ${off} of the 9 cells are not equal to their crops. Now choose “as slide does it”.`;
+    return `The cell is ${value}, but the crop gives ${short(crop.score, 4)}. At its border a crop has zeros where the image has neighbours, so ${inside} of its 16 numbers of the first layer differ. ${off === 9 ? "None of the nine cells equals its crop." : `${off} of the nine cells are not equal to their crops.`} Now choose “as slide does it”.`;
   }
-  return `Equal again: ${value}. The 4 inner numbers are shared by every window over them, the 8 at the edges by windows that have the same edge, and the 4 in the corners are this window's own. For nine windows that makes ${computed} numbers in the place of ${total}, and none differs from a crop's.`;
+  return `Equal again: ${value}. The 4 inner numbers are shared by every window over them, the 8 along the edges by the windows in the same row or column, and the 4 in the corners are this window's own. For nine windows that makes ${computed} numbers in the place of ${total}, and none differs from a crop's.`;
 }
 
 export const padding = {
@@ -168,7 +168,7 @@ export const padding = {
     ),
   ],
   question: {
-    ask: "Many networks pad: inside, they put zeros around the image. With padding, is each cell of the map still what the network gives for its crop?",
+    ask: "Many networks pad: before a convolution they put zeros around what it reads. With padding, is each cell of the map still what the network gives for its crop?",
     answers: [
       {
         text: "No.",

@@ -7,7 +7,7 @@ import { View } from "onebyone/view";
 import { beside, comparison, grid, panel } from "lesson/flat";
 import { WEIGHTS } from "lesson/growing";
 import { answer, furtherOn } from "lesson/further";
-import { IMAGE, convolution, crop, equal, outputs, stateOver } from "lesson/numbers";
+import { IMAGE, convolution, crop, equal, outputs, settled, stateOver } from "lesson/numbers";
 import { number } from "lesson/state";
 
 const INK = "#1F2328";
@@ -31,10 +31,10 @@ function found({ y, x, relu }) {
   const { mlpconv } = new View(stateOver(GIVEN, PICTURE, { relu, pin: "" }), GIVEN);
   const place = y * MAP + x;
   const units = CHANNELS.map((channels, n) =>
-    Array.from({ length: channels }, (_, c) => mlpconv.unit(n, c * MAP * MAP + place)),
+    Array.from({ length: channels }, (_, c) => settled(mlpconv.unit(n, c * MAP * MAP + place))),
   );
   const rows = [...Array(MAP).keys()];
-  const map = rows.map((r) => rows.map((c) => mlpconv.unit(2, r * MAP + c)));
+  const map = rows.map((r) => rows.map((c) => settled(mlpconv.unit(2, r * MAP + c))));
   const folded = [...mlpconv.folded()];
   const one = outputs(convolution(2, 1, 2, 2, 2, folded), PICTURE)[0];
   return { units, map, folded, one: one[y][x], value: map[y][x] };
@@ -52,10 +52,13 @@ function network(units, place, relu) {
       return svg("g", { class: "wire", style }, svg("path", { d: `M${x0} ${y0} L${x1} ${y1}` }));
     }),
   );
-  const bundle = units[0].map((_, c) => {
-    const [x, y] = at(0, c);
-    return svg("path", { d: `M14 70 L${x} ${y} L14 130 z`, class: "bundle" });
-  });
+  const inputs = Array.from({ length: 8 }, (_, n) => [8, 37 + 18 * n]); // of the window
+  const bundle = inputs.flatMap(([x0, y0]) => [
+    ...units[0].map((_, c) =>
+      svg("path", { d: `M${x0} ${y0} L${at(0, c).join(" ")}`, class: "bundle" }),
+    ),
+    svg("circle", { cx: x0, cy: y0, r: 4, class: "input" }),
+  ]);
   const nodes = units.flatMap((values, n) =>
     values.map((value, c) => {
       const [cx, cy] = at(n, c);
@@ -170,7 +173,7 @@ export const purpose = {
   seen(state) {
     const { value, one } = found(state);
     if (!state.relu)
-      return `Without ReLUs the three layers give ${short(value, 4)} at this window, and so does one 2×2 convolution of 8 weights. The 1×1 convolutions have added nothing.`;
+      return `Without ReLUs the three layers give ${short(value, 4)} at this window, and so does one 2×2 convolution of 8 weights. The 1×1 convolutions have added nothing that it cannot do.`;
     return `With ReLUs the three layers give ${short(value, 4)} at this window; the one convolution that they would be without them gives ${short(one, 4)}. Take the ReLUs out.`;
   },
   words(state) {

@@ -1,7 +1,7 @@
 // Step 3: at four locations it is four fully connected layers, which share their weights.
 
 import { placeColor } from "onebyone/color";
-import { count, html, short, svg } from "onebyone/dom";
+import { count, html, short, svg, tiny } from "onebyone/dom";
 import { View } from "onebyone/view";
 import { beside, panel } from "lesson/flat";
 import { EXAMPLE, EXAMPLE_IMAGE, PLACES, equal, inputs } from "lesson/numbers";
@@ -90,16 +90,14 @@ function table(weights) {
         ),
         PLACES[n],
       ),
-      ...pair.map((value) =>
-        html("td", { "data-value": value }, value.toFixed(2).replace("-", "−")),
-      ),
+      ...pair.map((value) => html("td", { "data-value": value }, tiny(value))),
     );
   const head = ["", "channel 0", "channel 1"].map((text) => html("th", { scope: "col" }, text));
   return html("table", { class: "weights" }, html("tr", {}, ...head), ...weights.map(row));
 }
 
 const listed = (weights) =>
-  weights.map((pair, n) => `${PLACES[n]}: ${pair.map((v) => short(v)).join(" and ")}`).join("; ");
+  weights.map((pair, n) => `${PLACES[n]}: ${pair.map((v) => tiny(v)).join(" and ")}`).join("; ");
 
 function controls({ run, ...state }, { go }) {
   const shared = replay(run).state.form === "shared";
@@ -125,18 +123,18 @@ function controls({ run, ...state }, { go }) {
 function seen({ run }) {
   const { state, weights, trail, error } = replay(run);
   const shared = state.form === "shared";
-  const [w0, w1] = weights[0].map((value) => short(value));
+  const [w0, w1] = weights[0].map((value) => tiny(value));
   const steps = stepsIn(run);
   if (!run)
     return `All four layers have the weights ${w0} and ${w1}, and share them: 2 numbers are stored, not 8. Take the sharing away, then take a training step.`;
   if (shared && run.endsWith("r") && !alike(trail.at(-2)))
     return `Shared again: each weight is now the mean of the four, ${w0} and ${w1}. That is the 1×1 convolution nearest to the four layers.`;
   if (shared)
-    return `After ${count(steps, "step")} all four layers have the weights ${w0} and ${w1}. They move together: the gradient of a shared weight is the sum of what the four locations ask for. Mean error ${short(error)}.`;
+    return `After ${count(steps, "step")} all four layers have the weights ${w0} and ${w1}. They move together: the gradient of a shared weight is the sum of what the four locations ask for. Error on the images: ${short(error)}.`;
   if (alike(weights))
     return `Now 8 numbers are stored: four pairs, which are still equal, so the outputs are the same as before. Take a training step.`;
-  const [low, high] = [Math.min, Math.max].map((end) => short(end(...weights.map(([one]) => one))));
-  return `The layers have drifted apart: their weights for channel 0 lie between ${low} and ${high}, because each learned from the numbers at its own location. Together they are no 1×1 convolution any more. Mean error ${short(error)}. Share them again and see where they meet.`;
+  const [low, high] = [Math.min, Math.max].map((end) => tiny(end(...weights.map(([one]) => one))));
+  return `The layers have drifted apart: their weights for channel 0 lie between ${low} and ${high}, because each learned from the numbers at its own location. Together they are no 1×1 convolution any more. Error on the images: ${short(error)}. Share them again and see where they meet.`;
 }
 
 export const sharing = {

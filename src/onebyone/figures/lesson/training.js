@@ -33,8 +33,15 @@ export function extended(run, token) {
   return [...tokens.slice(0, -1), `t${stepsOf(last) + stepsOf(token)}`].join("");
 }
 
+let last = { run: null };
+
 /** The state after a run, and the weights [location][channel] before it and after each step. */
 export function replay(run) {
+  if (last.run !== run) last = { run, ...computed(run) }; // one drawing asks several times
+  return last;
+}
+
+function computed(run) {
   let state = { ...startOf(EXAMPLE), edits: {} };
   const trail = [weights(state)];
   for (const token of tokensOf(run)) {

@@ -5,7 +5,7 @@ import { unflatten, weightShape } from "onebyone/layer";
 import { Links } from "onebyone/links";
 import { drawMatrix } from "onebyone/matrix";
 import { beside, comparison } from "lesson/flat";
-import { PLACES, exampleView } from "lesson/numbers";
+import { PLACES, exampleView, settled } from "lesson/numbers";
 import { subset } from "lesson/state";
 
 const [ROWS, COLUMNS] = [4, 8];
@@ -31,9 +31,9 @@ function found({ flips }) {
   return {
     view,
     distance: distance < NEAR ? 0 : distance,
-    nearest: [...values.shared],
-    outputs: rows.map((row) => values.output("dense", row)),
-    convolved: rows.map((row) => values.output("shared", row)),
+    nearest: [...values.shared].map(settled),
+    outputs: rows.map((row) => settled(values.output("dense", row))),
+    convolved: rows.map((row) => settled(values.output("shared", row))),
   };
 }
 

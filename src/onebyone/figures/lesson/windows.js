@@ -1,7 +1,7 @@
 // Step 6 in numbers: a 3×3 convolution, a ReLU and a fully connected layer, at every 4×4 window of an
 // image of 6×6. No DOM.
 
-import { IMAGE, convolution, crop, dense, outputs, vector } from "lesson/numbers";
+import { IMAGE, convolution, crop, dense, outputs, settled, vector } from "lesson/numbers";
 
 export const SIDE = 4; // of a window
 export const MAP = 3; // windows along each side of the image
@@ -75,7 +75,7 @@ function compute({ at: [y, x], edges: [down, across] }) {
         if (!cut(down, a) && !cut(across, b))
           sum += KERNEL[c][(a + REACH) * 3 + b + REACH] * channel[y + a][x + b];
   });
-  return Math.max(0, sum);
+  return Math.max(0, settled(sum));
 }
 
 /** All windows, each intermediate number computed once for all windows that share it. */
