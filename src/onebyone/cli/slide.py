@@ -113,7 +113,6 @@ def slide(
         settings["memory"] = left(budget, image, pixels)
         stage.begin("loading the model")
         import torch
-        from torch.utils._pytree import tree_map
 
         from onebyone.cli.saved import saving
         from onebyone.models import load
@@ -132,10 +131,7 @@ def slide(
         sliding = slide_model(chosen.network, sizes, steps, **settings, **done)
         x = torch.from_numpy(pixels)
         with torch.inference_mode():
-            first = sliding.prepare(x[None, :, : sizes[1], : sizes[2]])
-            one = tree_map(_as_map, sliding.model(first))
-            check_scores(out, one)
-            check_names(names, named, one)
+            _try_one(sliding, x, out, names, named)
             started = time.perf_counter()
             with sliding.followed(stage.tell, *x.shape[1:]):
                 stage.begin("running")
@@ -214,6 +210,18 @@ def _print(
 def _deviation(sliding: Any, x: Any, stage: Stages) -> Any:
     stage.begin("comparing with crops")
     return sliding.deviation(x)
+
+
+def _try_one(
+    sliding: Any, x: Any, out: Path, names: Path | None, named: tuple[str, ...] | None
+) -> None:
+    """Run one window, so that what a map cannot hold is refused before the others run."""
+    from torch.utils._pytree import tree_map
+
+    _, height, width = sliding.window
+    one = tree_map(_as_map, sliding.model(sliding.prepare(x[None, :, :height, :width])))
+    check_scores(out, one)
+    check_names(names, named, one)
 
 
 def _as_map(output: Any) -> Any:
