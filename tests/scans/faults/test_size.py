@@ -22,6 +22,7 @@ import json, resource, sys, threading, time
 import numpy as np
 from torch import nn
 import onebyone as ob
+import zarr.core.sync  # as coarser levels do, which the smallest has not
 
 class Made:
     "An image that is made as it is read."
@@ -29,8 +30,8 @@ class Made:
     def __init__(self, side):
         self.shape = (1, side, side)
     def __getitem__(self, where):
-        lines = [np.arange(*s.indices(n)) for s, n in zip(where[1:], self.shape[1:])]
-        return (lines[0][:, None] * 7 + lines[1] * 3).astype(np.uint8)[None]
+        lines = [np.arange(*s.indices(n)) % 256 for s, n in zip(where[1:], self.shape[1:])]
+        return (lines[0].astype(np.uint8)[:, None] ^ lines[1].astype(np.uint8))[None]
 
 net = nn.Sequential(nn.AvgPool2d(32), nn.Flatten(), nn.Linear(1, 2)).eval()
 sliding = ob.slide(net, (1, 32, 32), 32, scale=1 / 255)
@@ -54,8 +55,7 @@ def test_the_peak_of_memory_does_not_grow_with_the_image(tmp_path):
         print(f"{side**2 / 1e9:.1f} Gpx: {peak:.0f} MiB, {seconds:.0f} s, {tiles} tiles")
         assert windows == (side // 32) ** 2
         peaks.append(peak)
-    assert peaks[2] < peaks[1] + 64
-    assert peaks[1] < peaks[0] + 128
+    assert max(peaks) < 1.15 * min(peaks)
 
 
 def test_a_part_of_an_image_has_the_scores_that_it_has_in_the_whole(tiles, sliding, tmp_path):
