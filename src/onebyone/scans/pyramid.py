@@ -80,11 +80,14 @@ def _most(numbers: np.ndarray) -> int:
 
 def _means(numbers: np.ndarray, there: np.ndarray) -> np.ndarray:
     """The means of two by two numbers [K, *grid] of those that are there; NaN where none is."""
+    # Sums of scaled numbers do not overflow; by a power of two no bit of the means changes.
+    share = np.float32(0.5 ** (numbers.ndim - 1))
     count = there.astype(np.float32)
-    for axis in range(1, numbers.ndim):
-        numbers, count = _pairs(numbers, axis), _pairs(count, axis)
-    with np.errstate(invalid="ignore"):
-        found: np.ndarray = numbers / count
+    with np.errstate(invalid="ignore"):  # of no number at all, or of infinities of both signs
+        numbers = numbers * share
+        for axis in range(1, numbers.ndim):
+            numbers, count = _pairs(numbers, axis), _pairs(count, axis)
+        found: np.ndarray = numbers / (count * share)
     return found
 
 

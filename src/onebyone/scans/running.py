@@ -23,6 +23,8 @@ from onebyone.wording import by
 
 _STALL = 60.0
 """Seconds after which a tile that other processes run is thought to be lost."""
+_NAMED = 3
+"""Tiles that are left out of which each has a warning of its own."""
 
 
 @dataclass(frozen=True)
@@ -149,10 +151,10 @@ class _Running:
         self._forget_above(left)
         for tile, counts, why in self._drive(self.job, left, workers):
             if why:
-                self.failed[tile] = why
-                warnings.warn(f"tile {tile} is left out: {why}", stacklevel=2)
+                self._leave_out(tile, why)
             else:
                 self._done(counts)
+        self._warn_of_more()
 
     def levels(self, workers: Workers) -> None:
         """Make the tiles of coarser levels that are not there."""
@@ -185,6 +187,21 @@ class _Running:
         finally:
             if handed is not None:
                 handed.close()
+
+    def _leave_out(self, tile: int, why: str) -> None:
+        """Note a tile that could not be run; an image may have thousands that are damaged."""
+        self.failed[tile] = why
+        if len(self.failed) <= _NAMED:
+            warnings.warn(f"tile {tile} is left out: {why}", stacklevel=3)
+
+    def _warn_of_more(self) -> None:
+        more = len(self.failed) - _NAMED
+        if more > 0:
+            tiles = "tile is" if more == 1 else "tiles are"
+            warnings.warn(
+                f"{more} more {tiles} left out; `failed`, or --report, has each with its reason",
+                stacklevel=3,
+            )
 
     def _done(self, counts: Counts) -> None:
         self.counts += counts
