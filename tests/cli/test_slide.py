@@ -158,6 +158,7 @@ def test_report_as_a_page(here, capsys):
     assert "positions" not in out  # nothing is printed beside
     page = (here / "sharing.html").read_text(encoding="utf-8")
     assert "8×13 windows of 6×6 at stride 2×2 on 20×30" in page
+    assert '"picture":"data:image/png;base64,' in page
     assert slide("x.npy", *WINDOW, "--json", "--explain", "--report=SHARING.HTML") == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["report"]["ratio"] > 1

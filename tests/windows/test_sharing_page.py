@@ -11,7 +11,7 @@ import pytest
 
 import onebyone as ob
 from helpers.owned import touched
-from helpers.sharing_cases import CASES, Case, chain
+from helpers.sharing_cases import CASES, Case, of_150_layers
 from onebyone.errors import InputError
 from onebyone.windows.sharing_page import numbers, runs
 
@@ -69,7 +69,7 @@ def test_no_name_ends_the_data(name: str) -> None:
 
 
 def test_150_layers_are_a_small_page() -> None:
-    report = ob.slide(chain(150), (1, 64, 64), 4, verify=0).report(480, 640)
+    report = of_150_layers()
     assert len(report.rows) > 300
     assert len(report.html) < 10**6
 

@@ -39,9 +39,11 @@ from onebyone.cli.parsing import ALONE, one_or_all, parse_bytes, parse_integers,
 from onebyone.cli.pixels import done_to_pixels, fitting, in_options, left
 from onebyone.cli.stages import Stages, stages
 from onebyone.images import read_image
+from onebyone.images.embedding import embed_image
 
 PRINTED = Path(ALONE)
 """What --report is where it stands alone: the report is printed."""
+PICTURE = 500  # pixels along the longer side of the image, at most, on the page of the report
 
 
 def slide(
@@ -145,7 +147,7 @@ def slide(
             out, scores, pixels, sizes, sliding.stride, classes=named or chosen.classes,
             title=image.name,
         )  # fmt: skip
-        told = _told(sliding, pixels.shape[1:], report, explain=explain)
+        told = _told(sliding, pixels, report, explain=explain)
     touched = _say_not_finite(image, pixels, sizes, sliding.stride)
     size = pixels.shape[1:]
     fields = {
@@ -170,13 +172,16 @@ def slide(
         _print(fields, said, deviation, printed, report, brought=chosen.preprocessing)
 
 
-def _told(sliding: Any, size: tuple[int, ...], page: Path | None, *, explain: bool) -> Any:
+def _told(
+    sliding: Any, pixels: Num[np.ndarray, "C H W"], page: Path | None, *, explain: bool
+) -> Any:
     """The report, if it is asked for, which is written to its page if there is one."""
     if page is None and not explain:
         return None
-    told = sliding.report(*size, explain=explain)
+    told = sliding.report(*pixels.shape[1:], explain=explain)
     if page not in (None, PRINTED):
-        told.save(page)
+        step = -(-max(pixels.shape[1:]) // PICTURE)
+        told.save(page, embed_image(pixels[:, ::step, ::step]).uri)
     return told
 
 

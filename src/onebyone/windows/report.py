@@ -121,15 +121,21 @@ class Report:
 
         return page(self)
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, picture: str = "") -> None:
         """Write the picture of what windows share to an .html file.
+
+        Args:
+            path: the file to write; it appears whole or not at all.
+            picture: of the image, a data: URI, to be seen under the windows.
 
         Raises:
             InputError: the name ends otherwise, or the file cannot be written.
         """
         if Path(path).suffix.lower() != ".html":
             raise InputError(f"path={str(path)!r}: give a name that ends in .html")
-        content = self.html.encode()
+        from onebyone.windows.sharing_page import page
+
+        content = page(self, picture).encode()
         with replacing(path) as temporary:
             temporary.write_bytes(content)
 

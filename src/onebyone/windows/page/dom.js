@@ -14,6 +14,9 @@ export const svg = (tag, attributes = {}, ...children) =>
   fill(document.createElementNS(SVG, tag), attributes, children);
 export const html = (tag, attributes = {}, ...children) =>
   fill(document.createElement(tag), attributes, children);
+/** A layer's name, which may be broken behind its dots. */
+export const breakable = (name) =>
+  name.split(/(?<=\.)/).flatMap((part, k) => (k ? [document.createElement("wbr"), part] : [part]));
 export const byId = (id) => document.getElementById(id);
 
 export const data = JSON.parse(byId("data").textContent);

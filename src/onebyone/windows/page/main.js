@@ -1,6 +1,6 @@
 // The page: what is chosen, and what is drawn of it.
 
-import { byId, data, html } from "sharing/dom";
+import { breakable, byId, data, html } from "sharing/dom";
 import { countsOf, pieceOf, relatives } from "sharing/owners";
 import { drawPositions } from "sharing/positions";
 import { addRows, drawRows } from "sharing/rows";
@@ -27,7 +27,7 @@ function drawLayer() {
   if (!layer) return;
   const counts = countsOf(layer, state.pieces);
   byId("layer-name").replaceChildren(
-    `${layer.name} `, html("span", { class: "quiet" }, `${layer.operator}, ${by(layer.positions) || "no"} positions`));
+    html("span", {}, ...breakable(layer.name)), " ", html("span", { class: "quiet" }, `${layer.operator}, ${by(layer.positions) || "no"} positions`));
   byId("seen").textContent = seenWords(layer, counts, state.window);
   byId("positions").setAttribute("aria-label", byId("seen").textContent);
   drawPositions([byId("positions"), byId("window").firstElementChild], layer, state.pieces);

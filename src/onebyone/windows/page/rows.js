@@ -1,6 +1,6 @@
 // The list of layers: runs of alike layers, each folded or not, and its keyboard.
 
-import { byId, data, html } from "sharing/dom";
+import { breakable, byId, data, html } from "sharing/dom";
 import { strip } from "sharing/strips";
 import { counted, saved } from "sharing/words";
 
@@ -48,7 +48,7 @@ function item(row, state, most) {
   const ended = layers.find((layer) => layer.ended);
   const chosen = row.first <= state.layer && state.layer < row.first + layers.length && !row.open;
   const name = html("span", { class: "name" },
-    html("b", {}, several ? runName(layers) : layers[0].name),
+    html("b", {}, ...breakable(several ? runName(layers) : layers[0].name)),
     html("span", { class: "quiet" }, several ? `${layers.length} operators` : layers[0].operator));
   return html("div",
     {

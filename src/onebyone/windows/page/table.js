@@ -1,6 +1,6 @@
 // Every layer in words and numbers.
 
-import { byId, data, html } from "sharing/dom";
+import { breakable, byId, data, html } from "sharing/dom";
 import { apartWords, by, grouped, latticeWords, saved, sharedWords } from "sharing/words";
 
 const alongEach = (say) => {
@@ -25,7 +25,7 @@ function row(layer) {
     layer.operator, by(layer.shape), sharedAlong(layer), latticeAlong(layer),
     grouped(layer.crops), grouped(layer.here), layer.crops ? saved(layer) : "", layer.ended,
   ];
-  return html("tr", {}, html("th", { scope: "row" }, layer.name),
+  return html("tr", {}, html("th", { scope: "row" }, ...breakable(layer.name)),
     ...cells.map((text, k) => html("td", { class: k > 3 && k < 7 ? "number" : k > 1 ? "wide" : null }, text)));
 }
 
