@@ -345,6 +345,18 @@ def test_a_picture_lies_under_the_window(visit: Visit, tmp_path: Path) -> None:
     assert page.locator("#picture").evaluate("picture => picture.naturalWidth") == 1
 
 
+def test_one_window_shares_nothing(visit: Visit) -> None:
+    page = visit(ob.slide(CASES["bare"].model, (1, 16, 16), 4, verify=0).report(16, 18))
+    assert (
+        page.locator("#seen").inner_text()
+        == "Window 0, 0 has 196 positions at this layer, all its own."
+    )
+    page.locator("#stage").focus()
+    page.keyboard.press("ArrowDown")
+    page.evaluate(FRAMES)
+    assert page.locator("#at0").inner_text() == "0 of 0"
+
+
 def test_a_report_of_no_layers(visit: Visit) -> None:
     page = visit(replace(padded(), rows=()))
     assert page.locator("#rows > *").count() == 0

@@ -75,6 +75,7 @@ class Report:
         >>> row = report.rows[0]  # the convolution pads: the outermost positions are each window's
         >>> row.positions, row.shared
         ((8, 8), ((1, 7), (1, 7)))
+        >>> report.save("sharing.html")  # a picture of it, which notebooks show by itself
     """
 
     window: tuple[int, ...]

@@ -1,6 +1,5 @@
-"""Tables that are shown on a terminal, as text and in a notebook, of whatever is told in cells."""
+"""Tables that are shown on a terminal and as text, of whatever is told in cells."""
 
-import io
 from collections.abc import Iterable, Sequence
 
 from rich import box
@@ -40,10 +39,3 @@ def as_text(shown: RenderableType) -> str:
     with console.capture() as capture:
         console.print(shown)
     return capture.get()
-
-
-def as_html(shown: RenderableType) -> str:
-    """As a notebook shows it."""
-    console = Console(width=120, record=True, file=io.StringIO(), force_jupyter=False)
-    console.print(shown)
-    return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
