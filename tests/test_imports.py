@@ -41,6 +41,14 @@ def test_sliding_brings_no_tables() -> None:
     assert "rich.console" not in imported("import onebyone as ob; ob.slide")
 
 
+def test_the_version_is_known_without_torch() -> None:
+    code = (
+        "import sys, onebyone; from importlib.metadata import version;"
+        "assert onebyone.__version__ == version('onebyone'); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+
+
 def test_public_names_are_listed_before_any_is_used() -> None:
     code = "import onebyone as ob; names = dir(ob); assert names == ob.__all__; print(*names)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

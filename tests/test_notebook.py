@@ -206,6 +206,11 @@ def test_scans_and_maps_say_what_they_hold(tmp_path):
         assert said in repr(again.open())
 
 
+def test_the_fully_convolutional_network_says_its_window():
+    network = ob.convolutionalize(small(), window=(1, 6, 6))
+    assert "window=(1, 6, 6), stride=(1, 1)" in repr(network)
+
+
 def test_a_plan_prints_its_schedule():
     plan = ob.slide(small(), window=(1, 6, 6), stride=1).plan(20, 20)
     assert repr(plan).startswith("15×15 windows on 20×20")

@@ -56,6 +56,19 @@ def test_help_lists_every_command(capsys):
         assert f" {command} " in out
 
 
+def test_help_fits_a_terminal_and_a_pipe_and_flags_have_no_type(capsys, monkeypatch):
+    from onebyone.cli.app import app
+
+    monkeypatch.setenv("COLUMNS", "80")
+    for command in (None, *app.registered_commands):
+        name = [] if command is None else [command.callback.__name__]
+        assert main([*name, "--help"]) == 0
+        out = capsys.readouterr().out
+        assert "bool" not in out
+        assert "--help" in out
+        assert max(map(len, out.splitlines())) <= 80
+
+
 def test_version(capsys):
     from importlib.metadata import version
 

@@ -226,3 +226,164 @@ def test_a_map_alone_needs_the_size_of_its_image(tmp_path):
     with pytest.raises(InputError, match="size: give that of the image, which is not given"):
         save_html(tmp_path / "map.html", None, SCORES, WINDOW, STRIDE)
     assert [*tmp_path.iterdir()] == []
+
+
+def scale(page):
+    stage, scene = (page.locator(name).bounding_box() for name in ("#stage", "#scene"))
+    return scene["width"] / stage["width"]
+
+
+def seen(page):
+    """The corner of the image that is seen, in pixels of the image."""
+    stage, scene = (page.locator(name).bounding_box() for name in ("#stage", "#scene"))
+    return [(stage[axis] - scene[axis]) / scene["width"] * 24 for axis in "xy"]
+
+
+def center(page):
+    box = page.locator("#stage").bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_the_wheel_zooms_where_the_pointer_is_and_scores_stay(page):
+    hover(page, 1 * 4 + 4, 2 * 4 + 6)
+    for _ in range(3):
+        page.mouse.wheel(0, -300)
+    page.wait_for_function("document.getElementById('stage').classList.contains('zoomed')")
+    page.wait_for_timeout(100)
+    assert scale(page) > 4
+    assert page.locator("#place").inner_text().startswith("Window 1, 2:")
+    page.mouse.move(*[place + 1 for place in pointer_on(page, 8, 14)])
+    assert page.locator("#place").inner_text().startswith("Window 1, 2:")
+    assert page.locator("#level").inner_text() == f"{round(100 * scale(page))} %"
+
+
+def pointer_on(page, y, x):
+    """Where a pixel of the image is on the screen."""
+    box = page.locator("#scene").bounding_box()
+    return box["x"] + x / 24 * box["width"], box["y"] + y / 24 * box["height"]
+
+
+def test_a_wheel_that_zooms_out_scrolls_the_page_at_the_end(browser, path):
+    page = browser.new_page(viewport={"width": 800, "height": 500})
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    page.mouse.move(*center(page))
+    page.mouse.wheel(0, 200)
+    page.wait_for_function("scrollY > 0")
+    assert scale(page) == 1
+    page.close()
+
+
+def test_dragging_moves_a_zoomed_image_and_no_further_than_its_border(page):
+    x, y = center(page)
+    page.locator("#closer").click(click_count=2)
+    assert scale(page) == pytest.approx(1.5**2, rel=0.01)
+    before = seen(page)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 40, y - 60, steps=3)
+    width = page.locator("#scene").bounding_box()["width"]
+    np.testing.assert_allclose(
+        np.subtract(seen(page), before), np.array([40, 60]) / width * 24, atol=0.05
+    )
+    page.mouse.move(x + 2000, y + 2000, steps=3)
+    page.mouse.up()
+    np.testing.assert_allclose(seen(page), 0, atol=0.01)
+    page.mouse.move(x, y)  # no button: the window moves, the image does not
+    np.testing.assert_allclose(seen(page), 0, atol=0.01)
+
+
+def test_keys_zoom_and_the_image_follows_the_window(page):
+    page.locator("#stage").focus()
+    page.keyboard.press("ArrowUp")
+    for _ in range(4):
+        page.keyboard.press("+")
+    assert scale(page) == pytest.approx(1.5**4, rel=0.01)
+    for key in ("ArrowUp", "ArrowLeft", "ArrowUp", "ArrowLeft"):
+        page.keyboard.press(key)
+    assert page.locator("#place").inner_text().startswith("Window 0, 0:")
+    stage, window = (page.locator(name).bounding_box() for name in ("#stage", "#window"))
+    middle = window["x"] + window["width"] / 2, window["y"] + window["height"] / 2
+    assert stage["x"] <= middle[0] <= stage["x"] + stage["width"]
+    assert stage["y"] <= middle[1] <= stage["y"] + stage["height"]
+    page.keyboard.press("-")
+    assert scale(page) == pytest.approx(1.5**3, rel=0.01)
+    page.keyboard.press("0")
+    assert scale(page) == 1
+    assert page.locator("#whole").is_disabled()
+    page.keyboard.press("-")
+    assert scale(page) == 1
+
+
+def test_buttons_zoom_to_the_end_and_back(page):
+    for _ in range(20):
+        if page.locator("#closer").is_disabled():
+            break
+        page.locator("#closer").click()
+    assert page.locator("#closer").is_disabled()
+    assert scale(page) == pytest.approx(8, rel=0.01)
+    page.locator("#farther").click()
+    assert scale(page) == pytest.approx(8 / 1.5, rel=0.01)
+    page.locator("#whole").click()
+    assert scale(page) == 1
+    assert page.locator("#farther").is_disabled()
+
+
+def test_outlines_and_labels_keep_their_width(page):
+    box = page.locator("#boxes div")
+    label = page.locator("#boxes span")
+    before = label.bounding_box()["height"]
+    page.locator("#closer").click()
+    assert box.evaluate("node => getComputedStyle(node).borderTopWidth") == "2px"
+    assert label.bounding_box()["height"] == pytest.approx(before, abs=0.1)
+
+
+def test_two_fingers_zoom_and_one_moves(browser, path):
+    page = browser.new_page(viewport={"width": 390, "height": 844}, has_touch=True)
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    x, y = center(page)
+    touch = page.context.new_cdp_session(page)
+
+    def send(kind, *points):
+        placed = [{"x": x + a, "y": y + b, "id": k} for k, (a, b) in enumerate(points)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": placed})
+
+    send("touchStart", (-20, 0))
+    send("touchStart", (-20, 0), (20, 0))
+    for step in range(1, 9):
+        send("touchMove", (-20 - 5 * step, 0), (20 + 5 * step, 0))
+    send("touchEnd")
+    assert scale(page) == pytest.approx(3, rel=0.05)
+    np.testing.assert_allclose(seen(page), 8, atol=0.3)  # what was in the middle still is
+    send("touchStart", (0, 0))
+    for step in range(1, 6):
+        send("touchMove", (0, 12 * step))
+    send("touchEnd")
+    moved = 60 / page.locator("#scene").bounding_box()["width"] * 24
+    np.testing.assert_allclose(seen(page), [8, 8 - moved], atol=0.5)
+    assert page.evaluate("scrollY") == 0
+    page.close()
+
+
+def test_a_name_of_bytes_that_are_no_text(browser, tmp_path):
+    name = "a\udcff<script>.png"
+    save_html(tmp_path / "map.html", IMAGE, SCORES, WINDOW, STRIDE, CLASSES, name)
+    page = browser.new_page()
+    page.goto((tmp_path / "map.html").as_uri())
+    assert page.title() == "a?<script>.png"
+    assert page.locator("h1").inner_text() == "a?<script>.png"
+    page.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_long_name_and_an_image_of_one_pixel_fit(browser, tmp_path, width):
+    one = np.full((3, 1, 1), 0.2)
+    save_html(tmp_path / "map.html", IMAGE[:1, :1], one, (1, 1, 1), 1, CLASSES, "x" * 300)
+    page = browser.new_page(viewport={"width": width, "height": 844})
+    page.goto((tmp_path / "map.html").as_uri())
+    page.wait_for_selector("html[data-ready]")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.locator("#closer").click()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.close()

@@ -92,6 +92,10 @@ class Convolutionalized(nn.Module):
         self._structure = lowered.captured.structure
         self.eval()
 
+    def extra_repr(self) -> str:
+        """Return window and stride for `print(network)`."""
+        return f"window={self.window}, stride={self.stride}"
+
     def forward(self, x: Num[Tensor, "batch channels *size"]) -> Any:
         """Run the network.
 
