@@ -73,7 +73,8 @@ def _coloured(text: str, number: int | None) -> str:
     ground = "none" if hue is None else f"hsla({hue},70%,50%,.3)"
     faint = ";opacity:.5" if hue is None else ""
     return (
-        f'<td style="padding:1px 4px;font-size:12px;text-align:center;border:{LINE};background:{ground}{faint}">'
+        f'<td style="padding:1px 4px;font-size:12px;text-align:center;border:{LINE};'
+        f'background:{ground}{faint}">'
         f"{escape(text)}</td>"
     )
 
