@@ -71,19 +71,19 @@ function draw(stage, state) {
       name: `channel ${c}`,
       rows,
       cell: side,
-      room: [MOST, MOST],
+      room: state.paper ? undefined : [MOST, MOST],
       fill: (y, x) => (within(y, x) ? chosen : null),
       frame: [state.y, state.x, WINDOW, WINDOW],
     }),
   );
-  if (state.shown) handle(channels[1].querySelector("svg"), state.h, state.w, side);
+  if (state.shown && !state.paper) handle(channels[1].querySelector("svg"), state.h, state.w, side);
   const here = (y, x) => y === state.y && x === state.x;
   const sheets = map.map((rows, k) =>
     grid({
       name: `output ${k}`,
       rows,
       cell: side + 10,
-      room: [MOST - 1, MOST - 1],
+      room: state.paper ? undefined : [MOST - 1, MOST - 1],
       key: (y, x) => `m${k}:${y},${x}`,
       at: (y, x) => `output ${k}, row ${y + 1}, column ${x + 1}`,
       fill: (y, x) => (here(y, x) ? chosen : null),
@@ -143,7 +143,7 @@ export const growing = {
     y: number(0, 0, MOST - WINDOW),
     x: number(0, 0, MOST - WINDOW),
   },
-  handout: { h: 4, w: 5, y: 1, x: 2 },
+  handout: { h: 3, w: 4, y: 1, x: 1 },
   follows: true,
   repaired: inside,
   text: () => [
@@ -189,9 +189,13 @@ export const growing = {
     const { cell, alone } = found(state);
     const [down, across] = [state.h - 1, state.w - 1];
     if (down * across === 1)
-      return `The kernel fits at one place, so there is one output vector: ${pair(cell)}, the fully connected layer's own. Drag the corner of the image to enlarge it.`;
+      return `The kernel fits at one place, so there is one output vector: ${pair(cell)}, the fully connected layer's own.`;
     return `The kernel fits the image at ${down}×${across} places, so there are ${down * across} output vectors. The chosen cell is ${pair(cell)}; the fully connected layer gives ${pair(alone)} for the crop under it. All cells use the same 16 weights.`;
   },
+  hint: ({ h, w }) =>
+    h * w === WINDOW * WINDOW
+      ? "Drag the corner of the image to enlarge it."
+      : "Choose another cell of the map.",
   words(state) {
     return `An image of two channels of ${state.h} rows and ${state.w} columns, and a map of two outputs of ${state.h - 1} rows and ${state.w - 1} columns. The cell in row ${state.y + 1}, column ${state.x + 1} of the map is chosen; its window of 2×2 begins in the same row and column of the image.`;
   },

@@ -6,7 +6,7 @@ import { startOf } from "lesson/state";
 export function drawHandout(container, steps) {
   container.append(html("h1", {}, "Is a 1×1 convolution a fully connected layer?"));
   steps.forEach((step, n) => {
-    const state = { ...startOf(step), ...step.handout, shown: 1 };
+    const state = { ...startOf(step), ...step.handout, shown: 1, paper: true };
     const { ask, answers } = step.question;
     const right = answers.find((answer) => answer.right);
     const stage = html("div", { class: "stage" });
@@ -19,9 +19,9 @@ export function drawHandout(container, steps) {
         html("p", {}, html("i", {}, ask), ` ${right.text} ${right.why}`),
         stage,
         html("p", { class: "seen" }, step.seen(state)),
-        ...(step.last?.() ?? []),
       ),
     );
+    container.append(...(step.last?.() ?? []));
     step.draw(stage, state);
     for (const element of stage.querySelectorAll("[tabindex]")) element.removeAttribute("tabindex");
   });

@@ -152,8 +152,9 @@ export const location = {
   controls: (state, actions) => [0, 1].map((n) => slider(n, state, actions)),
   seen(state) {
     const { x, connected } = numbers(state);
-    return `${formula(state.w, x, connected)}. The convolution gives the same number there. Change the weights: it still does.`;
+    return `${formula(state.w, x, connected)}. The convolution gives the same number there.`;
   },
+  hint: () => "Change the weights: it still does.",
   words(state) {
     const { x, connected } = numbers(state);
     return `The ${PLACES[state.at]} location is chosen. A network of two inputs and one output: ${x[0]} from channel 0 with the weight ${short(state.w[0])}, ${x[1]} from channel 1 with the weight ${short(state.w[1])}; the output is ${short(connected, 4)}.`;

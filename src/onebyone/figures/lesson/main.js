@@ -88,7 +88,9 @@ function drawFigure() {
   const refocus = focused(byId("stage"));
   byId("stage").classList.toggle("follows", Boolean(step.follows && state.shown));
   step.draw(byId("stage"), state);
-  const seen = state.shown ? step.seen(state) : "Choose an answer first, or “Show me”.";
+  const seen = state.shown
+    ? `${step.seen(state)} ${step.hint(state)}`
+    : "Choose an answer first, or “Show me”.";
   if (byId("seen").textContent !== seen) byId("seen").textContent = seen; // it is read aloud
   byId("seen").classList.toggle("quiet", !state.shown);
   byId("words").textContent = step.words(state);

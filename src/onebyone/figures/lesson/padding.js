@@ -136,13 +136,13 @@ function seen(state) {
   const total = MAP * MAP * sideOf(state.pad) ** 2;
   const computed = counts.all + counts.edge + counts.own;
   if (!state.pad && state.way === "whole")
-    return `Without padding each number of the first layer depends on pixels inside the window only, so all nine windows can share one map: every cell equals its crop. Now let the first layer pad.`;
+    return `Without padding each number of the first layer depends on pixels inside the window only, so all nine windows can share one map: every cell equals its crop.`;
   if (!state.pad)
-    return `Without padding all windows share everything: ${computed} numbers of the first layer in the place of ${total} for nine crops. Now let the first layer pad.`;
+    return `Without padding all windows share everything: ${computed} numbers of the first layer in the place of ${total} for nine crops.`;
   if (state.way === "whole") {
     const off = same.flat().filter((one) => !one).length;
     const inside = differs.flat().filter(Boolean).length;
-    return `The cell is ${value}, but the crop gives ${short(crop.score, 4)}. At its border a crop has zeros where the image has neighbours, so ${inside} of its 16 numbers of the first layer differ. ${off === 9 ? "None of the nine cells equals its crop." : `${off} of the nine cells are not equal to their crops.`} Now choose “as slide does it”.`;
+    return `The cell is ${value}, but the crop gives ${short(crop.score, 4)}. At its border a crop has zeros where the image has neighbours, so ${inside} of its 16 numbers of the first layer differ. ${off === 9 ? "None of the nine cells equals its crop." : `${off} of the nine cells are not equal to their crops.`}`;
   }
   return `Equal again: ${value}. The 4 inner numbers are shared by every window over them, the 8 along the edges by the windows in the same row or column, and the 4 in the corners are this window's own. For nine windows that makes ${computed} numbers in the place of ${total}, and none differs from a crop's.`;
 }
@@ -192,6 +192,10 @@ export const padding = {
     return { y: Number(y), x: Number(x) };
   },
   seen,
+  hint({ pad, way }) {
+    if (!pad) return "Now let the first layer pad.";
+    return way === "whole" ? "Now choose “as slide does it”." : "Choose other cells of the map.";
+  },
   words(state) {
     const { map, same } = found(state);
     const cells = map.map((row, y) =>

@@ -105,7 +105,7 @@ function draw(stage, state) {
   const sheet = grid({
     name: "output",
     rows: map,
-    cell: 38,
+    cell: 44,
     key: (y, x) => `m${y},${x}`,
     at: (y, x) => `output, row ${y + 1}, column ${x + 1}`,
     fill: (y, x) => (here(y, x) ? paint : null),
@@ -174,8 +174,9 @@ export const purpose = {
     const { value, one } = found(state);
     if (!state.relu)
       return `Without ReLUs the three layers give ${short(value, 4)} at this window, and so does one 2×2 convolution of 8 weights. The 1×1 convolutions have added nothing that it cannot do.`;
-    return `With ReLUs the three layers give ${short(value, 4)} at this window; the one convolution that they would be without them gives ${short(one, 4)}. Take the ReLUs out.`;
+    return `With ReLUs the three layers give ${short(value, 4)} at this window; the one convolution that they would be without them gives ${short(one, 4)}.`;
   },
+  hint: ({ relu }) => (relu ? "Take the ReLUs out." : "Choose other cells of the map."),
   words(state) {
     const { units, map } = found(state);
     const layers = units.map((values) => values.map((value) => short(value)).join(" and "));

@@ -59,8 +59,9 @@ export const reading = {
   pick: (key) => (/^[io]\d+$/.test(key) ? { at: Number(key.slice(1)) % 4 } : null),
   seen({ at }) {
     const [a, b] = read(at);
-    return `The ${PLACES[at]} output reads ${a} in channel 0 and ${b} in channel 1, at its own location. It reads none of the other six numbers. Drag over the image, or use the arrow keys on it: the other outputs do the same.`;
+    return `The ${PLACES[at]} output reads ${a} in channel 0 and ${b} in channel 1, at its own location. It reads none of the other six numbers.`;
   },
+  hint: () => "Drag over the image, or use the arrow keys on it: the other outputs do the same.",
   words: ({ at, shown }) =>
     `Two channels of 2×2 numbers above, one output of 2×2 below. Channel 0: ${EXAMPLE_IMAGE[0].flat().join(", ")}. Channel 1: ${EXAMPLE_IMAGE[1].flat().join(", ")}. ${shown ? `Two wires lead to the ${PLACES[at]} output, from the ${PLACES[at]} number of each channel.` : ""}`,
 };

@@ -126,15 +126,15 @@ function seen({ run }) {
   const [w0, w1] = weights[0].map((value) => tiny(value));
   const steps = stepsIn(run);
   if (!run)
-    return `All four layers have the weights ${w0} and ${w1}, and share them: 2 numbers are stored, not 8. Take the sharing away, then take a training step.`;
+    return `All four layers have the weights ${w0} and ${w1}, and share them: 2 numbers are stored, not 8.`;
   if (shared && run.endsWith("r") && !alike(trail.at(-2)))
     return `Shared again: each weight is now the mean of the four, ${w0} and ${w1}. That is the 1×1 convolution nearest to the four layers.`;
   if (shared)
     return `After ${count(steps, "step")} all four layers have the weights ${w0} and ${w1}. They move together: the gradient of a shared weight is the sum of what the four locations ask for. Error on the images: ${short(error)}.`;
   if (alike(weights))
-    return `Now 8 numbers are stored: four pairs, which are still equal, so the outputs are the same as before. Take a training step.`;
+    return `Now 8 numbers are stored: four pairs, which are still equal, so the outputs are the same as before.`;
   const [low, high] = [Math.min, Math.max].map((end) => tiny(end(...weights.map(([one]) => one))));
-  return `The layers have drifted apart: their weights for channel 0 lie between ${low} and ${high}, because each learned from the numbers at its own location. Together they are no 1×1 convolution any more. Error on the images: ${short(error)}. Share them again and see where they meet.`;
+  return `The layers have drifted apart: their weights for channel 0 lie between ${low} and ${high}, because each learned from the numbers at its own location. Together they are no 1×1 convolution any more. Error on the images: ${short(error)}.`;
 }
 
 export const sharing = {
@@ -186,6 +186,11 @@ export const sharing = {
   },
   controls,
   seen,
+  hint({ run }) {
+    const { state, weights } = replay(run);
+    if (state.form === "shared") return "Take the sharing away, then take a training step.";
+    return alike(weights) ? "Take a training step." : "Share them again and see where they meet.";
+  },
   words: ({ run }) => {
     const { state, weights } = replay(run);
     const how = state.form === "shared" ? "share their weights" : "have weights of their own";

@@ -55,7 +55,7 @@ function seen({ flips }) {
   const { distance, nearest } = found({ flips });
   const [w0, w1] = nearest.map((value) => short(value));
   if (!flips.length)
-    return "8 connections, 2 different numbers, 24 zeros. This layer and the 1×1 convolution are equal for every input. Give a zero a weight, or switch a connection off: click an entry of the matrix.";
+    return "8 connections, 2 different numbers, 24 zeros. This layer and the 1×1 convolution are equal for every input.";
   if (!distance)
     return `Still a 1×1 convolution, for each diagonal holds one number four times and all else is 0. Its weights are ${w0} and ${w1}.`;
   return `No 1×1 convolution any more: ${reason(flips)}. The nearest one has the weights ${w0} and ${w1}, the mean of each diagonal. It is ${short(distance)} away: the differences of all entries, squared, added, and the root taken.`;
@@ -160,6 +160,8 @@ export const whole = {
     return [button];
   },
   seen,
+  hint: () =>
+    "Click an entry of the matrix: a zero gets the weight 0.5, a connection is switched off.",
   words(state) {
     const { view } = found(state);
     const rows = PLACES.map((name, row) => {
