@@ -113,7 +113,7 @@ function draw(stage, state) {
   );
 }
 
-function controls(state, { move }) {
+function controls(state, { read, adjust }) {
   const field = (name, text) => {
     const input = html("input", {
       type: "number",
@@ -123,9 +123,11 @@ function controls(state, { move }) {
       "data-name": name,
     });
     input.addEventListener("change", () => {
-      const size = Number.isInteger(input.valueAsNumber) ? input.valueAsNumber : state[name];
-      const { h, w } = { ...state, [name]: size };
-      move(sized(state, h, w));
+      const now = read().state;
+      const size = Number.isInteger(input.valueAsNumber) ? input.valueAsNumber : now[name];
+      const { h, w } = { ...now, [name]: size };
+      adjust(sized(now, h, w));
+      input.value = read().state[name];
     });
     return html("label", {}, text, input);
   };

@@ -71,7 +71,7 @@ const signed = (value) => (value < 0 ? `− ${short(-value)}` : `+ ${short(value
 /** The sum as one writes it: 0.8 · 2 − 0.5 · 6 = −1.4. */
 const formula = (w, x, y) => `${short(w[0])} · ${x[0]} ${signed(w[1])} · ${x[1]} = ${short(y, 4)}`;
 
-function slider(n, state, { move, preview }) {
+function slider(n, state, { read, adjust, preview }) {
   const input = html("input", {
     type: "range",
     min: -1,
@@ -82,14 +82,14 @@ function slider(n, state, { move, preview }) {
   });
   const shown = html("output", {}, short(state.w[n]));
   const changed = () => {
-    const w = state.w.map((one, i) => (i === n ? input.valueAsNumber : one));
-    return { ...state, w };
+    const now = read().state;
+    return { ...now, w: now.w.map((one, i) => (i === n ? input.valueAsNumber : one)) };
   };
   input.addEventListener("input", () => {
     shown.textContent = short(input.valueAsNumber);
     preview(changed());
   });
-  input.addEventListener("change", () => move(changed()));
+  input.addEventListener("change", () => adjust(changed()));
   return html("label", { class: "slider" }, `Weight of channel ${n} `, input, " ", shown);
 }
 

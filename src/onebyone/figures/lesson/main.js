@@ -37,6 +37,17 @@ function go(state) {
 function move(state) {
   kept[at] = state;
   draw();
+  replaceAddress();
+}
+
+/** The same for a field that shows its own value: drawn anew, it would lose the next Tab. */
+function adjust(state) {
+  preview(state);
+  replaceAddress();
+}
+
+function replaceAddress() {
+  drawSteps();
   const address = `${location.href.split("#")[0]}#${fragmentOf(at)}`;
   if (location.href !== address) history.replaceState(null, "", address);
 }
@@ -73,8 +84,9 @@ function drawStep() {
 function draw() {
   const { step, state } = read();
   const refocus = focused(byId("figure"));
+  if (!state.shown) guess = null;
   showAnswer(step.question, guess, state.shown);
-  const controls = state.shown ? (step.controls?.(state, { go, move, preview }) ?? []) : [];
+  const controls = state.shown ? (step.controls?.(state, { read, go, adjust, preview }) ?? []) : [];
   byId("controls").replaceChildren(...controls);
   byId("more").hidden = !state.shown;
   drawFigure();
@@ -112,7 +124,9 @@ function focused(home) {
 
 function drawSteps() {
   byId("steps").replaceChildren(
-    ...STEPS.map(({ short }, n) => html("li", {}, link(n, html("b", {}, `${n + 1}`), ` ${short}`))),
+    ...STEPS.map(({ short }, n) =>
+      html("li", {}, link(n, html("b", {}, `${n + 1}`), html("span", {}, short))),
+    ),
   );
   for (const [id, n] of [
     ["previous", at - 1],
@@ -128,7 +142,9 @@ function drawSteps() {
 
 function link(n, ...content) {
   const current = n === at ? "step" : null;
-  return html("a", { href: `#${fragmentOf(n)}`, "aria-current": current }, ...content);
+  const label = `${n + 1} ${STEPS[n].short}`; // a phone shows the number only
+  const href = `#${fragmentOf(n)}`;
+  return html("a", { href, "aria-current": current, "aria-label": label }, ...content);
 }
 
 /** Go to a step; whoever reads by voice or key goes on at its title. */
