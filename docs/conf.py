@@ -1,39 +1,51 @@
 """Sphinx configuration."""
 
+import sys
 from importlib.metadata import version as installed
+from importlib.util import find_spec
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "extensions"))
 
 project = "onebyone"
 author = "The onebyone authors"
 copyright = "2026, the onebyone authors"
 version = release = installed("onebyone")
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx_design",
+    # of docs/extensions
+    "escaping",
+    "formulas",
+    "interactive_pages",
+    "notebook_downloads",
+    "statement_links",
+]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
+
+# Notebooks run at every build, and a cell that fails fails the build. `-D nb_execution_mode=cache`
+# runs only those that were edited, which is quicker while one writes.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_merge_streams = True
+
 html_theme = "furo"
 html_title = "onebyone"
+html_static_path = ["static"]
+html_css_files = ["docs.css"]
+html_math_renderer = "mathml"
+html_show_sourcelink = False
+html_theme_options = {"navigation_with_keys": True}
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
+autosummary_generate = False
 nitpicky = False
 
-
-def write_picture(app, trouble):
-    """Put the interactive picture of the example beside the pages."""
-    if trouble is None and app.builder.format == "html":
-        from onebyone.demos.answer import INPUT, example
-        from onebyone.figures import explain
-
-        explain(example(), INPUT).save(Path(app.outdir) / "answer.html")
-
-
-def setup(app):
-    """Docstrings write shapes as [N, C, *space] and norms as |x|, which are no markup."""
-
-    def escape(_app, _what, _name, _obj, _options, lines):
-        for number, line in enumerate(lines):
-            if not line.lstrip().startswith((">>>", "...")):  # examples stay as they are
-                lines[number] = line.replace("*", r"\*").replace("|", r"\|")
-
-    app.connect("build-finished", write_picture)
-    app.connect("autodoc-process-docstring", escape, priority=100)
+if find_spec("onebyone.figures.lesson"):
+    tags.add("lesson")  # type: ignore[name-defined]  # Sphinx puts it here  # noqa: F821

@@ -11,7 +11,7 @@ from torch import nn
 
 import onebyone as ob
 
-NAMES = {"ob": ob, "np": np, "torch": torch, "nn": nn}  # as docs/api.md says
+NAMES = {"ob": ob, "np": np, "torch": torch, "nn": nn}  # as docs/api/index.md says
 PUBLIC = {
     f"{home}.{name}": getattr(module, name)
     for home, module in (("ob", ob), ("ob.nin", ob.nin))

@@ -11,6 +11,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     "README.md",
     "docs/equivalence.md",
+    "docs/every-window.md",
+    "docs/installation.md",
     "docs/layers.md",
     "docs/nin.md",
     "docs/picture.md",
