@@ -5,7 +5,9 @@ from typing import Any
 from sphinx.application import Sphinx
 
 
-def _escape(_app: Sphinx, _what: str, _name: str, _of: Any, _options: Any, lines: list[str]) -> None:
+def _escape(
+    _app: Sphinx, _what: str, _name: str, _of: Any, _options: Any, lines: list[str]
+) -> None:
     for number, line in enumerate(lines):
         if not line.lstrip().startswith((">>>", "...")):  # examples stay as they are
             lines[number] = line.replace("*", r"\*").replace("|", r"\|")

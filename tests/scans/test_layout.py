@@ -1,5 +1,6 @@
 """Where the centres of windows lie, and what the arrays of a map are."""
 
+from itertools import pairwise
 from math import prod
 from types import SimpleNamespace
 
@@ -84,7 +85,7 @@ def test_levels_end_with_a_small_one_and_chunks_divide_tiles(tiling, numbers, dt
     assert grids[0] == tiling[0]
     assert max(grids[-1]) <= 512
     assert all(max(grid) > 512 for grid in grids[:-1])
-    for finer, coarser in zip(grids, grids[1:], strict=False):
+    for finer, coarser in pairwise(grids):
         assert coarser == tuple((n + 1) // 2 for n in finer)
     assert {level.shape for level in layout.levels} == {tiling[1]}
     assert layout.paths[0] == "scores"
