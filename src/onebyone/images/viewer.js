@@ -184,7 +184,7 @@ function drawStage() {
   const stage = element("stage");
   stage.style.aspectRatio = `${image.width} / ${image.height}`;
   // Small images are enlarged, but no further than the screen's height shows.
-  element("frame").style.maxWidth = `max(280px, calc(88vh * ${image.width / image.height}))`;
+  element("frame").style.maxWidth = `max(280px, calc(82vh * ${image.width / image.height}))`;
   element("image").src = image.src;
   const canvas = element("map");
   Object.assign(canvas, { width: columns, height: rows });
