@@ -41,6 +41,11 @@ class _Plain:
         return found
 
 
+def _flowing(text: str) -> str:
+    """A docstring whose paragraphs are lines each, which the terminal breaks at its own width."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
 class _Command(_Plain, TyperCommand): ...
 
 
@@ -56,7 +61,7 @@ app = typer.Typer(
 )
 LAYERS = (matrix, equal, convert, nearest, identify, compare, explain)
 for command in (slide, scan, export, models, *LAYERS, rewrite, train, bench, calibrate, demo):
-    app.command(cls=_Command)(command)
+    app.command(cls=_Command, help=_flowing(command.__doc__ or ""))(command)
 
 
 def _print_version(asked: bool) -> bool:

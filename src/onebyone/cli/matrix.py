@@ -18,7 +18,12 @@ def matrix(
     layer: Any,
     grids: Grids,
     *,
-    order: Annotated[Order, typer.Option(help="How grids are flattened.")] = "channels_first",
+    order: Annotated[
+        Order,
+        typer.Option(
+            metavar="ORDER", help="How grids are flattened: channels_first or channels_last."
+        ),
+    ] = "channels_first",
 ) -> Answer:
     """Print a layer as one sparse matrix, with the weights that its entries share."""
     from onebyone.layers import matrix as layer_matrix

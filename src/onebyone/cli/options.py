@@ -9,8 +9,8 @@ from onebyone.choices import Kind
 from onebyone.cli.completion import ending
 
 LAYER_HELP = (
-    "conv(in,out,kernel,stride=1,padding=0,dilation=1,groups=1,bias=True), also conv1d, conv2d, "
-    "conv3d and local; pointwise(in,out); linear(in,out); a weight from a file, as in "
+    "conv(in, out, kernel, stride=1, padding=0, dilation=1, groups=1, bias=True), also conv1d, "
+    "conv2d, conv3d and local; pointwise(in, out); linear(in, out); a weight from a file, as in "
     "conv('w.npy',stride=2), also .safetensors; a layer of a model, as in nin-digits:features.0.0, "
     "net.pt2:conv1, timm:resnet18:conv1 or package.module:function:conv1; or a kind around a "
     "layer, as in dense(conv(2,1,1)), which converts it"
@@ -37,7 +37,12 @@ Weights = Annotated[
     ),
 ]
 To = Annotated[
-    Kind, typer.Option("--to", help="The kind; linear is a pointwise layer on channels last.")
+    Kind,
+    typer.Option(
+        "--to",
+        metavar="KIND",
+        help="dense, local, convolution, pointwise, or linear (channels-last).",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Load a .pt2 that may run code.")]

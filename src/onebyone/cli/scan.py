@@ -45,7 +45,7 @@ def scan(
     images: Annotated[
         list[str],
         typer.Argument(
-            metavar="IMAGE...",
+            metavar="IMAGE",
             help="Pictures, TIFF, slides, GeoTIFF, .npy, Zarr and OME-Zarr, addresses of these.",
         ),
     ],

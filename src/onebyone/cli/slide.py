@@ -77,7 +77,12 @@ def slide(
         str | None, typer.Option(help="Stay within this much memory, as 2GB.", metavar="SIZE")
     ] = None,
     backend: Annotated[
-        Backend, typer.Option(help="What runs the graph; auto times all and keeps the fastest.")
+        Backend,
+        typer.Option(
+            metavar="NAME",
+            help="What runs the graph: torch, inductor, onnxruntime, openvino, or auto, which "
+            "times all and keeps the fastest.",
+        ),
     ] = "torch",
     report: Annotated[
         Path | None,
