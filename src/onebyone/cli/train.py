@@ -66,9 +66,7 @@ def train(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the images; by default the recipe's.")
     ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=MOST_SEED, help="Decides what is drawn at random.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(help="Decides what is drawn at random.")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint of an interrupted training.")
     ] = False,
@@ -83,6 +81,8 @@ def train(
 
     A checkpoint is written beside --out after each epoch, and removed at the end.
     """
+    if not 0 <= seed <= MOST_SEED:
+        raise InputError(f"--seed {seed}: give a whole number from 0 to {MOST_SEED}")
     from onebyone import nin
     from onebyone.nin.curve import save_curve
     from onebyone.nin.datasets import files_within
