@@ -2,7 +2,6 @@
 
 import sys
 from importlib.metadata import version as installed
-from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "extensions"))
@@ -46,6 +45,3 @@ autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autosummary_generate = False
 nitpicky = False
-
-if find_spec("onebyone.figures.lesson"):
-    tags.add("lesson")  # type: ignore[name-defined]  # Sphinx puts it here  # noqa: F821

@@ -1,7 +1,6 @@
 """Put the interactive pages beside the documentation, each with a link back to it."""
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -20,9 +19,9 @@ def _save_answer(path: Path) -> None:
 
 
 def _save_lesson(path: Path) -> None:
-    from onebyone.figures.lesson import lesson
+    from onebyone.figures import lesson
 
-    lesson().save(path)
+    lesson(docs=".").save(path)
 
 
 PAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
@@ -35,8 +34,6 @@ def _write(app: Sphinx, trouble: Exception | None) -> None:
     if trouble is not None or app.builder.format != "html":
         return
     for name, (save, page, title) in PAGES.items():
-        if name == "lesson.html" and find_spec("onebyone.figures.lesson") is None:
-            continue
         path = Path(app.outdir) / name
         save(path)
         text = path.read_text("utf-8")

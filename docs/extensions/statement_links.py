@@ -16,8 +16,7 @@ def _link(app: Sphinx, doctree: nodes.document, page: str) -> None:
     target = app.builder.get_relative_uri(page, STATEMENTS)
     if page == STATEMENTS:
         _name_rows(doctree)
-        if "lesson" in app.tags:
-            _replace(doctree, STEP, lambda step: f"lesson.html#step={step[-1]}")
+        _replace(doctree, STEP, lambda step: f"lesson.html#step={step[-1]}")
     _replace(doctree, NAME, lambda name: f"{target}#{name.lower()}")
 
 

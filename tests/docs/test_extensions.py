@@ -79,12 +79,12 @@ def test_statements_in_words_are_links(built: dict[str, str]) -> None:
 def test_each_statement_has_an_address(built: dict[str, str]) -> None:
     page = built["statements"]
     assert [f'id="s{n}"' in page for n in (1, 2, 7, 14)] == [True] * 4
-    assert links(page) == [("#s2", "S2"), ("#s2", "S2")]  # in words, and in the row of S1
+    names = [link for link in links(page) if link[1].startswith("S")]
+    assert names == [("#s2", "S2"), ("#s2", "S2")]  # in words, and in the row of S1
 
 
-def test_steps_are_links_where_there_is_a_lesson(tmp_path: Path) -> None:
-    page = build(tmp_path, PAGES, "-t", "lesson")[0]["statements"]
-    steps = [link for link in links(page) if link[1].startswith("step")]
+def test_steps_are_links_to_the_lesson(built: dict[str, str]) -> None:
+    steps = [link for link in links(built["statements"]) if link[1].startswith("step")]
     assert steps == [(f"lesson.html#step={n}", f"step {n}") for n in (2, 3, 4)]
 
 

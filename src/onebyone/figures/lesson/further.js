@@ -25,20 +25,20 @@ const LINES = [
 const DOORS = [
   [
     "Learn",
-    "the answer with its conditions, and every statement behind it",
-    "statements.html",
+    "tutorials from the answer in numbers on, and every statement behind it",
+    "tutorials/index.html",
     "onebyone explain --help",
   ],
   [
     "Rewrite a model",
     "linear layers as 1×1 convolutions and back, checked exactly",
-    "rewriting.html",
+    "rewriting-modules.html",
     "onebyone rewrite --help",
   ],
   [
     "Run a classifier everywhere",
     "every window of an image, with the numbers of its crops",
-    "sliding.html",
+    "every-window.html",
     "onebyone slide --help",
   ],
 ];
