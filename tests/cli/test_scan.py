@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 import onebyone as ob
@@ -66,6 +67,36 @@ def test_a_failure_of_one_image_does_not_stop_the_others(
     Path("bad.png").write_bytes(Path("one.png").read_bytes())
     assert main([*words, "--resume"]) == 0
     assert "3 of 3 images are done" in capsys.readouterr().out
+
+
+def test_damaged_tiles_are_told_of_shortly_and_the_rest_is_done(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onebyone.scans.fitting._PIXELS", 60**2)
+    monkeypatch.setattr("onebyone.scans.fitting._HALOS", 1)
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 640), np.uint8)
+    tifffile.imwrite("slide.tif", pixels, tile=(64, 64), compression="zlib")
+    with tifffile.TiffFile("slide.tif") as file:
+        damaged = file.pages[0].dataoffsets[3:9]
+    with Path("slide.tif").open("r+b") as file:
+        for offset in damaged:
+            file.seek(offset)
+            file.write(b"\xff" * 16)
+    words = ["scan", "slide.tif", *MODEL, "--to", "map.zarr", "--report", "run.json"]
+    assert main(words) == 1
+    out, err = capsys.readouterr()
+    (told,) = json.loads(Path("run.json").read_text()).values()
+    failed = told["failed"]
+    assert 4 < len(failed) < told["tiles"]
+    assert out.endswith(f", {len(failed)} tiles are left out; --resume tries them again\n")
+    lines = err.splitlines()
+    assert len(lines) == 4
+    for line in lines[:3]:
+        assert line.startswith("onebyone: warning: tile ")
+        assert line.removeprefix("onebyone: warning: tile ").split()[0] in failed
+    assert lines[3].startswith(f"onebyone: warning: {len(failed) - 3} more tiles are left out; ")
+    assert all("cannot be read" in why for why in failed.values())
+    assert (ob.open_map("map.zarr").state[:] == 1).any()
 
 
 @pytest.mark.parametrize(

@@ -48,13 +48,13 @@ html_math_renderer = "mathml"
 """
 
 
-def build(folder: Path, pages: dict[str, str], *options: str) -> tuple[dict[str, str], str]:
+def build(folder: Path, pages: dict[str, str]) -> tuple[dict[str, str], str]:
     """Build in a process of its own, as Sphinx is set up once in each."""
     source, made = folder / "source", folder / "html"
     source.mkdir()
     for name, text in {**pages, "conf.py": CONFIGURATION}.items():
         (source / name).write_text(text, "utf-8")
-    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", *options]
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html"]
     run = subprocess.run([*command, source, made], capture_output=True, text=True, check=False)
     return {path.stem: path.read_text("utf-8") for path in made.glob("*.html")}, run.stderr
 

@@ -136,3 +136,44 @@ def test_a_worker_that_can_run_no_tile_ends_the_scan():
     with pytest.raises(InputError, match=r"another version; what is done is kept"):
         driven(executor, unfit, range(40))
     assert executor.tries[39] == 0
+
+
+def test_without_workers_it_ends_after_a_while():
+    executor, looks = Played(), []
+
+    def gone():
+        looks.append(1)
+        return 0
+
+    driver = Driver(executor, gone, lambda _: False, patience=0.05)
+    with pytest.raises(InputError, match=r"no worker has been there for 0 s; .* --resume$"):
+        list(driver.run(abs, range(6)))
+    assert len(looks) > 2
+    assert all(future.cancelled() for future, _, _ in executor.waiting)
+
+
+def test_workers_that_come_back_in_time_go_on(monkeypatch):
+    executor, counts = Played(), [0, 1] * 50
+    moment = iter(range(10**6))
+    monkeypatch.setattr(driving.time, "monotonic", lambda: float(next(moment)))
+
+    def seldom():
+        return executor.count() if counts.pop() else 0
+
+    driver = Driver(executor, seldom, lambda _: False, patience=20.0)
+    assert sorted(driver.run(abs, range(40))) == [(tile, tile, "") for tile in range(40)]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_few_tiles_are_in_flight(workers):
+    class Wide(Played):
+        most = 0
+
+        def count(self):
+            self.most = max(self.most, len(self.waiting))
+            super().count()
+            return workers
+
+    executor = Wide(width=1)
+    assert len(driven(executor, abs, range(60))) == 60
+    assert executor.most == 4 * workers

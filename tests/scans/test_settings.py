@@ -33,6 +33,10 @@ class Held(nn.Module):
             self.register_buffer(name, tensor)
 
 
+def digest(module):
+    return _digest_of_weights(module, nn.Module())
+
+
 NUMBERS = torch.arange(6.0).reshape(2, 3)
 
 
@@ -50,21 +54,21 @@ NUMBERS = torch.arange(6.0).reshape(2, 3)
     ids=["shape", "type", "name", "number", "sign of zero", "type, same bytes", "one less"],
 )
 def test_weights_that_differ_have_other_digests(other):
-    plain = _digest_of_weights(Held(a=NUMBERS, b=torch.tensor(1)))
-    assert _digest_of_weights(Held(**other)) != plain
+    plain = digest(Held(a=NUMBERS, b=torch.tensor(1)))
+    assert digest(Held(**other)) != plain
 
 
 def test_equal_weights_have_one_digest_however_they_lie_in_memory():
-    plain = _digest_of_weights(Held(a=NUMBERS, b=torch.tensor(1)))
+    plain = digest(Held(a=NUMBERS, b=torch.tensor(1)))
     apart = torch.stack([NUMBERS, NUMBERS], -1)[..., 0]
     assert not apart.is_contiguous()
-    assert _digest_of_weights(Held(b=torch.tensor(1), a=apart)) == plain
+    assert digest(Held(b=torch.tensor(1), a=apart)) == plain
 
 
 def test_weights_of_every_type_have_digests():
     types = [torch.bfloat16, torch.float16, torch.int64, torch.bool, torch.complex64, torch.uint8]
-    digests = {_digest_of_weights(Held(a=torch.zeros(2, dtype=each))) for each in types}
-    digests |= {_digest_of_weights(Held(a=torch.zeros(0))), _digest_of_weights(Held())}
+    digests = {digest(Held(a=torch.zeros(2, dtype=each))) for each in types}
+    digests |= {digest(Held(a=torch.zeros(0))), digest(Held())}
     assert len(digests) == len(types) + 2
 
 
@@ -75,6 +79,37 @@ def test_statistics_of_batchnorm_are_weights():
     assert of_model(ob.slide(net, (1, 6, 6), 2))["weights"] != before
 
 
+class Scaled(nn.Module):
+    """A network with tensors that its state does not hold."""
+
+    def __init__(self, buffer, attribute):
+        super().__init__()
+        torch.manual_seed(0)
+        self.line = nn.Linear(36, 2)
+        self.register_buffer("buffer", torch.tensor([buffer, 1.0]), persistent=False)
+        self.attribute = torch.tensor([attribute, 1.0])
+
+    def forward(self, x):
+        return self.line(x.flatten(1)) * self.buffer + self.attribute
+
+    def get_extra_state(self):
+        return {"no": "tensor"}
+
+    def set_extra_state(self, state):
+        pass
+
+
+def test_tensors_that_are_not_saved_with_the_network_are_weights_too():
+    seen = set()
+    for numbers in ((1, 2), (1, 3), (4, 2)):
+        sliding = ob.slide(Scaled(*map(float, numbers)).eval(), (1, 6, 6), 2)
+        told = of_model(sliding)
+        sliding(torch.zeros(1, 1, 20, 30))
+        assert of_model(sliding) == told
+        seen.add(told["weights"])
+    assert len(seen) == 3
+
+
 @pytest.mark.parametrize(
     ("begun", "asked", "told"),
     [
@@ -82,6 +117,8 @@ def test_statistics_of_batchnorm_are_weights():
         ({"a": 1, "b": 2}, {"b": 3, "a": 2}, "another a: 1, now 2;"),
         ({"a": 1}, {"a": 1, "new_one": 2}, "another new one: None, now 2;"),
         ({"a": 1, "old": 2}, {"a": 1}, "another old: 2, now None;"),
+        ({"a": "\x1b[2J\n", "b": 2}, {"b": 2}, "another a: ?[2J?, now None;"),
+        ({"\x1b": 1}, {}, "another ?: 1, now None;"),
         ({"a": "x" * 40}, {"a": "y" * 41}, f"another a: {'x' * 40}, now {'y' * 16}…;"),
     ],
 )

@@ -52,9 +52,8 @@ def export(
     names = None if classes is None else [name.strip() for name in classes.split(",")]
     if names is not None and not all(names):
         raise InputError(f"--classes {classes}: give names or numbers with commas between")
-    wanted = names and [int(name) if name.isdigit() else name for name in names]
     export_map(
-        map, out, threshold=threshold, classes=wanted, top=top, partial=partial,
+        map, out, threshold=threshold, classes=names, top=top, partial=partial,
         image=None if image is None else _picture(image),
     )  # fmt: skip
     print(out)

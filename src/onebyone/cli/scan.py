@@ -171,7 +171,8 @@ def scan(
                 image, sliding, target, level=level, mpp=mpp, select=chosen_planes,
                 mask="tissue" if tissue else mask, edge=edge, values=values,
                 dtype=dtype, classes=named or found.classes, memory=budget,
-                executor=dask or threads, resume=resume, overwrite=overwrite, progress=shown,
+                executor=threads if dask is None else dask,
+                resume=resume, overwrite=overwrite, progress=shown,
             )  # fmt: skip
 
     runs: dict[str, Any] = {}

@@ -1,5 +1,6 @@
 """Dask's workers for a scan: processes of this machine, or those of a scheduler."""
 
+import re
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -35,7 +36,7 @@ def dask_workers(asked: str) -> Workers:
     cluster: Any = None
     if asked.startswith(_LOCAL):
         count = asked.removeprefix(_LOCAL)
-        if not (count.isascii() and count.isdigit() and int(count)):
+        if not re.fullmatch("[1-9][0-9]{0,3}", count):
             raise InputError("give local:N, N processes, as local:2", executor=asked)
         make: Any = distributed.LocalCluster
         # Tiles whose worker dies are run again by the scan, one by one if need be, and not by Dask.

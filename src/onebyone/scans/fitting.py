@@ -55,7 +55,7 @@ def fit(
         begun: what a map says that was begun: its tiles stay as they are.
 
     Raises:
-        InputError: one window does not fit.
+        InputError: one window does not fit, or the map's tiles are of another image.
     """
     if begun is None:
         shape = _shape(axes, pixel=pixel, numbers=numbers, memory=memory)
@@ -64,6 +64,8 @@ def fit(
             network = sliding.memory
     else:
         shape, network = tuple(begun["tile"]), begun["memory"]
+        if len(shape) != len(axes):
+            raise InputError(f"the map is damaged: its tiles have {len(shape)} axes")
     if memory is None:
         return Fit(shape, network, None)
     size = [_extent(axis, min(m, axis.count)) for axis, m in zip(axes, shape, strict=True)]

@@ -14,16 +14,15 @@ from typing import Any
 import numpy as np
 import zarr
 from filelock import FileLock, Timeout
-from zarr.errors import BaseZarrError
 
-from onebyone.errors import InputError
+from onebyone.errors import InputError, printable
+from onebyone.scans.about import is_whole
 from onebyone.scans.durable import PARTIAL, sweep, sync_folder
 from onebyone.scans.maps import KEY
 from onebyone.scans.store import Store
 from onebyone.writing import LONGEST
 
 _LOCK = ".lock"
-_TOLD = {"settings", "machine", "tile", "memory"}
 
 
 def begun_at(
@@ -78,9 +77,20 @@ def _told(path: Path) -> dict[str, Any] | None:
     """What a map says of itself; None where there is none."""
     try:
         told: Any = zarr.open_group(str(path), mode="r").attrs.get(KEY)
-    except (BaseZarrError, OSError, ValueError):
+    except Exception:  # Zarr raises errors of any kind of what is no JSON of its own
         return None
-    return told if isinstance(told, dict) and told.keys() >= _TOLD else None
+    return told if isinstance(told, dict) and _goes_on(told) else None
+
+
+def _goes_on(told: Mapping[str, Any]) -> bool:
+    """Whether what a map says of itself is enough to go on with it."""
+    tile, memory = told.get("tile"), told.get("memory")
+    return (
+        all(isinstance(told.get(name), dict) for name in ("settings", "machine"))
+        and isinstance(tile, list)
+        and all(map(is_whole, tile))
+        and (is_whole(memory) or ("memory" in told and memory is None))
+    )
 
 
 @contextmanager
@@ -90,8 +100,16 @@ def writing(
     coordinates: Sequence[np.ndarray],
     *,
     begun: Mapping[str, Any] | None,
+    overwrite: bool = False,
 ) -> Iterator[None]:
     """Make a map where none was begun, and keep others from writing to it within the block.
+
+    Args:
+        store: the map.
+        attributes: of its group.
+        coordinates: the centres of windows along each axis.
+        begun: what it says, where one is gone on with.
+        overwrite: whether one that is there may be lost.
 
     Raises:
         InputError: another scan writes to it, or it is damaged.
@@ -99,7 +117,7 @@ def writing(
     path = store.path.resolve()  # what a link leads to
     with ExitStack() as stack:
         if begun is None:
-            stack.enter_context(_made(store, path, attributes, coordinates))
+            stack.enter_context(_made(store, path, attributes, coordinates, overwrite=overwrite))
         else:
             _warn_of_machine(store.path, begun["machine"], attributes[KEY]["machine"])
             stack.enter_context(_locked(path, store.path))
@@ -114,15 +132,20 @@ def writing(
 def _warn_of_machine(path: Path, begun: Any, now: Any) -> None:
     if begun != now:
         warnings.warn(
-            f"{path}: was begun on another machine, {begun}; now {now}: the last bits of scores "
-            "may differ between its tiles",
+            f"{path}: was begun on another machine, {printable(str(begun))}; now {now}: the last "
+            "bits of scores may differ between its tiles",
             stacklevel=5,
         )
 
 
 @contextmanager
 def _made(
-    store: Store, path: Path, attributes: Mapping[str, Any], coordinates: Sequence[np.ndarray]
+    store: Store,
+    path: Path,
+    attributes: Mapping[str, Any],
+    coordinates: Sequence[np.ndarray],
+    *,
+    overwrite: bool,
 ) -> Iterator[None]:
     """Make a map at once, in place of one that is there; it is locked from the beginning on."""
     beside = _beside(path)
@@ -130,7 +153,7 @@ def _made(
         beside.mkdir()
         with _locked(beside, store.path):
             _make(store, beside, attributes, coordinates)
-            if path.exists():
+            if overwrite and path.exists():
                 with _locked(path, store.path):
                     old = _beside(path)
                     path.rename(old)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import zarr
-from zarr.errors import BaseZarrError
 
-from onebyone.errors import InputError
+from onebyone.errors import InputError, first_line
 from onebyone.notebook import shown
+from onebyone.scans.about import find_fault, short
 from onebyone.scans.sources.source import Georeference
 from onebyone.wording import by
 
@@ -21,6 +21,8 @@ NOT_RUN, DONE, MASKED = range(3)
 SCORES, LABELS, STATE = "scores", "labels", "state"
 KEY, DATASETS = "onebyone", "datasets"
 """The attribute that holds what is not Zarr's, and in it the paths of the scores' levels."""
+_KINDS = {LABELS: "iu", STATE: "u"}
+"""Of the numbers of arrays, as NumPy calls them; scores are fractions, too."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def open_map(path: str | Path) -> Map:
     """Open a map that `scan` has written or is writing.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or it is damaged.
 
     Example:
         >>> sliding = ob.slide("nin-digits", stride=4)
@@ -129,19 +131,24 @@ def open_map(path: str | Path) -> Map:
     """
     try:
         group = zarr.open_group(str(path), mode="r")
-    except (BaseZarrError, OSError, ValueError) as error:
+    except Exception as error:  # Zarr raises errors of any kind of what is no JSON of its own
         raise InputError(f"{path}: is no map of onebyone scan: it is no Zarr group") from error
     told: Any = group.attrs.get(KEY)
     if not isinstance(told, dict) or STATE not in group:
         raise InputError(f"{path}: is no map of onebyone scan")
+    state = _array(group, STATE, path)
+    if fault := find_fault(told, state.ndim):
+        raise InputError(f"{path}: is damaged ({fault})")
+    levels = [_array(group, each, path) for each in told[DATASETS]]
+    labels = _array(group, LABELS, path) if LABELS in group else None
+    _check_shapes(state, levels, labels, path)
     image, place = told["image"], told["image"].get("place")
-    arrays: Any = group
     return Map(
         path=Path(path),
         group=group,
-        scores=_whole_levels([arrays[each] for each in told[DATASETS]], Path(path)),
-        labels=arrays.get(LABELS, None),
-        state=arrays[STATE],
+        scores=_whole_levels(levels, Path(path)),
+        labels=labels,
+        state=state,
         values=told["values"],
         window=tuple(told["window"]),
         stride=tuple(told["stride"]),
@@ -152,6 +159,36 @@ def open_map(path: str | Path) -> Map:
         spacing=tuple(image["spacing"]) if image.get("spacing") else None,
         place=Georeference(place["crs"], tuple(place["transform"])) if place else None,
     )
+
+
+def _array(group: zarr.Group, name: str, path: str | Path) -> zarr.Array[Any]:
+    try:
+        found = group[name]
+        if isinstance(found, zarr.Array) and found.dtype.kind in _KINDS.get(name, "fu"):
+            return found
+        fault = "it is no array of such numbers"
+    except Exception as error:  # as above
+        fault = first_line(error)
+    raise InputError(f"{path}: is damaged (its {short(name)} cannot be read: {fault})")
+
+
+def _check_shapes(
+    state: zarr.Array[Any],
+    levels: Sequence[zarr.Array[Any]],
+    labels: zarr.Array[Any] | None,
+    path: str | Path,
+) -> None:
+    """Compare the shapes of a map's arrays, each level of which has half as many windows.
+
+    Raises:
+        InputError: they do not fit each other.
+    """
+    numbers, grid, fit = levels[0].shape[0], state.shape, 1 <= state.ndim <= 3 and state.size > 0
+    for level in levels:
+        fit &= level.shape == (numbers, *grid) and numbers > 0
+        grid = tuple(-(-n // 2) for n in grid)
+    if not fit or (labels is not None and labels.shape != levels[0].shape):
+        raise InputError(f"{path}: is damaged (the shapes of its arrays do not fit each other)")
 
 
 def _whole_levels(levels: list[zarr.Array[Any]], path: Path) -> tuple[zarr.Array[Any], ...]:

@@ -104,7 +104,7 @@ def scan(
     rank = len(sliding.window) - 1
     path = Path(to)
     with _opened(image, select, rank) as finest, at_level(finest, level, mpp) as source:
-        begun = begun_at(path, resume=resume, overwrite=overwrite, reads=_files(image))
+        begun = begun_at(path, resume=resume, overwrite=overwrite, reads=_files(image, mask))
         axes = _axes(source, sliding, edge)
         kept, numbers = _kept(sliding, source, values_of(values, dtype), classes)
         chosen = None if mask is None else find_mask(mask, source)
@@ -134,7 +134,7 @@ def scan(
         places = [coordinates(axis, source, k) for k, axis in enumerate(axes)]
         with (
             working(executor) as workers,  # before a map is made for them
-            writing(store, attributes, places, begun=begun),
+            writing(store, attributes, places, begun=begun, overwrite=overwrite),
         ):
             return run(job, workers, progress)
 
@@ -147,9 +147,9 @@ def _opened(image: Any, select: Any, space: int) -> Source:
     return image
 
 
-def _files(image: Any) -> list[str | Path]:
-    """The file that is read, where it is one."""
-    return [image] if isinstance(image, str | Path) else []
+def _files(*given: Any) -> list[str | Path]:
+    """Those of the image and the mask that are files."""
+    return [str(each).removeprefix("file://") for each in given if isinstance(each, str | Path)]
 
 
 def _axes(source: Source, sliding: SlidingModel, edge: str) -> tuple[Positions, ...]:

@@ -1,13 +1,15 @@
 """What makes a scan the one that it is: where any of it is other, its tiles would not fit."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from onebyone.errors import InputError
+from onebyone.scans.about import short
 from onebyone.windows.sliding import SlidingModel
 
 
@@ -16,7 +18,7 @@ def of_model(sliding: SlidingModel) -> dict[str, Any]:
     preparing = sliding.preparing
     numbers = {"mean": preparing.mean, "std": preparing.std}
     return {
-        "weights": _digest_of_weights(sliding.model),
+        "weights": _digest_of_weights(sliding.model, sliding.constants),
         "network": sha256(str(sliding._lowered.captured.graph).encode()).hexdigest(),
         "window": list(sliding.window),
         "stride": list(sliding.stride),
@@ -45,22 +47,28 @@ def refuse_changed(path: Path, begun: Mapping[str, Any], asked: Mapping[str, Any
     for name in dict.fromkeys([*begun, *asked]):
         was, now = begun.get(name), asked.get(name)
         if was != now:
-            told = f": {_short(was)}, now {_short(now)}"
             raise InputError(
-                f"{path}: was begun with another {name.replace('_', ' ')}{told}; go on with the "
-                "same, or begin again with --overwrite"
+                f"{path}: was begun with another {short(name.replace('_', ' '))}: {short(was)}, "
+                f"now {short(now)}; go on with the same, or begin again with --overwrite"
             )
 
 
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else f"{text[:16]}…"
+def _digest_of_weights(model: nn.Module, constants: nn.Module) -> str:
+    """A digest of all tensors that a network computes with, also those that it does not save.
 
-
-def _digest_of_weights(model: torch.nn.Module) -> str:
+    Args:
+        model: the network.
+        constants: holds tensors that its graph has from elsewhere, as attributes of modules.
+    """
+    tensors = dict(_tensors(model)) | {f"constants.{name}": t for name, t in _tensors(constants)}
     found = sha256()
-    for name, tensor in sorted(model.state_dict().items()):
+    for name, tensor in sorted(tensors.items()):
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         content = tensor.detach().cpu().contiguous().reshape(-1)
         found.update(content.view(torch.uint8).numpy().tobytes())
     return found.hexdigest()
+
+
+def _tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    yield from module.named_parameters(remove_duplicate=False)
+    yield from module.named_buffers(remove_duplicate=False)

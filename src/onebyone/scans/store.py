@@ -18,7 +18,6 @@ import google_crc32c
 import numpy as np
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
-from zarr.errors import BaseZarrError
 
 from onebyone.errors import InputError, first_line
 from onebyone.scans.durable import DurableStore, remove, write
@@ -27,6 +26,7 @@ from onebyone.scans.maps import NOT_RUN, SCORES, STATE
 from onebyone.scans.tiling import Tiling
 
 _CONFIG: Any = {"write_empty_chunks": True}
+_SHAPES = "shape", "chunks", "shards"
 _LENGTHS, _CHECKSUM = 16, 4
 """Bytes of where a chunk lies within its shard, and of a checksum."""
 
@@ -53,24 +53,45 @@ class Store:
         return {n: zarr.open_array(store, path=n, mode="r+", config=_CONFIG) for n in names}
 
     def check(self) -> None:
-        """Find out whether the arrays are there.
+        """Find out whether the arrays are there, as they were made.
 
         Raises:
             InputError: one of them is not.
         """
         try:
-            found = {name: array.shape[-len(self.layout.tiling.grid) :] == self._grid(name)
-                     for name, array in self._arrays.items()}  # fmt: skip
-        except (BaseZarrError, OSError, ValueError, KeyError, TypeError) as error:
+            arrays = self._arrays
+        except Exception as error:  # Zarr raises errors of any kind of what is no JSON of its own
             raise InputError(
                 f"{self.path}: is damaged ({first_line(error)}); begin again with --overwrite"
             ) from error
-        if not all(found.values()):
-            raise InputError(f"{self.path}: has another grid; begin again with --overwrite")
+        for name, form in self._forms.items():
+            found = arrays[name]
+            fits = all(
+                getattr(found, key) == form.get(key) for key in ("shape", "chunks", "shards")
+            )
+            none = np.array_equal(found.fill_value, form["fill_value"], equal_nan=True)
+            if not (fits and none and found.dtype == form["dtype"]):
+                raise InputError(
+                    f"{self.path}: its {name} has another shape, type or chunks than it was begun "
+                    "with; begin again with --overwrite"
+                )
 
-    def _grid(self, name: str) -> tuple[int, ...]:
-        paths = self.layout.paths
-        return self.layout.levels[paths.index(name) if name in paths else 0].grid
+    @property
+    def _forms(self) -> dict[str, dict[str, Any]]:
+        """The shapes, types and chunks of all arrays that tiles are written of."""
+        layout, stored = self.layout, self.layout.values.stored
+        tilings = dict.fromkeys(stored, layout.tiling)
+        tilings |= dict(zip(layout.paths, layout.levels, strict=True))
+        forms = {}
+        for name, tiling in tilings.items():
+            dtype, none = stored.get(name, stored[SCORES])
+            forms[name] = {
+                "shape": (layout.numbers, *tiling.grid), "dtype": dtype, "fill_value": none,
+                "chunks": (layout.numbers, *layout.chunk),
+                "shards": (layout.numbers, *tiling.shape),
+            }  # fmt: skip
+        of_state = {"shape": layout.tiling.grid, "chunks": layout.tiling.shape}
+        return forms | {STATE: {**of_state, "dtype": "uint8", "fill_value": NOT_RUN}}
 
     def make(
         self, folder: Path, attributes: Mapping[str, Any], coordinates: Sequence[np.ndarray]
@@ -86,36 +107,16 @@ class Store:
             OSError: they cannot be made.
         """
         group = zarr.create_group(DurableStore(folder), attributes=dict(attributes))
-        names = list(AXES[len(coordinates)])
-        stored = self.layout.values.stored
-        for path, tiling in zip(self.layout.paths, self.layout.levels, strict=True):
-            self._make_array(group, path, tiling, names, *stored[SCORES])
-        for path in [path for path in stored if path != SCORES]:
-            self._make_array(group, path, self.layout.tiling, names, *stored[path])
-        group.create_array(
-            STATE, shape=self.layout.tiling.grid, chunks=self.layout.tiling.shape,
-            dtype="uint8", fill_value=NOT_RUN, dimension_names=names,
-            compressors=Crc32cCodec(), config=_CONFIG,
-        )  # fmt: skip
+        names = AXES[len(coordinates)]
+        packed = BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle")
+        for path, form in self._forms.items():
+            is_state = path == STATE
+            group.create_array(
+                path, **form, dimension_names=[*names] if is_state else ["c", *names],
+                compressors=Crc32cCodec() if is_state else packed, config=_CONFIG,
+            )  # fmt: skip
         for name, centres in zip(names, coordinates, strict=True):
             group.create_array(name, data=centres, dimension_names=[name])
-
-    def _make_array(
-        self,
-        group: zarr.Group,
-        path: str,
-        tiling: Tiling,
-        names: Sequence[str],
-        dtype: str,
-        none: float | int,
-    ) -> None:
-        group.create_array(
-            path, shape=(self.layout.numbers, *tiling.grid), dtype=dtype, fill_value=none,
-            chunks=(self.layout.numbers, *self.layout.chunk), dimension_names=["c", *names],
-            shards=(self.layout.numbers, *tiling.shape),
-            compressors=BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"),
-            config=_CONFIG,
-        )  # fmt: skip
 
     def write(self, name: str, windows: Sequence[range], numbers: np.ndarray) -> None:
         """Write a tile of one array.

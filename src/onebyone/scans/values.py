@@ -1,5 +1,6 @@
 """What is kept of a classifier's scores, and as which numbers."""
 
+import re
 from dataclasses import dataclass
 from typing import get_args
 
@@ -95,7 +96,7 @@ def values_of(values: str, dtype: str) -> Values:
         InputError: it is none of these, or the type does not hold it.
     """
     kind, _, number = values.partition(":")
-    top = int(number) if number.isascii() and number.isdigit() else 0
+    top = int(number) if re.fullmatch("[0-9]{1,9}", number) else 0
     if kind not in KINDS or (kind == "top") != bool(number) or (number and not top):
         raise InputError("use scores, probabilities, top:K or margin, as top:5", values=values)
     if dtype not in DTYPES:

@@ -36,6 +36,8 @@ def refused(begun, name, image, sliding, **options):
         ("stride", {"stride": 3}),
         ("scale", {"scale": 1.0}),
         ("mean", {"mean": 0.5}),
+        ("std", {"std": 0.5}),
+        ("backend", {"backend": "auto"}),
         ("padding", {"padding": "image"}),
     ],
 )
@@ -116,7 +118,7 @@ def test_a_map_without_one_of_its_arrays_is_damaged(begun, sliding, picture, arr
 def test_an_array_of_another_grid_is_damage(begun, sliding, picture):
     file = begun / "state" / "zarr.json"
     file.write_text(file.read_text().replace("73", "74"))
-    with pytest.raises(ob.InputError, match="has another grid; begin again"):
+    with pytest.raises(ob.InputError, match="its state has another shape, type or chunks"):
         ob.scan(picture, sliding, begun, resume=True)
 
 

@@ -1,5 +1,6 @@
 """The classes of a map."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,7 +32,7 @@ def _number_of(map: Map, given: str | int) -> int:
     names, count = map.classes or (), _count(map)
     if isinstance(given, str) and given in names:
         return names.index(given)
-    number = int(given) if isinstance(given, int) or given.isdecimal() else -1
+    number = int(given) if isinstance(given, int) or re.fullmatch(r"\d{1,9}", given) else -1
     if number >= 0 and (count is None or number < count):
         return number
     known = f"one of {', '.join(names)}" if names else f"a number from 0 to {(count or 1) - 1}"

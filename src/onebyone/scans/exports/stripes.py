@@ -12,6 +12,7 @@ from onebyone.errors import InputError, first_line
 from onebyone.scans.maps import NOT_RUN, Map
 
 STRIPE = 2**25  # bytes of a stripe as float32; whole rows of chunks are taken as far as they fit
+_DIGITS = 20  # of the number of a row of chunks, at most
 
 
 def rows_of(array: zarr.Array[Any], multiple: int = 1) -> Iterator[slice]:
@@ -81,9 +82,21 @@ def count_missing(map: Map) -> int:
     """
     chunk, of_row = map.state.chunks[0], prod(map.grid[1:])
     step = max(chunk, STRIPE // of_row // chunk * chunk)
-    missing = 0
-    for top in range(0, map.grid[0], step):
+    missing = prod(map.grid)
+    for top in sorted({number * chunk // step * step for number in _rows_there(map)}):
         rows = slice(top, min(map.grid[0], top + step))
         with reading(map, rows):
-            missing += int(np.count_nonzero(np.asarray(map.state[rows]) == NOT_RUN))
+            missing -= int(np.count_nonzero(np.asarray(map.state[rows]) != NOT_RUN))
     return missing
+
+
+def _rows_there(map: Map) -> Iterator[int]:
+    """The rows of chunks of which any has been run; a damaged map may say that it has endless."""
+    folder = map.path / map.state.path / "c"
+    if not folder.is_dir():
+        return
+    for each in folder.iterdir():
+        if each.name.isascii() and each.name.isdigit():
+            number = int(each.name[:_DIGITS])
+            if number * map.state.chunks[0] < map.grid[0]:
+                yield number
