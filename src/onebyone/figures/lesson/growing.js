@@ -152,7 +152,7 @@ export const growing = {
     html(
       "p",
       {},
-      "Now take any fully connected layer over the 2×2 image, here with 8 inputs and 2 outputs. Lay its weights out as they lie over the image, and each output has a 2×2 kernel: the layer is a convolution that fits the image at one place. Yann LeCun asks what happens when the image is larger.",
+      "Now take any fully connected layer over the 2×2 image, here with 8 inputs and 2 outputs. Lay its weights out as they lie over the image: each output has a 2×2 kernel, and the layer is a convolution that fits the image at one place. As Yann LeCun points out, it can then be applied to larger images.",
     ),
   ],
   question: {

@@ -125,7 +125,7 @@ function controls(state, { go }) {
       "span",
       { role: "radiogroup", "aria-label": "How the map is computed", class: "ways" },
       way("whole", "as one convolution over the image"),
-      way("slide", "as slide does it"),
+      way("slide", "as onebyone's slide does it"),
     ),
   ];
 }
@@ -194,7 +194,9 @@ export const padding = {
   seen,
   hint({ pad, way }) {
     if (!pad) return "Now let the first layer pad.";
-    return way === "whole" ? "Now choose “as slide does it”." : "Choose other cells of the map.";
+    return way === "whole"
+      ? "Now choose “as onebyone's slide does it”."
+      : "Choose other cells of the map.";
   },
   words(state) {
     const { map, same } = found(state);

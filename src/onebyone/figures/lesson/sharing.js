@@ -157,7 +157,7 @@ export const sharing = {
     html(
       "p",
       {},
-      "At each of the four locations the convolution is such a layer: four fully connected layers, one for each colour. So far a well-known answer goes. It leaves out that the four share their weights. What if they did not?",
+      "At each of the four locations the convolution is such a layer: four fully connected layers, one for each colour. A well-known answer stops there. It leaves out that the four share their weights. What if they did not?",
     ),
   ],
   question: {
