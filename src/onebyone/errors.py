@@ -13,10 +13,10 @@ class InputError(ValueError):
 
     Example:
         >>> try:
-        ...     ob.matrix(nn.Conv1d(1, 1, 2), input=(1, 4), order="rows")
+        ...     ob.slide(nn.Flatten().eval(), window=(1, 4), padding="same")
         ... except ob.InputError as error:
         ...     print(error)
-        order='rows': give one of channels_first, channels_last
+        padding='same' is unknown; use "crop" or "image"
     """
 
     def __init__(self, message: str, **argument: object) -> None:
