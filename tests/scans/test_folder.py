@@ -56,6 +56,21 @@ def test_a_map_is_neither_in_what_is_read_nor_holds_it(path, read):
     assert begun_at(path, resume=True, overwrite=False, reads=[beside]) == TOLD
 
 
+def test_a_map_is_not_made_inside_another(path):
+    (path / "mine").mkdir()
+    for target in (path / "new.zarr", path / "mine" / "new.zarr", path / "scores" / "new.zarr"):
+        for again in (True, False):
+            with pytest.raises(InputError, match=r"new.zarr: is inside the map .*map\.zarr; give"):
+                begun_at(target, resume=again, overwrite=not again)
+
+
+def test_a_folder_that_is_absent_is_named_once(tmp_path):
+    target = tmp_path / "absent" / "map.zarr"
+    with pytest.raises(InputError) as told:
+        begun_at(target, resume=False, overwrite=False)
+    assert str(told.value) == f"{target}: its folder {target.parent} does not exist"
+
+
 @pytest.mark.parametrize("how", ["new", "resumed", "overwritten"])
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt, OSError(28, "No space")])
 def test_it_is_locked_within_and_clean_afterwards_whatever_happens(path, how, error):

@@ -58,15 +58,19 @@ def begun_at(
 def _refuse_place(path: Path, reads: Sequence[str | Path]) -> None:
     try:
         target = path.resolve()
-        parent = target.parent
-        if not parent.is_dir():
-            raise InputError(f"{path}: its folder {path.parent} does not exist")
-        with TemporaryFile(dir=parent):
-            pass
+        is_there = target.parent.is_dir()
+        if is_there:
+            with TemporaryFile(dir=target.parent):
+                pass
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror})") from error
     except (RuntimeError, ValueError) as error:  # links in a circle, a name with a NUL
         raise InputError(f"{path}: leads to no folder ({error})") from error
+    if not is_there:
+        raise InputError(f"{path}: its folder {path.parent} does not exist")
+    for outer in target.parents:  # which --overwrite would lose with all that is in it
+        if (outer / "zarr.json").exists() and _told(outer) is not None:
+            raise InputError(f"{path}: is inside the map {outer}; give another name")
     for read in map(Path, reads):
         source = read.resolve()
         if target == source or source in target.parents or target in source.parents:
