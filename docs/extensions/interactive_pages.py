@@ -6,7 +6,8 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 BACK = (
-    '<nav aria-label="Documentation" style="margin-bottom:.5rem">'
+    '<nav id="documentation" aria-label="Documentation" style="margin-bottom:.5rem">'
+    "<style>@media print {{ #documentation {{ display: none }} }}</style>"
     '<a href="{page}">← onebyone: {title}</a></nav>'
 )
 
