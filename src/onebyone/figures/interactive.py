@@ -8,12 +8,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from onebyone.errors import InputError
-from onebyone.figures.bundle import folder, import_map, style
+from onebyone.figures.page_sources import folder, style
 from onebyone.layers import LayerMatrix
 from onebyone.layers.index_pattern import IndexPattern, window_patterns
 from onebyone.layers.kinds import LayerGeometry
 from onebyone.layers.values import as_numpy, require_finite
-from onebyone.template import filled, script_json
+from onebyone.template import filled, import_map, script_json
 from onebyone.wording import by
 
 MOST_WEIGHTS = 1_000_000

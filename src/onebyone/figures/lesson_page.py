@@ -7,9 +7,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from onebyone.errors import InputError
-from onebyone.figures.bundle import folder, import_map, style
+from onebyone.figures.page_sources import folder, style
 from onebyone.figures.still import suffix_of
-from onebyone.template import filled, script_json
+from onebyone.template import filled, import_map, script_json
 from onebyone.writing import replacing
 
 SCHEMES = ("", "file", "http", "https")
