@@ -3,7 +3,6 @@
 export const EDGE = "edge", SHARED = "shared", ENDED = "ended";
 
 const product = (numbers) => numbers.reduce((found, number) => found * number, 1);
-const divisor = (a, b) => (b ? divisor(b, a % b) : a);
 const within = (low, value, high) => Math.max(low, Math.min(high, value));
 
 /** The piece that a window lies in: how many windows it has, and which of them this one is. */
@@ -17,12 +16,11 @@ export function pieceOf(turns, window) {
 /** Whether windows share anything of a layer along an axis. */
 export const isShared = (layer, k) => layer.positions.length > 0 && layer.shared[k][0] < layer.shared[k][1];
 
-/** How far the positions of one place are apart: in windows, and in positions of a window. */
-function steps(layer, k) {
-  const [t, u] = [layer.windowsApart[k], layer.dilation[k]];
-  const common = divisor(t, u);
-  return { windows: u / common, positions: t / common };
-}
+/** How far the positions of one place are apart: in windows, and in positions of a window.
+ *
+ * Window i has position p at place t·i + u·(p − a); t and u have no common divisor, since a lattice
+ * is thinned to the places in use. */
+const steps = (layer, k) => ({ windows: layer.dilation[k], positions: layer.windowsApart[k] });
 
 /** How many windows own each position of a window along an axis, itself among them. */
 export function ownersAlong(layer, k, piece) {
