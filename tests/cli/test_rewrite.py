@@ -111,8 +111,11 @@ def test_a_program_that_carries_code_is_refused(program, folder, capsys):
         (["in.safetensors", "in.safetensors", *TO], "is a file that is read"),
         (["in.safetensors", "out.onnx", *TO], "give a .safetensors file"),
         (["in.safetensors", "no/out.safetensors", *TO], "does not exist"),
-        (["in.safetensors", "out.safetensors", "--to", "conv"], "to='conv' is unknown"),
-        (["in.safetensors", "out.safetensors", *TO, "--layout", "x"], "layout='x' is unknown"),
+        (["in.safetensors", "out.safetensors", "--to", "conv"], "'--to': 'conv' is not one of"),
+        (
+            ["in.safetensors", "out.safetensors", *TO, "--layout", "x"],
+            "'--layout': 'x' is not one of",
+        ),
         (["in.safetensors", "out.safetensors", *TO, "--where", "x"], "where='x' finds nothing"),
         (["in.safetensors", "out.safetensors", *TO, "--where", "("], "no regular expression"),
         (["in.safetensors", "out.safetensors", *TO, "--report", "no/r.json"], "does not exist"),
