@@ -134,13 +134,17 @@ def open_map(path: str | Path) -> Map:
     except Exception as error:  # Zarr raises errors of any kind of what is no JSON of its own
         raise InputError(f"{path}: is no map of onebyone scan: it is no Zarr group") from error
     told: Any = group.attrs.get(KEY)
-    if not isinstance(told, dict) or STATE not in group:
+    state = _array(group, STATE, path) if isinstance(told, dict) else None
+    if state is None:
         raise InputError(f"{path}: is no map of onebyone scan")
-    state = _array(group, STATE, path)
     if fault := find_fault(told, state.ndim):
         raise InputError(f"{path}: is damaged ({fault})")
-    levels = [_array(group, each, path) for each in told[DATASETS]]
-    labels = _array(group, LABELS, path) if LABELS in group else None
+    found = {name: _array(group, name, path) for name in told[DATASETS]}
+    levels = [level for level in found.values() if level is not None]
+    if len(levels) < len(found):
+        absent = next(name for name, level in found.items() if level is None)
+        raise InputError(f"{path}: is damaged (its {shown(absent)} is not there)")
+    labels = _array(group, LABELS, path)
     _check_shapes(state, levels, labels, path)
     image, place = told["image"], told["image"].get("place")
     return Map(
@@ -161,14 +165,23 @@ def open_map(path: str | Path) -> Map:
     )
 
 
-def _array(group: zarr.Group, name: str, path: str | Path) -> zarr.Array[Any]:
+def _array(group: zarr.Group, name: str, path: str | Path) -> zarr.Array[Any] | None:
+    """An array of a map; None where it is not there.
+
+    Raises:
+        InputError: it is damaged, or holds other numbers than a map does.
+    """
+    arrays: Any = group
     try:
-        found = group[name]
+        found = arrays.get(name, None)
+    except Exception as error:  # as above
+        fault = first_line(error)
+    else:
+        if found is None:
+            return None
         if isinstance(found, zarr.Array) and found.dtype.kind in _KINDS.get(name, "fu"):
             return found
         fault = "it is no array of such numbers"
-    except Exception as error:  # as above
-        fault = first_line(error)
     raise InputError(f"{path}: is damaged (its {short(name)} cannot be read: {fault})")
 
 
