@@ -44,4 +44,5 @@ html_theme_options = {"navigation_with_keys": True}
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autosummary_generate = False
+napoleon_use_ivar = True
 nitpicky = False

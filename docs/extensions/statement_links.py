@@ -21,11 +21,13 @@ def _link(app: Sphinx, doctree: nodes.document, page: str) -> None:
 
 
 def _name_rows(doctree: nodes.document) -> None:
-    """Give the row of each statement in the table its name as an address."""
+    """Give the first row of each statement its name as an address."""
+    named = set()
     for row in doctree.findall(nodes.row):
         first = row.children[0].astext()
-        if NAME.fullmatch(first):
+        if NAME.fullmatch(first) and first not in named:
             row["ids"].append(first.lower())
+            named.add(first)
 
 
 def _replace(doctree: nodes.document, pattern: re.Pattern[str], to: Callable[[str], str]) -> None:

@@ -15,7 +15,7 @@ DOCUMENTED = Counter(
     for text in TEXTS.values()
     for name in re.findall(r"^\.\. auto(?:function|class|exception):: onebyone\.(\S+)", text, re.M)
 )
-LISTED = Counter(re.findall(r"^   onebyone\.(\S+)$", TEXTS["index.md"], re.M))
+LISTED = Counter(re.findall(r" <onebyone\.([\w.]+)>`", TEXTS["index.md"]))
 PUBLIC = [name for name in ob.__all__ if name != "nin"] + [f"nin.{name}" for name in ob.nin.__all__]
 
 
