@@ -49,7 +49,7 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_scores_names_and_what_was_done_to_pixels(here: Path, capsys) -> None:
     assert slide(*FITTING, "--names", "names.txt") == 0
-    first, _ = capsys.readouterr().out.splitlines()
+    first, *_ = capsys.readouterr().out.splitlines()
     assert first == ("as with --window 3,64,64 --scale 1/255 --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5")
     with np.load("m.npz") as written:
         scores, classes = written["scores"], written["classes"]

@@ -29,6 +29,10 @@ OUTPUTS = {
             (["photo.npz", "--model", "net.pt2"], "photo.npz net.pt2"),
         ],
     ),
+    ("slide", "report"): (
+        ".html",
+        [(["photo.png", "--model", "net.pt2", "--out", "map.npz"], "photo.png net.pt2")],
+    ),
     ("convert", "out"): (
         ".safetensors",
         [

@@ -217,7 +217,10 @@ def _sample(image: str, select: Any, rank: int, level: int | None, mpp: float | 
         size = source.levels[0].size
         sides = [min(n, _SAMPLE) for n in size]
         starts = [(n - side) // 2 for n, side in zip(size, sides, strict=True)]
-        return source.read(0, starts, sides)
+        try:
+            return source.read(0, starts, sides)
+        except InputError:  # the scan leaves out what is damaged
+            return np.zeros((source.channels, *(1 for _ in size)), source.dtype)
 
 
 def _window(sliding: Any) -> Any:
