@@ -66,9 +66,7 @@ class Store:
             ) from error
         for name, form in self._forms.items():
             found = arrays[name]
-            fits = all(
-                getattr(found, key) == form.get(key) for key in ("shape", "chunks", "shards")
-            )
+            fits = all(getattr(found, key) == form.get(key) for key in _SHAPES)
             none = np.array_equal(found.fill_value, form["fill_value"], equal_nan=True)
             if not (fits and none and found.dtype == form["dtype"]):
                 raise InputError(
