@@ -31,7 +31,7 @@ exclude_patterns = ["_build"]
 # runs only those that were edited, which is quicker while one writes.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 1800  # seconds a cell; a machine may be busy
 nb_merge_streams = True
 
 html_theme = "furo"
