@@ -23,6 +23,8 @@ KEY, DATASETS = "onebyone", "datasets"
 """The attribute that holds what is not Zarr's, and in it the paths of the scores' levels."""
 _KINDS = {LABELS: "iu", STATE: "u"}
 """Of the numbers of arrays, as NumPy calls them; scores are fractions, too."""
+_MOST = 2**48
+"""Windows of a map; one that says more is damaged, and no row of it fits the memory."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,7 @@ def _check_shapes(
         InputError: they do not fit each other.
     """
     numbers, grid = levels[0].shape[0], state.shape
-    fit = 1 <= state.ndim <= 3 and min(grid) > 0
+    fit = 1 <= state.ndim <= 3 and 0 < prod(grid) <= _MOST
     for level in levels:
         fit &= level.shape == (numbers, *grid) and numbers > 0
         grid = tuple(-(-n // 2) for n in grid)
