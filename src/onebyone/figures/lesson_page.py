@@ -69,7 +69,9 @@ def lesson(docs: str | None = None) -> Lesson:
         InputError: `docs` is an address that no web page is found by.
 
     Example:
-        >>> ob.figures.lesson().save("lesson.html")
+        >>> from onebyone.figures import lesson
+        >>> page = lesson()
+        >>> page.save("lesson.html")
     """
     if docs is not None and urlsplit(docs).scheme not in SCHEMES:
         raise InputError(f"docs={docs!r}: give an address that begins with https://, or a folder")

@@ -58,7 +58,7 @@ function drawCell(spec, cell, y, x, value, key, first) {
       "text",
       {
         x: ROOM + (x + 0.5) * cell,
-        y: ROOM + (y + 0.5) * cell + (mark ? 0 : 4),
+        y: ROOM + (y + 0.5) * cell + (mark ? -1 : 4),
         style: paint?.ink ? `fill:${paint.ink}` : null,
       },
       tiny(value),
@@ -70,7 +70,7 @@ function drawCell(spec, cell, y, x, value, key, first) {
         "text",
         {
           x: ROOM + (x + 0.5) * cell,
-          y: ROOM + (y + 0.5) * cell + 13,
+          y: ROOM + (y + 0.9) * cell,
           style: paint?.ink ? `fill:${paint.ink}` : null,
         },
         mark,

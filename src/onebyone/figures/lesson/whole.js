@@ -119,7 +119,7 @@ export const whole = {
       );
       cell.classList.toggle("pin", pressed);
     }
-    const name = distance ? "nearest 1×1 convolution" : "1×1 convolution";
+    const name = distance ? "outputs, nearest 1×1" : "outputs, 1×1";
     const weights = html(
       "p",
       { class: "nearest", "data-distance": distance },
@@ -134,8 +134,8 @@ export const whole = {
       beside(
         comparison(
           [
-            ["outputs of this layer", outputs],
-            [`of the ${name}`, convolved],
+            ["outputs, this layer", outputs],
+            [name, convolved],
           ],
           !distance,
         ),
