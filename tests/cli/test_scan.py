@@ -69,6 +69,7 @@ def test_a_failure_of_one_image_does_not_stop_the_others(
     assert "3 of 3 images are done" in capsys.readouterr().out
 
 
+@pytest.mark.filterwarnings("default")  # the command tells of them
 def test_damaged_tiles_are_told_of_shortly_and_the_rest_is_done(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,7 +89,7 @@ def test_damaged_tiles_are_told_of_shortly_and_the_rest_is_done(
     (told,) = json.loads(Path("run.json").read_text()).values()
     failed = told["failed"]
     assert 4 < len(failed) < told["tiles"]
-    assert out.endswith(f", {len(failed)} tiles are left out; --resume tries them again\n")
+    assert out.endswith(f", {len(failed)} tiles are left out; resume tries them again\n")
     lines = err.splitlines()
     assert len(lines) == 4
     for line in lines[:3]:
