@@ -145,7 +145,7 @@ def open_map(path: str | Path) -> Map:
     levels = [level for level in found.values() if level is not None]
     if len(levels) < len(found):
         absent = next(name for name, level in found.items() if level is None)
-        raise InputError(f"{path}: is damaged (its {short(absent)} is not there)")
+        raise InputError(f"{path}: is damaged (its {short(absent)!r} is not there)")
     labels = _array(group, LABELS, path)
     _check_shapes(state, levels, labels, path)
     image, place = told["image"], told["image"].get("place")
@@ -184,7 +184,7 @@ def _array(group: zarr.Group, name: str, path: str | Path) -> zarr.Array[Any] | 
         if isinstance(found, zarr.Array) and found.dtype.kind in _KINDS.get(name, "fu"):
             return found
         fault = "it is no array of such numbers"
-    raise InputError(f"{path}: is damaged (its array {short(name)!r} cannot be read: {fault})")
+    raise InputError(f"{path}: is damaged (its {short(name)!r} cannot be read: {fault})")
 
 
 def _check_shapes(
