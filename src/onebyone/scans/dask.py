@@ -1,5 +1,6 @@
 """Dask's workers for a scan: processes of this machine, or those of a scheduler."""
 
+import gc
 import re
 from dataclasses import replace
 from importlib.metadata import version
@@ -82,9 +83,11 @@ def _client(distributed: Any, asked: str, cluster: Any) -> Any:
     try:
         return distributed.Client(cluster or asked, timeout=_TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"no scheduler of Dask answers there ({first_line(error)})", executor=asked
-        ) from error
+        why = first_line(error)
+    # The client that failed is closed when it is collected. That takes a lock which one that begins
+    # holds, too: collected while that one begins, both would wait for ever.
+    gc.collect()
+    raise InputError(f"no scheduler of Dask answers there ({why})", executor=asked)
 
 
 def _refuse_versions(client: Any, asked: str) -> None:

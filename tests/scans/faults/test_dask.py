@@ -217,3 +217,5 @@ def test_a_scheduler_that_is_not_there(tiles, sliding, picture, tmp_path, monkey
             ob.scan(picture, sliding, tmp_path / "map.zarr", executor=address, resume=True)
         assert str(told.value).startswith(f"executor={address!r}: ")
         assert "\n" not in str(told.value)
+        left = [client for client in distributed.Client._instances if client.status != "closed"]
+        assert not left, "one that is collected while another begins would stop it for ever"
