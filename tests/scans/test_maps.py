@@ -5,10 +5,12 @@ import time
 
 import numpy as np
 import pytest
+import zarr
 
 import onebyone as ob
 from helpers.scan_maps import make_map
 from onebyone.cli import main
+from onebyone.scans.exports import stripes
 
 SCORES = np.random.default_rng(0).random((2, 5, 7))
 
@@ -110,6 +112,17 @@ def test_a_map_that_says_it_is_endless(folder, capsys):
     assert time.monotonic() - began < 60
 
 
+def test_rows_that_are_not_there_are_not_read(folder, capsys):
+    """A map may say that it has so many, that reading them would take years."""
+    for name, shape in (
+        ("scores", [2, 2**40, 7]), ("labels", [2, 2**40, 7]), ("state", [2**40, 7]),
+        ("coarser/1", [2, 2**39, 4]), ("coarser/2", [2, 2**38, 2]),
+    ):  # fmt: skip
+        changed(folder, name, lambda told, shape=shape: told.update(shape=shape))
+    count = 7 * 2**40
+    refused(folder, f"{count - 35} of {count} windows have not been run", capsys)
+
+
 @pytest.mark.parametrize(
     "classes", ["²", "9" * 5000, "c", "-1", "2", "a,²", "1.5", "٣٣"], ids=lambda text: text[:9]
 )
@@ -124,3 +137,17 @@ def test_classes_that_are_none(folder, classes, capsys):
 def test_classes_by_number_or_name(folder):
     for classes in ("0", "a", " a ,0"):
         assert main(["export", str(folder), "map.csv", "--classes", classes]) == 0
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 16])
+def test_windows_that_have_not_been_run_are_counted(tmp_path, monkeypatch, rows):
+    monkeypatch.setattr(stripes, "STRIPE", 40)  # a few rows at a time
+    state = (np.random.default_rng(rows).random((17, 9)) < 0.5).astype(np.uint8)
+    state[3 * rows : 5 * rows] = 0
+    folder = make_map(tmp_path / "map.zarr", np.zeros((1, 17, 9)), state=state, chunks=(1, 4, 4))
+    group = zarr.open_group(folder, mode="a")
+    group.create_array("state", shape=(17, 9), chunks=(rows, 4), dtype="uint8", overwrite=True)
+    group["state"][:] = state
+    found = ob.open_map(folder)
+    assert found.state.chunks == (rows, 4)
+    assert stripes.count_missing(found) == (state == 0).sum() > 0

@@ -1,8 +1,10 @@
 """A map row by row, as much at a time as memory holds of any map."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import lcm, prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,6 @@ from onebyone.errors import InputError, first_line
 from onebyone.scans.maps import NOT_RUN, Map
 
 STRIPE = 2**25  # bytes of a stripe as float32; whole rows of chunks are taken as far as they fit
-_DIGITS = 20  # of the number of a row of chunks, at most
 
 
 def rows_of(array: zarr.Array[Any], multiple: int = 1) -> Iterator[slice]:
@@ -80,23 +81,32 @@ def count_missing(map: Map) -> int:
     Raises:
         InputError: what was run cannot be read.
     """
-    chunk, of_row = map.state.chunks[0], prod(map.grid[1:])
-    step = max(chunk, STRIPE // of_row // chunk * chunk)
     missing = prod(map.grid)
-    for top in sorted({number * chunk // step * step for number in _rows_there(map)}):
-        rows = slice(top, min(map.grid[0], top + step))
+    for rows in _rows_run(map):
         with reading(map, rows):
             missing -= int(np.count_nonzero(np.asarray(map.state[rows]) != NOT_RUN))
     return missing
 
 
-def _rows_there(map: Map) -> Iterator[int]:
-    """The rows of chunks of which any has been run; a damaged map may say that it has endless."""
-    folder = map.path / map.state.path / "c"
-    if not folder.is_dir():
-        return
-    for each in folder.iterdir():
-        if each.name.isascii() and each.name.isdigit():
-            number = int(each.name[:_DIGITS])
-            if number * map.state.chunks[0] < map.grid[0]:
-                yield number
+def _rows_run(map: Map) -> Iterator[slice]:
+    """Stripes of those rows of chunks of which any has been run.
+
+    A map that is damaged may say that it has endless rows.
+    """
+    chunk, last = map.state.chunks[0], map.grid[0]
+    most = max(1, STRIPE // (chunk * prod(map.grid[1:])))
+    names = _names(map.path / map.state.path / "c")
+    numbers = sorted({number for number in names if number * chunk < last})
+    begin = 0
+    while begin < len(numbers):
+        first, count = numbers[begin], 1
+        while count < most and numbers[begin + count : begin + count + 1] == [first + count]:
+            count += 1
+        yield slice(first * chunk, min((first + count) * chunk, last))
+        begin += count
+
+
+def _names(folder: Path) -> list[int]:
+    """The numbers that are names in a folder."""
+    names = [each.name for each in folder.iterdir()] if folder.is_dir() else []
+    return [int(name) for name in names if re.fullmatch("[0-9]{1,18}", name)]
