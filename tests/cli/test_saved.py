@@ -96,8 +96,11 @@ def test_a_sample_is_spread_and_ends_when_there_is_enough(monkeypatch):
     monkeypatch.setattr(saved, "MOST", 10)
     monkeypatch.setattr(saved, "seconds", lambda run: (run(), 2.0)[1])
     sliding = ob.slide(network(), window=(1, 6, 6), stride=2)
+    run, ran = saved._run, []
+    monkeypatch.setattr(saved, "_run", lambda *words: ran.append(words[-1]) or run(*words))
     found = saved.time_crops(sliding, torch.rand(1, 20, 30))
     assert found == (2.0 * 2 / 10 * 104, 10, 104, 8)
+    assert ran == [[0, 10, 20, 31, 41, 52, 62, 72]] * 2 + [[83, 93]]
     monkeypatch.setattr(saved, "ENOUGH", 1.0)
     assert saved.time_crops(sliding, torch.rand(1, 20, 30)) == (2.0 / 8 * 104, 8, 104, 8)
 
