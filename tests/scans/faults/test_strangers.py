@@ -226,11 +226,11 @@ def test_the_command_line_is_interrupted(tmp_path):
     """Control-C in the middle ends with status 130 and one line, and the rest is gone on with."""
     from PIL import Image
 
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (3000, 3000), np.uint8)).save(
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (1500, 1500), np.uint8)).save(
         tmp_path / "page.png"
     )
     words = [sys.executable, "-m", "onebyone", "scan", "page.png", "--model", "nin-digits",
-             "--stride", "1", "--to", "map.zarr", "--threads", "1"]  # fmt: skip
+             "--stride", "2", "--to", "map.zarr", "--threads", "1"]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     options = {"cwd": tmp_path, "env": environment, "text": True, "stderr": subprocess.PIPE}
     with subprocess.Popen(words, stdout=subprocess.PIPE, **options) as process:
