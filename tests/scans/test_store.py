@@ -10,6 +10,7 @@ import pytest
 import zarr
 
 from onebyone.errors import InputError
+from onebyone.scans.durable import PARTIAL
 from onebyone.scans.layout import Layout
 from onebyone.scans.store import Store
 from onebyone.scans.tiling import Tiling
@@ -214,3 +215,13 @@ def test_arrays_whose_words_are_none_of_zarr_s(tmp_path, content):
     with pytest.raises(InputError, match=r"is damaged .*; begin again with --overwrite$") as told:
         Store(store.path, store.layout).check()
     assert str(told.value).isprintable()
+
+
+def test_what_killed_workers_have_left_is_gone_once_it_is_finished(tmp_path):
+    store = made(tmp_path / "map.zarr")
+    before = files(store.path)
+    left = store.path / "state" / "c" / "5" / f"0.1234{PARTIAL}"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half of a tile")
+    store.finish()
+    assert files(store.path) == before

@@ -20,7 +20,7 @@ import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
 
 from onebyone.errors import InputError, first_line
-from onebyone.scans.durable import DurableStore, remove, write
+from onebyone.scans.durable import DurableStore, remove, sweep, write
 from onebyone.scans.layout import AXES, Layout
 from onebyone.scans.maps import NOT_RUN, SCORES, STATE
 from onebyone.scans.tiling import Tiling
@@ -181,7 +181,11 @@ class Store:
         remove(self.file(name, place))
 
     def finish(self) -> None:
-        """Write what all parts of the folder say into its root, so that opening reads one file."""
+        """Write what all parts of the folder say into its root, so that opening reads one file.
+
+        What writes of workers that were killed have left is removed.
+        """
+        sweep(self.path)
         with warnings.catch_warnings():
             # Zarr's format 3 has no words for it yet; readers that do not know it read the parts.
             warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
