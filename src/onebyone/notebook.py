@@ -35,6 +35,14 @@ def shown(kind: str, sentence: str, facts: Mapping[str, object] | None = None, *
     )
 
 
+def framed(page: str, title: str) -> str:
+    """A whole page as a notebook shows it, in a frame of its own."""
+    return (
+        f'<iframe srcdoc="{escape(page)}" title="{escape(title)}" '
+        'style="width:100%;height:900px;border:0"></iframe>'
+    )
+
+
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[str] = ()
 ) -> str:

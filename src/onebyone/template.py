@@ -3,9 +3,13 @@
 import json
 import re
 from collections.abc import Mapping
+from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
 from urllib.parse import quote
+
+SHARED = resources.files("onebyone").joinpath("scripts")
+"""The folder of scripts that pages have in common."""
 
 
 def filled(template: str, parts: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from onebyone.turns import seconds
 from onebyone.windows import SlidingModel
+from onebyone.windows.deviation import window_at
 from onebyone.windows.telling import counted
 
 BATCH = 8
@@ -110,12 +111,6 @@ def time_crops(sliding: SlidingModel, image: Tensor) -> CropTime:
 
 def _run(sliding: SlidingModel, image: Tensor, grid: tuple[int, ...], places: list[int]) -> Any:
     """The network on the crops at these places of the flattened grid."""
-    crops = []
-    for index in zip(*torch.unravel_index(torch.tensor(places), grid), strict=True):
-        crop = image
-        for k, (i, step, side) in enumerate(
-            zip(index, sliding.stride, sliding.window[1:], strict=True), start=1
-        ):
-            crop = crop.narrow(k, int(i) * step, side)
-        crops.append(crop)
-    return sliding.model(sliding.prepare(torch.stack(crops)))
+    indices = torch.stack(torch.unravel_index(torch.tensor(places), grid), 1).tolist()
+    crops = [window_at(image[None], sliding.geometry, index) for index in indices]
+    return sliding.model(sliding.prepare(torch.cat(crops)))

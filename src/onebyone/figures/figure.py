@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from onebyone.figures.mlpconv import as_mlpconv
 from onebyone.figures.panel import Panel, base_colors, draw_panel, panel_height, panel_width
 from onebyone.figures.still import STILLS, Still, suffix_of
 from onebyone.layers import LayerMatrix, convert, equal, matrix
+from onebyone.notebook import framed
 from onebyone.writing import replacing
 
 MARGIN, BETWEEN, FOOTER = 28.0, 54.0, 84.0
@@ -102,10 +102,7 @@ class Figure:
             self.still.save(path)
 
     def _repr_html_(self) -> str:
-        return (
-            f'<iframe srcdoc="{escape(self.html)}" title="Picture of a layer" '
-            'style="width:100%;height:900px;border:0"></iframe>'
-        )
+        return framed(self.html, "Picture of a layer")
 
     def _repr_svg_(self) -> str | None:
         """The still, for viewers of notebooks that run no scripts; none where there is none."""

@@ -13,7 +13,7 @@ from onebyone.layers import LayerMatrix
 from onebyone.layers.index_pattern import IndexPattern, window_patterns
 from onebyone.layers.kinds import LayerGeometry
 from onebyone.layers.values import as_numpy, require_finite
-from onebyone.template import filled, import_map, script_json
+from onebyone.template import SHARED, filled, import_map, script_json
 from onebyone.wording import by
 
 MOST_WEIGHTS = 1_000_000
@@ -103,6 +103,6 @@ def _assemble(title: str, layer: dict[str, Any]) -> str:
         "title": html.escape(title),
         "style": style(files.joinpath("drawing.css"), files.joinpath("page.css")),
         "layer": script_json(layer),
-        "modules": import_map(onebyone=files),
+        "modules": import_map(shared=SHARED, onebyone=files),
     }
     return filled(files.joinpath("page.html").read_text(encoding="utf-8"), parts)

@@ -1,6 +1,5 @@
 """The lesson: the question in seven short steps, as one self-contained page."""
 
-import html
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +8,8 @@ from urllib.parse import urlsplit
 from onebyone.errors import InputError
 from onebyone.figures.page_sources import folder, style
 from onebyone.figures.still import suffix_of
-from onebyone.template import filled, import_map, script_json
+from onebyone.notebook import framed
+from onebyone.template import SHARED, filled, import_map, script_json
 from onebyone.writing import replacing
 
 SCHEMES = ("", "file", "http", "https")
@@ -33,7 +33,7 @@ class Lesson:
         parts = {
             "style": style(page.joinpath("drawing.css"), files.joinpath("lesson.css")),
             "docs": script_json(None if self.docs is None else self.docs.rstrip("/")),
-            "modules": import_map(onebyone=page, lesson=files),
+            "modules": import_map(shared=SHARED, onebyone=page, lesson=files),
         }
         return filled(files.joinpath("lesson.html").read_text(encoding="utf-8"), parts)
 
@@ -49,10 +49,7 @@ class Lesson:
             temporary.write_text(self.html, encoding="utf-8")
 
     def _repr_html_(self) -> str:
-        return (
-            f'<iframe srcdoc="{html.escape(self.html)}" title="Lesson: is a 1×1 convolution a '
-            'fully connected layer?" style="width:100%;height:900px;border:0"></iframe>'
-        )
+        return framed(self.html, "Lesson: is a 1×1 convolution a fully connected layer?")
 
 
 def lesson(docs: str | None = None) -> Lesson:

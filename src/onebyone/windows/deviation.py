@@ -74,7 +74,10 @@ def deviation(
     agreed = 0
     for place in places:
         index = _unravel(place, grid)
-        outputs = pytree.tree_leaves(network(_crop(images[:1], geometry, index)))
+        crop = window_at(images[:1], geometry, index)
+        # A copy: networks may change their input.
+        crop = crop.clone(memory_format=torch.contiguous_format)
+        outputs = pytree.tree_leaves(network(crop))
         pairs = [
             (got[(0, ..., *index)], want[0])
             for got, want in zip(leaves, outputs, strict=True)
@@ -142,11 +145,11 @@ def _unravel(place: int, grid: Sequence[int]) -> tuple[int, ...]:
     return tuple(index)
 
 
-def _crop(images: Tensor, geometry: Geometry, index: Sequence[int]) -> Tensor:
+def window_at(images: Tensor, geometry: Geometry, index: Sequence[int]) -> Tensor:
+    """The window at an index of the grid, as a view [B, C, *window] of images."""
     for k, (i, s, h) in enumerate(zip(index, geometry.stride, geometry.window[1:], strict=True)):
         images = images.narrow(2 + k, i * s, h)
-    # A copy: networks may change their input.
-    return images.clone(memory_format=torch.contiguous_format)
+    return images
 
 
 def _difference(got: Tensor, want: Tensor) -> float:

@@ -1,13 +1,13 @@
 """What a plan shares and saves, layer by layer."""
 
 from dataclasses import asdict, dataclass
-from html import escape
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onebyone.errors import InputError
 from onebyone.graphs.aten import layer_name, window_shape
+from onebyone.notebook import framed
 from onebyone.windows.explanation import Explanation
 from onebyone.windows.geometry import Geometry
 from onebyone.windows.plan import Plan
@@ -161,10 +161,7 @@ class Report:
         return as_text(self)
 
     def _repr_html_(self) -> str:
-        return (
-            f'<iframe srcdoc="{escape(self.html)}" title="What windows share" '
-            'style="width:100%;height:900px;border:0"></iframe>'
-        )
+        return framed(self.html, "What windows share")
 
 
 def report(plan: Plan, geometry: Geometry) -> Report:

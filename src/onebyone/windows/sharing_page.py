@@ -6,7 +6,7 @@ from importlib import resources
 from itertools import groupby
 from typing import Any
 
-from onebyone.template import filled, import_map, script_json
+from onebyone.template import SHARED, filled, import_map, script_json
 from onebyone.windows.report import Report, Row
 
 AXES = {1: ("along",), 2: ("down", "across"), 3: ("deep", "down", "across")}
@@ -25,7 +25,7 @@ def page(report: Report, picture: str = "") -> str:
         "style": files.joinpath("sharing.css").read_text(encoding="utf-8"),
         "text": html.escape(str(report)),
         "data": script_json(numbers(report) | {"picture": picture}),
-        "modules": import_map(sharing=files),
+        "modules": import_map(shared=SHARED, sharing=files),
     }
     return filled(files.joinpath("sharing.html").read_text(encoding="utf-8"), parts)
 

@@ -97,6 +97,12 @@ function outline([y, x, h, w], cell) {
 }
 
 /** Grids side by side; on a narrow screen one below the other. */
+/** The cell of a map that a key names by row and column. */
+export function cellOf(key) {
+  const [, y, x] = /^m(\d+),(\d+)$/.exec(key);
+  return { y: Number(y), x: Number(x) };
+}
+
 export const beside = (...parts) => html("div", { class: "beside" }, ...parts);
 
 /** A column with a heading. */

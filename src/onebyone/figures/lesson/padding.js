@@ -1,7 +1,7 @@
 // Step 6: zero padding inside a network, where windows of an image differ from crops.
 
 import { html, short } from "onebyone/dom";
-import { beside, comparison, grid, panel } from "lesson/flat";
+import { beside, cellOf, comparison, grid, panel } from "lesson/flat";
 import { IMAGE, equal } from "lesson/numbers";
 import { choice, flag, number } from "lesson/state";
 import { MAP, SIDE, onCrop, overImage, places, shared, sideOf } from "lesson/windows";
@@ -187,10 +187,7 @@ export const padding = {
   },
   draw,
   controls,
-  pick(key) {
-    const [, y, x] = /^m(\d+),(\d+)$/.exec(key);
-    return { y: Number(y), x: Number(x) };
-  },
+  pick: cellOf,
   seen,
   hint({ pad, way }) {
     if (!pad) return "Now let the first layer pad.";

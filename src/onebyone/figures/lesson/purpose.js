@@ -4,7 +4,7 @@ import { placeColor, weightColor } from "onebyone/color";
 import { html, short, svg } from "onebyone/dom";
 import { prepare } from "onebyone/values";
 import { View } from "onebyone/view";
-import { beside, comparison, grid, panel } from "lesson/flat";
+import { beside, cellOf, comparison, grid, panel } from "lesson/flat";
 import { WEIGHTS } from "lesson/growing";
 import { answer, furtherOn } from "lesson/further";
 import { IMAGE, convolution, crop, equal, outputs, settled, stateOver } from "lesson/numbers";
@@ -166,10 +166,7 @@ export const purpose = {
   },
   draw,
   controls,
-  pick(key) {
-    const [, y, x] = /^m(\d+),(\d+)$/.exec(key);
-    return { y: Number(y), x: Number(x) };
-  },
+  pick: cellOf,
   seen(state) {
     const { value, one } = found(state);
     if (!state.relu)
