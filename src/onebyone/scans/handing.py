@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from onebyone.errors import InputError, first_line
+from onebyone.scans.allocating import keep_freed_memory
 from onebyone.scans.driving import Unfit
 from onebyone.scans.durable import PARTIAL, write
 
@@ -90,4 +91,5 @@ def _job(handed: Handed) -> Any:
         raise OSError(error.errno, f"{error.strerror}; {message}", str(path)) from error
     if sha256(content).hexdigest() != handed.digest:
         raise Unfit(f"{path}: is not the job of this scan")
+    keep_freed_memory()
     return pickle.loads(content)
