@@ -61,7 +61,7 @@ def _measured(sliding: SlidingModel, axis: int) -> Halo:
     marked = window  # pixels at either end
     seen = []
     for side in (slice(0, marked), slice(size[axis] - marked, None)):
-        pixels = torch.zeros(channels, *size)
+        pixels = torch.zeros(channels, *size, device=sliding._like().device)
         pixels.movedim(axis + 1, 0)[side] = torch.nan
         with torch.inference_mode():
             scores = torch.as_tensor(tree_leaves(sliding(pixels))[0])

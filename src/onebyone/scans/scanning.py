@@ -111,7 +111,8 @@ def scan(
         settings = {
             **of_model(sliding),
             **{"image": source.identity, "edge": edge, "values": kept.written, "dtype": dtype},
-            **{"mask": chosen and chosen.digest, "onebyone": version("onebyone")},
+            **{"mask": chosen and chosen.digest, "classes": classes and list(classes)},
+            "onebyone": version("onebyone"),
         }
         if begun is not None:
             refuse_changed(path, begun["settings"], settings)
@@ -188,9 +189,9 @@ def _kept(
             "to the network's, scale=1/255 for 8 bits, or 1"
         )
     noise = torch.rand(1, *sliding.window, generator=torch.Generator().manual_seed(0))
-    device = next((p.device for p in sliding.model.parameters()), noise.device)
+    noise = noise.to(sliding._like().device)
     with torch.inference_mode():
-        like = noise.to(device, sliding.prepare(noise.to(device)).dtype)
+        like = noise.to(sliding.prepare(noise).dtype)
         outputs = pytree.tree_leaves(sliding.model(like))
     if len(outputs) != 1 or outputs[0].ndim != 2:
         shapes = ", ".join(str(tuple(y.shape[1:])) for y in outputs)

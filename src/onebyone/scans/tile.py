@@ -139,11 +139,10 @@ class Job:
         self, pixels: np.ndarray, firsts: Sequence[int], part: Sequence[Run]
     ) -> torch.Tensor:
         """The scores [K, *windows] of a run along each axis."""
-        device = next((p.device for p in self.sliding.model.parameters()), torch.device("cpu"))
         axes = zip(self.axes, firsts, part, strict=True)
         places = [(first // axis.stride, len(run.windows)) for axis, first, run in axes]
         with torch.inference_mode():
-            image = torch.from_numpy(np.ascontiguousarray(pixels)).to(device)
+            image = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.sliding._like().device)
             (scores,) = pytree.tree_leaves(self.sliding(image))
             for dim, (first, length) in enumerate(places, 1):
                 scores = scores.narrow(dim, first, length)

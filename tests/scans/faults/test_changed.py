@@ -61,6 +61,7 @@ def test_another_network_of_the_same_weights(begun, picture):
         ("dtype", {"dtype": "float16"}),
         ("edge", {"edge": "pad"}),
         ("mask", {"mask": np.eye(150, 190)}),
+        ("classes", {"classes": ["a", "b", "c"]}),
     ],
 )
 def test_other_values(begun, picture, sliding, name, options):
