@@ -61,7 +61,7 @@ def test_a_failure_of_one_image_does_not_stop_the_others(
     assert main([*words, "--report", "run.json"]) == 1
     told = capsys.readouterr()
     assert "2 of 3 images are done" in told.out
-    assert "bad.png" in told.err
+    assert told.err.count("bad.png") == 1
     assert sorted(p.name for p in Path("maps").iterdir()) == ["one.png.zarr", "two.png.zarr"]
     assert "error" in json.loads(Path("run.json").read_text())["bad.png"]
     Path("bad.png").write_bytes(Path("one.png").read_bytes())

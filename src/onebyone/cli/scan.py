@@ -185,7 +185,7 @@ def scan(
             if len(targets) == 1:
                 raise
             runs[image] = error
-            say(f"onebyone: {image}: {error}")
+            say(f"onebyone: {image}: {str(error).removeprefix(f'{image}: ')}")
     _end(runs, report)
 
 
