@@ -5,6 +5,7 @@ files are the record of what is done. A copy that was broken off is seen: shards
 of where their chunks lie.
 """
 
+import errno
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -170,9 +171,11 @@ class Store:
             inner, is_whole = f"{name}/c/0", partial(_ends_with_index, self._index)
         *outer, last = tiling.counts
         for place, folder in _folders(f"{self.path}/{inner}", outer):
+            row = found[place]
             for number in _numbers(folder, last):
-                found[(*place, number)] = is_whole(f"{folder}/{number}")
-                if not found[(*place, number)]:
+                if is_whole(f"{folder}/{number}"):
+                    row[number] = True
+                else:
                     self.forget(name, (*place, number))
         return found.ravel()
 
@@ -228,10 +231,12 @@ def _ends_with_index(size: int, path: str) -> bool:
     """Whether a shard ends with the index of its chunks, which ends with its own checksum."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        if os.lseek(handle, 0, os.SEEK_END) < size:
-            return False
         os.lseek(handle, -size, os.SEEK_END)
         end = os.read(handle, size)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return False  # it is shorter
     finally:
         os.close(handle)
     checksum = int.from_bytes(end[-_CHECKSUM:], "little")
