@@ -119,6 +119,9 @@ def test_arrow_keys_go_through_the_steps_but_not_out_of_a_control(learn):
     assert link(page).endswith("step=2&shown=1&w=0.7,-0.5")
     assert "0.7 · 2" in seen(page)
     assert page.evaluate("document.activeElement.dataset.name") == "w0"
+    slider.press("Home")
+    slider.press("ArrowLeft")  # at its end already
+    assert link(page).startswith("step=2&")
 
 
 def test_step_1_by_keys_and_by_dragging(learn):

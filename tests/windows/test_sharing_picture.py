@@ -86,6 +86,20 @@ def strips(page: Any) -> dict[int, list[int]]:
     return found
 
 
+def hatched(page: Any) -> dict[int, list[bool]]:
+    """Which positions of the strip of every layer are those of the edge, where any are shared."""
+    rows = page.evaluate(
+        """Object.fromEntries([...document.querySelectorAll("#rows [data-key^=l]")].map((row) =>
+        [row.dataset.key.slice(1), [...row.querySelectorAll("svg rect")].map((part) =>
+          [part.dataset.stop - part.dataset.first, part.getAttribute("class")])]))"""
+    )
+    return {
+        int(place): [name == "edge" for width, name in parts for _ in range(width)]
+        for place, parts in rows.items()
+        if all(name != "ended" for _, name in parts)
+    }
+
+
 def sayings(page: Any, layers: Sequence[int]) -> list[list[int]]:
     """The numbers that are said of each of some layers when it is chosen."""
     said = page.evaluate(
@@ -156,6 +170,10 @@ def test_what_the_page_says_and_shows_is_what_crops_have_in_common(visit: Visit,
                 inside = [slice(None) if k == axis else middle[k] for k in range(rank)]
                 beside = [slice(None) if k == axis else window[k] for k in range(rank)]
                 assert shown[places[layer]] == of_layer[(*inside, *beside)].sum(-1).tolist()
+    for axis in range(rank):
+        page.evaluate(f"document.querySelectorAll('#axes input')[{axis}].click()")
+        shown, reached = hatched(page), touched(case.model, case.window, axis)
+        assert {layer: shown.get(places[layer], reached[layer]) for layer in reached} == reached
 
 
 def test_operations_are_bars_and_numbers_of_the_report(visit: Visit) -> None:

@@ -26,7 +26,6 @@ from onebyone.scans.layout import AXES, Layout
 from onebyone.scans.maps import NOT_RUN, SCORES, STATE
 from onebyone.scans.tiling import Tiling
 
-_CONFIG: Any = {"write_empty_chunks": True}
 _SHAPES = "shape", "chunks", "shards"
 _LENGTHS, _CHECKSUM = 16, 4
 """Bytes of where a chunk lies within its shard, and of a checksum."""
@@ -51,7 +50,7 @@ class Store:
     def _arrays(self) -> dict[str, Any]:
         store = DurableStore(self.path)
         names = (*self.layout.written, *self.layout.paths[1:])
-        return {n: zarr.open_array(store, path=n, mode="r+", config=_CONFIG) for n in names}
+        return {n: zarr.open_array(store, path=n, mode="r+") for n in names}
 
     def check(self) -> None:
         """Find out whether the arrays are there, as they were made.
@@ -112,7 +111,7 @@ class Store:
             is_state = path == STATE
             group.create_array(
                 path, **form, dimension_names=[*names] if is_state else ["c", *names],
-                compressors=Crc32cCodec() if is_state else packed, config=_CONFIG,
+                compressors=Crc32cCodec() if is_state else packed,
             )  # fmt: skip
         for name, centres in zip(names, coordinates, strict=True):
             group.create_array(name, data=centres, dimension_names=[name])
