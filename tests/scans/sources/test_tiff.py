@@ -39,6 +39,17 @@ def test_a_truncated_file_is_refused_at_every_length(tmp_path, kind):
             open_source(path)
 
 
+def test_planes_that_one_page_tells_of_may_be_missing(tmp_path):
+    path = tmp_path / "a.tif"
+    planes = np.zeros((5, 64, 64), np.uint8)
+    tifffile.imwrite(path, planes, photometric="minisblack", truncate=True)
+    with tifffile.TiffFile(path) as file:
+        begin = file.series[0].dataoffset
+    os.truncate(path, begin + planes[:4].size)
+    with pytest.raises(InputError, match=rf"pixels end at byte {begin + planes.size}, the file is"):
+        open_source(path)
+
+
 def test_a_truncated_pyramid_whose_first_page_is_whole(tmp_path):
     path = tmp_path / "a.tif"
     pyramid(path, PHOTO)
