@@ -5,9 +5,8 @@
 
 Each tool runs the same windows: those whose overlap is 50, 75 or 87.5 % of their side. Prints a
 line of JSON for each tool and overlap: windows and windows a second, by the least of the rounds,
-with what a tool does to begin a run. tiatoolbox needs torch < 2.13, so the network goes to it as
-TorchScript, and `--write` puts that and the image into the folder. That side has not been run yet:
-where this was written, torch < 2.13 was to be had with gigabytes of CUDA only.
+with what a tool does to begin a run. tiatoolbox asks for torch < 2.13, so the network goes to it as
+TorchScript, and `--write` puts that and the image into the folder.
 """
 
 import argparse
@@ -106,7 +105,8 @@ def run_monai(folder: Path, stride: int) -> Callable[[], int]:
 
 
 def run_tiatoolbox(folder: Path, stride: int) -> Callable[[], int]:
-    """tiatoolbox's PatchPredictor over the file; its scores are kept in memory."""
+    """tiatoolbox's PatchPredictor over the file; it writes its scores in Zarr."""
+    import zarr
     from tiatoolbox.models.engine.io_config import IOPatchPredictorConfig
     from tiatoolbox.models.engine.patch_predictor import PatchPredictor
     from tiatoolbox.models.models_abc import ModelABC
@@ -123,7 +123,7 @@ def run_tiatoolbox(folder: Path, stride: int) -> Callable[[], int]:
         def infer_batch(model, batch, *, device):
             with torch.inference_mode():
                 pixels = batch.to(device).permute(0, 3, 1, 2).float() / 255
-                return {"probabilities": model(pixels).cpu().numpy()}
+                return model(pixels).cpu().numpy()
 
     config = IOPatchPredictorConfig(
         input_resolutions=[{"units": "baseline", "resolution": 1.0}],
@@ -136,11 +136,11 @@ def run_tiatoolbox(folder: Path, stride: int) -> Callable[[], int]:
         with tempfile.TemporaryDirectory() as work:
             found = predictor.run(
                 images=[folder / IMAGE], patch_mode=False, ioconfig=config, device="cpu",
-                save_dir=Path(work) / "out", output_type="dict", overwrite=True,
-                return_probabilities=True,
+                save_dir=Path(work) / "out", output_type="zarr", overwrite=True,
+                return_probabilities=True, auto_get_mask=False,
             )  # fmt: skip
-        first = next(iter(found.values())) if isinstance(found, dict) else found[0]
-        return len(first["probabilities"])
+            scores = zarr.open(next(iter(found.values())), mode="r")["probabilities"]
+            return int(scores.shape[0])
 
     return run
 
