@@ -4,9 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import ndimage
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from onebyone.scans.exports.outlines import corners_of, rings_of
 
@@ -60,6 +57,8 @@ class Sweep:
             inside: [rows, columns], whether each cell is in a region.
             scores: [rows, columns].
         """
+        from scipy import ndimage  # takes half as long to import as all else of scans
+
         labels, count = ndimage.label(inside)
         ids = np.concatenate([self._row[None], np.where(labels, labels + len(self._open), 0)])
         regions = [Region(), *self._open, *(Region() for _ in range(count))]
@@ -86,6 +85,9 @@ class Sweep:
     @staticmethod
     def _joined(ids: np.ndarray, count: int) -> tuple[int, np.ndarray]:
         """Which of the regions above and those below are one: a number for each."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
         both = (ids[0] > 0) & (ids[1] > 0)
         edges = (np.ones(np.count_nonzero(both), np.int8), (ids[0][both], ids[1][both]))
         number, roots = connected_components(coo_array(edges, (count, count)), directed=False)
