@@ -1,7 +1,10 @@
 """Dask's workers for a scan: processes of this machine, or those of a scheduler."""
 
 import gc
+import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -50,7 +53,8 @@ def dask_workers(asked: str) -> Workers:
     def close() -> None:
         client.close()
         if cluster is not None:
-            cluster.close()
+            with _without_warnings("distributed.nanny"):  # of workers that are slow to end
+                cluster.close()
 
     try:
         _refuse_versions(client, asked)
@@ -88,6 +92,18 @@ def _client(distributed: Any, asked: str, cluster: Any) -> Any:
     # holds, too: collected while that one begins, both would wait for ever.
     gc.collect()
     raise InputError(f"no scheduler of Dask answers there ({why})", executor=asked)
+
+
+@contextmanager
+def _without_warnings(name: str) -> Iterator[None]:
+    """Have a logger tell of errors only."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _refuse_versions(client: Any, asked: str) -> None:
