@@ -319,3 +319,34 @@ def test_sharing_ends_for_what_depends_on_it_only() -> None:
     with torch.no_grad():
         assert_contract(sliding(x), model, x, WINDOW[2], 1)
     assert sliding.report(30, 30).ratio > 10
+
+
+ONE_LEFT = {
+    "cropped by padding": lambda: pad((-2, -2, -2, -2)),
+    "cropped by a slice": lambda: space_slice(slice(2, 3), slice(2, 3)),
+    "upsampled by zeros": lambda: nn.Sequential(
+        pad((-2, -2, -2, -2)), nn.ConvTranspose2d(4, 4, 1, 2, output_padding=1)),
+    "in both of two maps": lambda: Apply(
+        "shifted", lambda x: F.pad(x[..., 2:, 2:], (2, 0) * 2) + F.pad(x[..., :3, :3], (0, 2) * 2)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("middle", ONE_LEFT)
+@pytest.mark.parametrize("stride", [1, 3, (2, 5)])
+@pytest.mark.parametrize(
+    "after",
+    [nn.ReLU, lambda: pad((1, 0, 0, 2)), lambda: nn.Softmax(1), lambda: nn.MaxPool2d(1)],
+    ids=["pointwise", "padding", "softmax", "pooling"],
+)
+def test_lattices_with_one_position_left_are_thinned_by_any_step(
+    middle: str, stride: int | tuple[int, int], after: Callable[[], nn.Module]
+) -> None:
+    """Windows that lie apart are next to each other after it, though it has no stride itself."""
+    total = Apply("sum", lambda x: x.sum((2, 3)))
+    model = nn.Sequential(nn.Conv2d(2, 4, 3), ONE_LEFT[middle](), after(), total, nn.Linear(4, 2))
+    model = settle(model, seed=7).double()
+    x = torch.randn(2, 2, 16, 19, dtype=torch.float64)
+    for costs in (ob.Costs(), ob.Costs(0, 0)):
+        sliding = ob.slide(model, (2, 7, 7), stride, costs=costs)
+        with torch.no_grad():
+            assert_equal_crops(sliding(x), model, x, (2, 7, 7), stride)

@@ -38,7 +38,7 @@ def read(
     key = tuple(_held(value, k, request, fill) for k, request in enumerate(requests))
     if not batch:
         return value.blocks[key]
-    return build.once((id(value), key, tuple(batch)), lambda: _batched(build, value, key, batch))
+    return build.once((value, key, tuple(batch)), lambda: _batched(build, value, key, batch))
 
 
 def read_windows(build: Builder, value: Windowed) -> fx.Node:

@@ -55,6 +55,8 @@ class Step:
         movers: how positions move along each axis.
         layout: of the output.
         apply: emits the operator on the stretches that were read, one for each source.
+        strided: whether `apply` takes the strides at which they are read; otherwise it is given the
+            places that they leave.
         fill: what lies outside a window.
         on_map: emits the operator on the whole map where padding touches the image's border only;
             without it, or without padding, `apply` does.
@@ -65,6 +67,7 @@ class Step:
     movers: tuple[Mover, ...]
     layout: Layout
     apply: Apply
+    strided: bool = False
     fill: Fill = ZERO
     on_map: Apply | None = None
 
@@ -121,6 +124,11 @@ class Step:
             read(build, value, [r.request for r in found], self.fill, batch)
             for value, found in zip(inputs, readings, strict=True)
         ]
+        if not self.strided:
+            tensors = [
+                _thinned(build, x, value.layout, found)
+                for x, value, found in zip(tensors, inputs, readings, strict=True)
+            ]
         x = self.apply(build, tensors, place)
         if not batch:
             return x
@@ -132,6 +140,15 @@ class Step:
         """Whether the image's border is padded, not each window's."""
         whole_map = all(axis.extent is not None for axis in axes)
         return whole_map and any(mover.pads for mover in self.movers)
+
+
+def _thinned(build: Builder, x: fx.Node, layout: Layout, readings: Sequence[Reading]) -> fx.Node:
+    """What was read of lattices that the output has only some places of."""
+    for dim, reading in zip(layout.dims, readings, strict=True):
+        if reading.stride > 1:
+            assert isinstance(reading.request, Lattice)
+            x = build.cut(x, dim, 0, reading.request.length, reading.stride)
+    return x
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def convolution(call: Call) -> Step:
         found = Convolution(layout.channels, filters, kernel, sizes, strides, dilations, groups)
         return found.emit(build, tensors[0], build.copies(weight), bias and build.copies(bias))
 
-    return call.step(apply, movers, on_map=call.again())
+    return call.step(apply, movers, strided=True, on_map=call.again())
 
 
 @operator(aten.conv_transpose1d.default, aten.conv_transpose2d.input, aten.conv_transpose3d.input)
@@ -78,7 +78,7 @@ def transposed_convolution(call: Call) -> Step:
         )
         return build.call(aten.add.Tensor, x, column)
 
-    return call.step(apply, movers, on_map=call.again())
+    return call.step(apply, movers, strided=True, on_map=call.again())
 
 
 @operator(aten.linear.default)

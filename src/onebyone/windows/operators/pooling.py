@@ -56,7 +56,7 @@ def max_pooling(call: Call) -> Step:
             y.meta[PLAIN] = target, (x, size, strides)
         return y
 
-    return call.step(apply, movers, fill=Fill(float("-inf")), on_map=call.again())
+    return call.step(apply, movers, strided=True, fill=Fill(float("-inf")), on_map=call.again())
 
 
 def _by_taps(
@@ -107,7 +107,7 @@ def average_pooling(call: Call) -> Step:
             x = _rescaled(build, x, kernel.size, counts(k, place), rank + 1 - layout.dims[k])
         return x
 
-    return call.step(apply, movers, on_map=call.again())
+    return call.step(apply, movers, strided=True, on_map=call.again())
 
 
 def _counts(kernel: Kernel, n: int, lo: int, hi: int, include_pad: bool) -> list[int]:

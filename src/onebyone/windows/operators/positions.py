@@ -48,13 +48,7 @@ def strided_slice(call: Call) -> Step:
     movers = tuple(
         Kernel(1, step, 1, -start, behind) if d == dim else Kernel() for d in layout.dims
     )
-
-    def apply(build: Builder, tensors: list[fx.Node], place: Place) -> fx.Node:
-        stride = place.readings[layout.dims.index(dim)].stride
-        size = (place.sizes[layout.dims.index(dim)] - 1) * stride + 1
-        return tensors[0] if stride == 1 else build.cut(tensors[0], dim, 0, size, stride)
-
-    return call.step(apply, movers)
+    return call.step(unchanged, movers)
 
 
 def _from_end(index: int, n: int) -> int:
