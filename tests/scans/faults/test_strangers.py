@@ -222,6 +222,15 @@ def test_what_cannot_leave_the_process_is_named(tiles, sliding, picture, tmp_pat
         ob.scan(source, sliding, tmp_path / "map.zarr", executor=pool)
 
 
+@pytest.fixture
+def interruptible():
+    """A shell has jobs in the background ignore Control-C, and what they start ignores it, too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_the_command_line_is_interrupted(tmp_path):
     """Control-C in the middle ends with status 130 and one line, and the rest is gone on with."""
     from PIL import Image
