@@ -120,15 +120,10 @@ class Step:
         ]
         if self.on_map is not None and self._pads_map(axes):
             return self.on_map(build, [value.blocks[parts] for value in inputs], place)
-        tensors = [
-            read(build, value, [r.request for r in found], self.fill, batch)
-            for value, found in zip(inputs, readings, strict=True)
-        ]
-        if not self.strided:
-            tensors = [
-                _thinned(build, x, value.layout, found)
-                for x, value, found in zip(tensors, inputs, readings, strict=True)
-            ]
+        tensors = []
+        for value, found in zip(inputs, readings, strict=True):
+            x = read(build, value, [r.request for r in found], self.fill, batch)
+            tensors.append(x if self.strided else _thinned(build, x, value.layout, found))
         x = self.apply(build, tensors, place)
         if not batch:
             return x
